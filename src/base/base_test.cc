@@ -1,0 +1,57 @@
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "base/time.h"
+
+namespace quell {
+namespace {
+
+void check_time(std::string_view text, std::string_view want) {
+  const auto got = parse_rfc3339(text);
+  EXPECT_EQ(got ? format_rfc3339(*got) : "error: " + got.error().message, want) << "for " << text;
+}
+
+TEST(Time, ParsesWhatSendersWrite) {
+  check_time("2026-11-21T08:00:00Z", "2026-11-21T08:00:00Z");
+  check_time("2026-11-21t08:00:00.5+01:00", "2026-11-21T07:00:00.500Z");
+  check_time("2026-11-21 08:00:00 UTC", "2026-11-21T08:00:00Z");
+  check_time("2026-11-21T08:00:00.123+0000", "2026-11-21T08:00:00.123Z");
+  check_time("2026-11-21T08:00:00.1234567Z", "2026-11-21T08:00:00.123456700Z");
+  check_time("2026-11-21T08:00:00",
+             "error: '2026-11-21T08:00:00' is not an RFC 3339 time such as 2026-11-21T08:00:00Z");
+  check_time("2026-02-30T08:00:00Z",
+             "error: '2026-02-30T08:00:00Z' is not an RFC 3339 time such as 2026-11-21T08:00:00Z");
+}
+
+TEST(Time, YearsOutsideOfNanosecondsSaturate) {
+  EXPECT_EQ(parse_rfc3339("0001-01-01T00:00:00Z").value(), kMinTime);
+  EXPECT_EQ(parse_rfc3339("9999-12-31T23:59:59Z").value(), kMaxTime);
+  EXPECT_FALSE(parse_optional_time("0001-01-01T00:00:00.000Z")->has_value());
+  EXPECT_FALSE(parse_optional_time("")->has_value());
+}
+
+void check_duration(std::string_view text, std::string_view want) {
+  const auto got = parse_duration(text);
+  EXPECT_EQ(got ? format_duration(*got) : "error", want) << "for " << text;
+}
+
+TEST(Duration, RoundTrips) {
+  check_duration("90s", "1m30s");
+  check_duration("1h30m", "1h30m");
+  check_duration("250ms", "250ms");
+  check_duration("2w", "14d");
+  check_duration("0", "0s");
+  check_duration("", "error");
+  check_duration("5", "error");
+  check_duration("5x", "error");
+  check_duration("-5m", "error");
+  check_duration("99999999999w", "error");
+}
+
+TEST(Hash, Crc32cMatchesThePublishedVector) {
+  EXPECT_EQ(crc32c("123456789"), 0xe3069283u);  // RFC 3720, appendix B.4 (check value).
+  EXPECT_EQ(crc32c("6789", crc32c("12345")), 0xe3069283u);
+}
+
+}  // namespace
+}  // namespace quell

@@ -1,0 +1,184 @@
+#include "model/labels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/hash.h"
+
+namespace quell {
+
+std::string format_fingerprint(Fingerprint fingerprint) {
+  return fmt::format("{:016x}", fingerprint);
+}
+
+Result<Fingerprint> parse_fingerprint(std::string_view text) {
+  Fingerprint value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  if (text.size() != 16 || error != std::errc{} || end != text.data() + text.size()) {
+    return fail(Errc::InvalidArgument,
+                fmt::format("'{}' is not a fingerprint of 16 hex digits", text.substr(0, 64)));
+  }
+  return value;
+}
+
+void LabelSet::append(const Label& label) {
+  const auto put = [&](std::size_t size) {
+    const auto v = static_cast<std::uint32_t>(size);
+    bytes_.append(reinterpret_cast<const char*>(&v), sizeof v);
+  };
+  put(label.name.size());
+  put(label.value.size());
+  bytes_.append(label.name);
+  bytes_.append(label.value);
+}
+
+Result<LabelSet> LabelSet::Builder::build() {
+  std::erase_if(pairs_, [](const Label& l) { return l.value.empty() && !l.name.empty(); });
+  std::ranges::sort(pairs_);
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < pairs_.size(); ++i) {
+    if (pairs_[i].name.empty()) return fail(Errc::InvalidArgument, "a label name is empty");
+    if (i > 0 && pairs_[i].name == pairs_[i - 1].name) {
+      return fail(Errc::InvalidArgument,
+                  fmt::format("label '{}' appears twice", pairs_[i].name.substr(0, 128)));
+    }
+    size += kHeader + pairs_[i].name.size() + pairs_[i].value.size();
+  }
+  LabelSet labels;
+  labels.bytes_.reserve(size);
+  for (const Label& label : pairs_) labels.append(label);
+  return labels;
+}
+
+Result<LabelSet> LabelSet::from(std::vector<Label> pairs) {
+  Builder builder;
+  for (const Label& label : pairs) builder.add(label.name, label.value);
+  return builder.build();
+}
+
+Result<LabelSet> LabelSet::from_bytes(std::string_view bytes) {
+  Builder builder;
+  std::string_view rest = bytes;
+  while (!rest.empty()) {
+    std::uint32_t sizes[2] = {};
+    if (rest.size() < sizeof sizes) return fail(Errc::Corrupt, "label set ends early");
+    std::memcpy(sizes, rest.data(), sizeof sizes);
+    rest.remove_prefix(sizeof sizes);
+    if (std::uint64_t{sizes[0]} + sizes[1] > rest.size()) {
+      return fail(Errc::Corrupt, "label set ends early");
+    }
+    builder.add(rest.substr(0, sizes[0]), rest.substr(sizes[0], sizes[1]));
+    rest.remove_prefix(sizes[0] + sizes[1]);
+  }
+  TRY(LabelSet labels, builder.build());
+  if (labels.bytes_ != bytes) return fail(Errc::Corrupt, "label set is not sorted");
+  return labels;
+}
+
+namespace {
+
+// Reads a value up to the next comma, or a quoted one. Returns false on a missing end quote.
+bool take_value(std::string_view& text, std::string& value) {
+  if (text.empty() || text[0] != '"') {
+    const auto end = std::min(text.find(','), text.size());
+    value = text.substr(0, end);
+    text.remove_prefix(end);
+    return true;
+  }
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    if (text[i] == '"') {
+      text.remove_prefix(i + 1);
+      return true;
+    }
+    if (text[i] == '\\' && i + 1 < text.size()) ++i;
+    value += text[i];
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<LabelSet> LabelSet::parse(std::string_view text) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  while (!text.empty()) {
+    const auto equals = text.find_first_of("=,");
+    if (equals == text.npos || text[equals] == ',' || equals == 0) {
+      const auto item = text.substr(0, std::min(text.find(','), text.size()));
+      return fail(Errc::InvalidArgument, fmt::format("label needs name=value, got '{}'", item));
+    }
+    auto& [name, value] = pairs.emplace_back(text.substr(0, equals), "");
+    text.remove_prefix(equals + 1);
+    if (!take_value(text, value)) {
+      return fail(Errc::InvalidArgument, fmt::format("label '{}' has no closing quote", name));
+    }
+    if (!text.empty() && text[0] == ',') text.remove_prefix(1);
+  }
+  Builder builder;
+  for (const auto& [name, value] : pairs) builder.add(name, value);
+  return builder.build();
+}
+
+std::size_t LabelSet::size() const {
+  return static_cast<std::size_t>(std::distance(begin(), end()));
+}
+
+std::string_view LabelSet::get(std::string_view name) const {
+  for (const Label label : *this) {
+    if (label.name == name) return label.value;
+  }
+  return {};
+}
+
+LabelSet LabelSet::with(std::string_view name, std::string_view value) const {
+  LabelSet result;
+  bool placed = value.empty();
+  for (const Label label : *this) {
+    if (!placed && label.name >= name) {
+      result.append({name, value});
+      placed = true;
+    }
+    if (label.name != name) result.append(label);
+  }
+  if (!placed) result.append({name, value});
+  return result;
+}
+
+LabelSet LabelSet::without(std::string_view name) const {
+  return with(name, {});
+}
+
+LabelSet LabelSet::project(const std::vector<std::string>& names) const {
+  LabelSet kept;
+  for (const Label label : *this) {
+    if (std::ranges::find(names, label.name) != names.end()) kept.append(label);
+  }
+  return kept;
+}
+
+Fingerprint LabelSet::fingerprint() const {
+  constexpr std::string_view kSeparator = "\xff";  // No UTF-8 text contains it.
+  Fingerprint hash = kFnvOffset;
+  for (const Label label : *this) {
+    hash = fnv1a(kSeparator, fnv1a(label.name, hash));
+    hash = fnv1a(kSeparator, fnv1a(label.value, hash));
+  }
+  return hash;
+}
+
+std::string LabelSet::to_string() const {
+  std::string text = "{";
+  for (const Label label : *this) {
+    if (text.size() > 1) text += ", ";
+    text.append(label.name).append("=\"");
+    for (const char c : label.value) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += '"';
+  }
+  return text + '}';
+}
+
+}  // namespace quell
