@@ -57,6 +57,8 @@ Member take_member(ByteReader& r) {
   m.entity = take_entity(r);
   m.starts_at = r.time();
   m.firing = r.boolean();
+  m.text_template = r.fixed64();
+  m.settled = r.boolean();
   return m;
 }
 
@@ -99,7 +101,13 @@ std::string_view incident_event_kind_name(IncidentEventKind kind) {
 }
 
 std::size_t Incident::firing_count() const {
-  return static_cast<std::size_t>(std::ranges::count(members, true, &Member::firing));
+  return static_cast<std::size_t>(std::ranges::count(members, true, &Member::firing)) +
+         unlisted_firing;
+}
+
+Member* Incident::find_member(Fingerprint fingerprint) {
+  const auto found = std::ranges::find(members, fingerprint, &Member::fingerprint);
+  return found == members.end() ? nullptr : &*found;
 }
 
 void encode_incident(const Incident& i, std::string& out) {
@@ -123,7 +131,13 @@ void encode_incident(const Incident& i, std::string& out) {
     quell::put(w, m.entity);
     w.time(m.starts_at);
     w.boolean(m.firing);
+    w.fixed64(m.text_template);
+    w.boolean(m.settled);
   }
+  w.u64(i.unlisted_count);
+  w.u64(i.unlisted_firing);
+  w.u64(i.keys.size());
+  for (const std::string& key : i.keys) w.text(key);
   w.u64(i.changes.size());
   for (const AttachedChange& c : i.changes) {
     w.time(c.time);
@@ -156,6 +170,9 @@ Result<Incident> decode_incident(std::string_view bytes) {
   i.resolved_at = take_optional_time(r);
   i.quiet_since = take_optional_time(r);
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) i.members.push_back(take_member(r));
+  i.unlisted_count = r.u64();
+  i.unlisted_firing = r.u64();
+  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) i.keys.push_back(r.string());
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) i.changes.push_back(take_change(r));
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) i.timeline.push_back(take_event(r));
   i.trace = Trace::decode(r);

@@ -74,6 +74,9 @@ struct Member {
   Entity entity{};
   Timestamp starts_at{};
   bool firing = true;
+  // Not part of the fold: what correlate/ keeps about the member.
+  std::uint64_t text_template = 0;  // Hash of the title with its numbers and names masked.
+  bool settled = false;  // Its place is final: nothing that began earlier can still arrive.
   bool operator==(const Member&) const = default;
 };
 
@@ -87,6 +90,9 @@ struct AttachedChange {
 };
 
 struct Incident {
+  static constexpr std::size_t kMembersListed = 5000;
+  static constexpr std::size_t kChangesListed = 100;
+
   IncidentId id = 0;
   std::string tenant{};
   std::string title{};
@@ -99,13 +105,20 @@ struct Incident {
   std::optional<Timestamp> acknowledged_at{};
   std::optional<Timestamp> resolved_at{};
   std::optional<Timestamp> quiet_since{};  // No member fires since then; empty while one does.
-  std::vector<Member> members{};           // In order of joining.
+  // In order of joining; at most kMembersListed, the rest are counted. An alert that is not listed
+  // still names the incident (Alert::incident).
+  std::vector<Member> members{};
+  std::uint64_t unlisted_count = 0;
+  std::uint64_t unlisted_firing = 0;
+  std::vector<std::string> keys{};  // What it is found by: `cid:…`, `rule:…`. Kept by correlate/.
   std::vector<AttachedChange> changes{};
   std::vector<IncidentEvent> timeline{};
   Trace trace{};
 
   std::uint64_t version() const { return timeline.size(); }
-  std::size_t firing_count() const;
+  std::size_t firing_count() const;  // Unlisted ones included.
+  std::size_t alert_count() const { return members.size() + unlisted_count; }
+  Member* find_member(Fingerprint fingerprint);
 };
 
 void encode_incident(const Incident& incident, std::string& out);
