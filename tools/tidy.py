@@ -61,19 +61,21 @@ def strip_code(line):
 
 
 def check_functions(name, lines):
-    """A function begins on a line at column 0 that ends in `{`, and ends at a lone `}`."""
-    start = None
-    for number, line in enumerate(lines, 1):
-        if re.match(r"^\S.*\{$", line) and not re.match(
-                r"(namespace|class|struct|enum|union|extern|constexpr .*=|const .*=|#)", line):
-            start = number
-        elif re.match(r"^    ?\S.*\) (const |override |noexcept )*\{$", line) and start is None:
-            start = number
-        if line in ("}", "};") and start:
-            if number - start - 1 > FUNCTION_LINES_MAX:
-                errors.append(f"{name}:{start}: function of {number - start - 1} lines, "
-                              f"the limit is {FUNCTION_LINES_MAX}")
-            start = None
+    """Functions at column 0, and methods written inside of a class (column 2)."""
+    for indent in ("", "  "):
+        start = None
+        for number, line in enumerate(lines, 1):
+            if re.match(indent + r"\S.*\).*\{$", line) or (
+                    start is None and re.match(indent + r"\S.*\)[^;]*$", line)):
+                if not re.match(indent + r"(namespace|class|struct|enum|union|#|//|\})", line):
+                    start = number
+            elif line.rstrip(";") == indent + "}" and start:
+                if number - start - 1 > FUNCTION_LINES_MAX:
+                    errors.append(f"{name}:{start}: function of {number - start - 1} lines, "
+                                  f"the limit is {FUNCTION_LINES_MAX}")
+                start = None
+            elif line.endswith(";") and re.match(indent + r"\S", line):
+                start = None
 
 
 def check_includes(name, module, where, line, layers):
