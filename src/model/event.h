@@ -63,6 +63,8 @@ struct Event {
   // Alerts only. `ends_at` of a firing alert is a lease: unless refreshed by then, it resolves.
   std::optional<Timestamp> starts_at{};
   std::optional<Timestamp> ends_at{};
+  // The sender gave no `ends_at`: this one is Quell's own lease, and gives way to a sender's.
+  bool lease_assumed = false;
 };
 
 // The identity of the alert that `event` speaks of: the hash of dedup_key when there is one
