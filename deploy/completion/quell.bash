@@ -1,0 +1,34 @@
+# bash completion for quell(1).
+
+_quell() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command='' word
+  local commands='serve demo replay check send incidents show trace ack resolve merge reopen note
+    deadletters version'
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $word in
+      -*) ;;
+      *) command=$word; break ;;
+    esac
+  done
+  case $previous in
+    --config | --pack | --sample) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --data) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+    --listen | --server | --speed | --scenario | --token) return ;;
+  esac
+  local words
+  case $command in
+    '') words="$commands --help" ;;
+    serve) words='--config --data --listen --help' ;;
+    demo) words='--scenario --speed --data --listen --help' ;;
+    replay) words='--json --help' ;;
+    check) words='--pack --sample --help' ;;
+    version) words='--help' ;;
+    *) words='--server --token --json --help' ;;
+  esac
+  case $command:$current in
+    replay:[!-]* | check:[!-]* | send:[!-]* | replay: | check: | send:)
+      mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current") ;;
+  esac
+}
+complete -o filenames -F _quell quell
