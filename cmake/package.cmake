@@ -1,7 +1,4 @@
 # What `cmake --install` puts where, and the Debian package (`cpack --config build/release/CPackConfig.cmake`).
-set(QUELL_UNIT_DIR lib/systemd/system CACHE STRING "Where systemd units go, below the prefix")
-set(QUELL_CONFIG_DIR /etc/quell CACHE STRING "Where the configuration goes")
-
 if(TARGET quell)
   install(TARGETS quell RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
@@ -13,9 +10,9 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/scenarios)
   install(DIRECTORY scenarios/ DESTINATION ${CMAKE_INSTALL_DATADIR}/quell/scenarios
           FILES_MATCHING PATTERN "*.scn")
 endif()
-install(FILES deploy/quell.example.yaml DESTINATION ${QUELL_CONFIG_DIR} RENAME quell.yaml)
+install(CODE "set(SOURCE_DIR ${CMAKE_SOURCE_DIR})\nset(BUILD_DIR ${CMAKE_BINARY_DIR})")
+install(SCRIPT cmake/install_service.cmake)
 install(FILES deploy/quell.example.yaml DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-install(FILES deploy/systemd/quell.service DESTINATION ${QUELL_UNIT_DIR})
 install(FILES docs/man/quell.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES deploy/completion/quell.bash RENAME quell
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
@@ -30,11 +27,11 @@ set(CPACK_PACKAGE_VENDOR Quell)
 set(CPACK_PACKAGE_CONTACT "Quell <quell@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "turns alerts and events into a few explained incidents")
 set(CPACK_PACKAGE_DESCRIPTION
-" Quell takes the alerts and events of the tools that an estate already has, loses
- none, turns them into a few incidents, shows them live, and can say why.
- .
- It is one program with one port, its own journal and its own web page.")
-set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+"Quell takes the alerts and events of the tools that an estate already has, loses
+none, turns them into a few incidents, shows them live, and can say why. It is one
+program with one port, its own journal and its own web page.")
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_SET_DESTDIR ON)  # The configuration goes to /etc, outside of the prefix.
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
