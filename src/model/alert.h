@@ -61,6 +61,7 @@ struct Alert {
   std::optional<Timestamp> ends_at{};      // When it was resolved. Empty while firing.
   std::optional<Timestamp> lease_until{};  // Firing alerts only: expires unless refreshed by then.
   std::optional<Timestamp> held_until{};   // Held alerts only.
+  Timestamp last_firing_at{};              // Event time of the latest event that said "firing".
   Timestamp first_received_at{};
   Timestamp last_received_at{};
   Timestamp updated_at{};  // Last change other than a counted duplicate.
@@ -74,6 +75,7 @@ struct Alert {
 
   IncidentId incident = 0;
   Trace trace{};
+  Timestamp armed_at = Timestamp::max();  // Its entry in the timer queue. Not stored.
 
   bool firing() const { return status == AlertStatus::Firing; }
 };

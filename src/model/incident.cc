@@ -25,6 +25,7 @@ void put(ByteWriter& w, const IncidentEvent& e) {
   w.u8(static_cast<std::uint8_t>(e.kind));
   w.text(e.actor);
   w.text(e.text);
+  w.text(e.href);
   w.boolean(e.alert.has_value());
   if (e.alert) w.fixed64(*e.alert);
   w.u64(e.other);
@@ -42,6 +43,7 @@ IncidentEvent take_event(ByteReader& r) {
   e.kind = static_cast<IncidentEventKind>(r.u8());
   e.actor = r.string();
   e.text = r.string();
+  e.href = r.string();
   if (r.boolean()) e.alert = r.fixed64();
   e.other = r.u64();
   e.number = static_cast<int>(r.i64());

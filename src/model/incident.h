@@ -60,6 +60,7 @@ struct IncidentEvent {
   IncidentEventKind kind = IncidentEventKind::Opened;
   std::string actor{};  // "quell", or the person.
   std::string text{};   // Title, note, or reason, for people.
+  std::string href{};   // Where to read more, for attached changes.
   std::optional<Fingerprint> alert{};
   IncidentId other = 0;
   int number = 0;

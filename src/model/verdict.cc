@@ -13,7 +13,7 @@ std::string_view verdict_kind_name(VerdictKind kind) {
   return index < kNames.size() ? kNames[index] : "unknown";
 }
 
-void Trace::add(VerdictKind kind, Timestamp at, std::uint64_t offset, std::string reason) {
+void Trace::add(VerdictKind kind, Timestamp at, std::uint64_t offset, std::string_view reason) {
   if (!verdicts_.empty() && verdicts_.back().kind == kind && verdicts_.back().reason == reason) {
     verdicts_.back().last_at = at;
     ++verdicts_.back().count;
@@ -24,7 +24,7 @@ void Trace::add(VerdictKind kind, Timestamp at, std::uint64_t offset, std::strin
     ++omitted_;
   }
   verdicts_.push_back(
-      {.kind = kind, .at = at, .last_at = at, .reason = std::move(reason), .offset = offset});
+      {.kind = kind, .at = at, .last_at = at, .reason = std::string(reason), .offset = offset});
 }
 
 void Trace::encode(ByteWriter& out) const {

@@ -51,7 +51,7 @@ class Trace {
   static constexpr std::size_t kHead = 16;
   static constexpr std::size_t kTail = 48;
 
-  void add(VerdictKind kind, Timestamp at, std::uint64_t offset, std::string reason);
+  void add(VerdictKind kind, Timestamp at, std::uint64_t offset, std::string_view reason);
   const std::vector<Verdict>& verdicts() const { return verdicts_; }
   std::uint64_t omitted() const { return omitted_; }
 
