@@ -12,6 +12,7 @@ std::string_view errc_name(Errc code) {
     case Errc::PermissionDenied: return "permission_denied";
     case Errc::NotFound: return "not_found";
     case Errc::Conflict: return "conflict";
+    case Errc::Outdated: return "outdated";
     case Errc::TooLarge: return "too_large";
     case Errc::Unsupported: return "unsupported";
     case Errc::Exhausted: return "exhausted";
@@ -29,6 +30,7 @@ int http_status(Errc code) {
     case Errc::PermissionDenied: return 403;
     case Errc::NotFound: return 404;
     case Errc::Conflict: return 409;
+    case Errc::Outdated: return 412;
     case Errc::TooLarge: return 413;
     case Errc::Unsupported: return 415;
     case Errc::Exhausted: return 429;

@@ -17,7 +17,8 @@ enum class Errc : std::uint8_t {
   Unauthenticated,   // No, or a wrong, token or signature.                       HTTP 401
   PermissionDenied,  // Known caller, but not allowed.                            HTTP 403
   NotFound,          //                                                           HTTP 404
-  Conflict,          // Already exists, or changed underneath us.                 HTTP 409
+  Conflict,          // Already exists, or its state does not allow this.         HTTP 409
+  Outdated,          // Changed underneath: not the version that was expected.    HTTP 412
   TooLarge,          // A stated size limit was exceeded.                         HTTP 413
   Unsupported,       // A media type or encoding that we do not take.             HTTP 415
   Exhausted,         // A stated limit was reached. Shed load or retry later.     HTTP 429
