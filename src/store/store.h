@@ -15,15 +15,21 @@
 #include "model/alert.h"
 #include "model/event.h"
 #include "model/incident.h"
+#include "model/metric_chunk.h"
 
 namespace quell {
+
+inline constexpr std::size_t kEventDataBytesMax = 16 * 1024;
+// Offset and index of an event make one 63-bit key. A frame with more events, or an offset beyond
+// 2^40, fails the commit with TooLarge.
+inline constexpr std::uint32_t kEventIndexMax = (1u << 23) - 1;
 
 // One event that was new (not a counted duplicate), as lists and searches show it.
 struct EventRow {
   std::uint64_t offset = 0;  // Of its frame.
   std::uint32_t index = 0;   // Within the frame.
   Timestamp arrived_at{};
-  Event event{};  // `data` may be cut to 16 KiB; the journal has it whole.
+  Event event{};  // Stored with at most kEventDataBytesMax of `data`; the journal has it whole.
   std::optional<Fingerprint> alert{};
   IncidentId incident = 0;
 };
@@ -53,7 +59,9 @@ struct SeenId {
   Timestamp at{};
 };
 
-// Everything that changed since the last commit. Later values replace earlier ones.
+// Everything that changed since the last commit. Later values replace earlier ones; what is in a
+// `removed_` list leaves the live state even if the same batch holds a value of it (which becomes
+// the last one of its history).
 struct StoreBatch {
   std::uint64_t next_offset = 0;  // The first frame that is not contained.
   Timestamp now{};
@@ -61,10 +69,16 @@ struct StoreBatch {
   std::vector<std::shared_ptr<const Alert>> alerts{};
   std::vector<AlertKey> removed_alerts{};  // No longer live; kept as history.
   std::vector<std::shared_ptr<const Incident>> incidents{};
+  std::vector<IncidentId> removed_incidents{};  // No longer live; kept as history.
   std::vector<EventRow> events{};
   std::vector<DeadLetter> dead_letters{};
   std::vector<WindowRow> windows{};
   std::vector<SeenId> seen_ids{};
+  std::vector<MetricChunk> metric_chunks{};
+  // Samples of frames below it are in chunks: after a restart, the frames from here to
+  // `next_offset` are read again for their samples only (stream/sample_book.h). It never goes
+  // back. Empty: `next_offset` (there are no samples that wait to be written).
+  std::optional<std::uint64_t> samples_offset{};
 };
 
 // What restore() hands back: the state at `next_offset`.
@@ -72,9 +86,10 @@ struct StoredState {
   std::uint64_t next_offset = 0;
   std::string engine{};
   std::vector<Alert> alerts{};        // Live ones only.
-  std::vector<Incident> incidents{};  // Not closed, or closed less than the live time ago.
-  std::vector<SeenId> seen_ids{};
-  std::vector<WindowRow> windows{};  // The last 13 of every scope.
+  std::vector<Incident> incidents{};  // Live ones only.
+  std::vector<SeenId> seen_ids{};     // In the order in which they were committed.
+  std::vector<WindowRow> windows{};   // The last 13 of every scope, newest first.
+  std::uint64_t samples_offset = 0;
 };
 
 struct EventQuery {
@@ -92,40 +107,84 @@ struct EventQuery {
   std::uint32_t limit = 100;
 };
 
+struct DeadLetterQuery {
+  std::uint64_t before_offset = UINT64_MAX;  // Cursor, as in EventQuery.
+  std::uint32_t before_index = 0;
+  std::uint32_t limit = 100;
+  bool include_resolved = false;
+};
+
+struct MetricQuery {
+  std::string metric{};
+  std::string tenant{};  // Empty: all.
+  std::string host{};    // Empty: all.
+  Timestamp since = Timestamp::min();
+  Timestamp until = Timestamp::max();
+  std::uint32_t limit = 10'000;  // Chunks.
+};
+
+// How long each kind is kept. Zero or less: for ever.
 struct RetentionPolicy {
-  Duration events{};
-  Duration resolved_alerts{};
-  Duration closed_incidents{};
-  Duration dead_letters{};
-  Duration windows{};
+  Duration events{};            // By arrival.
+  Duration resolved_alerts{};   // By the commit that removed them.
+  Duration closed_incidents{};  // By their last update; only those that were removed.
+  Duration dead_letters{};      // By arrival.
+  Duration windows{};           // By their start.
+  Duration seen_ids{};          // By the commit that wrote them.
+  Duration metrics{};           // By the commit that wrote them.
 };
 
 class Store {
  public:
   virtual ~Store() = default;
 
-  // One transaction, durable when it returns. Thread: one writer.
+  // One transaction, durable when it returns; after an error nothing of it is kept, and the same
+  // batch may be tried again. Thread: one writer.
+  // Errors: Exhausted when the disk is full, Corrupt, TooLarge (see kEventIndexMax), Unavailable.
   virtual Status commit(const StoreBatch& batch) = 0;
+
+  // The state of the last commit; all empty for a new store. Thread: the writer's.
   virtual Result<StoredState> restore() = 0;
-  // Deletes what is older, in small transactions so that commits are not held up; returns how many
-  // rows went. `now` decides age. Thread: the writer's.
+
+  // Deletes up to kRetainRows rows of each kind that are older than `policy` wants at `now`, so
+  // that commits are never held up for long; returns how many rows went. Call it again while that
+  // is not 0. Thread: the writer's.
   virtual Result<std::uint64_t> retain(const RetentionPolicy& policy, Timestamp now) = 0;
 
-  // Queries. Thread: any; they never wait for the writer. Newest first.
+  // Queries. Thread: any; they never wait for the writer, and each one sees the state of one
+  // commit. Newest first.
   virtual Result<std::vector<EventRow>> events(const EventQuery& query) const = 0;
+  // Cheaper than events(): one row, or nothing.
+  virtual Result<std::optional<EventRow>> event(std::uint64_t offset,
+                                                std::uint32_t index) const = 0;
   virtual Result<std::optional<Incident>> incident(IncidentId id) const = 0;
+  // The live alert, else the one in the history.
   virtual Result<std::optional<Alert>> alert(const AlertKey& key) const = 0;
+  // The ones that were removed from the live state, by falling id.
   virtual Result<std::vector<Incident>> closed_incidents(IncidentId before,
                                                          std::uint32_t limit) const = 0;
-  virtual Result<std::vector<DeadLetter>> dead_letters(std::uint64_t before_offset,
-                                                       std::uint32_t limit,
-                                                       bool include_resolved) const = 0;
+  virtual Result<std::vector<DeadLetter>> dead_letters(const DeadLetterQuery& query) const = 0;
+  virtual Result<std::optional<DeadLetter>> dead_letter(std::uint64_t offset,
+                                                        std::uint32_t index) const = 0;
   virtual Result<std::vector<WindowRow>> windows(std::string_view tenant, std::string_view scope,
                                                  Timestamp since, std::uint32_t limit) const = 0;
+  virtual Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery& query) const = 0;
+  // All chunks, last written first, until `visit` returns false.
+  virtual Status visit_metric_chunks(
+      const std::function<bool(const MetricChunk&)>& visit) const = 0;
 };
 
-// Opens or creates `path`. SQLite in WAL mode with synchronous=FULL.
-// Errors: Corrupt, or Unavailable when another process holds the file; both name the path.
-Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path);
+inline constexpr std::uint32_t kRetainRows = 2000;
+
+struct SqliteStoreOptions {
+  std::uint32_t pages_max = 0;  // Of 4 KiB; 0: no limit. Beyond it, commits fail with Exhausted.
+};
+
+// Opens or creates `path`. SQLite in WAL mode with synchronous=FULL (docs/formats/store.md). The
+// file is locked until the store is destroyed (`path`.lock).
+// Errors: Corrupt; Unavailable when another process holds the file, or a newer Quell wrote it; all
+// name the path.
+Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path,
+                                                 const SqliteStoreOptions& options = {});
 
 }  // namespace quell
