@@ -60,7 +60,6 @@ Member take_member(ByteReader& r) {
   m.starts_at = r.time();
   m.firing = r.boolean();
   m.text_template = r.fixed64();
-  m.settled = r.boolean();
   return m;
 }
 
@@ -134,7 +133,6 @@ void encode_incident(const Incident& i, std::string& out) {
     w.time(m.starts_at);
     w.boolean(m.firing);
     w.fixed64(m.text_template);
-    w.boolean(m.settled);
   }
   w.u64(i.unlisted_count);
   w.u64(i.unlisted_firing);

@@ -77,7 +77,6 @@ struct Member {
   bool firing = true;
   // Not part of the fold: what correlate/ keeps about the member.
   std::uint64_t text_template = 0;  // Hash of the title with its numbers and names masked.
-  bool settled = false;  // Its place is final: nothing that began earlier can still arrive.
   bool operator==(const Member&) const = default;
 };
 

@@ -1,0 +1,386 @@
+#include "correlate/correlator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/time.h"
+
+namespace quell {
+namespace {
+
+std::string loose_key(const Alert& alert) {
+  return fmt::format("{}\x1f{}", alert.key.tenant, alert.entity.to_string());
+}
+
+std::string cid_key(std::string_view correlation_id) {
+  return fmt::format("cid:{}", correlation_id);
+}
+
+}  // namespace
+
+Correlator::Correlator(CorrelatorOptions options, const Topology& topology, AlertBook& alerts,
+                       IncidentSink& incidents)
+    : options_(std::move(options)),
+      topology_(&topology),
+      alerts_(alerts),
+      incidents_(incidents),
+      groups_(topology) {
+  rules_.set_rules(options_.rules);
+}
+
+Linkable Correlator::linkable(const Alert& alert) const {
+  Linkable link;
+  link.tenant = alert.key.tenant;
+  link.entity = topology_->canonical(alert.entity);
+  link.text_template = text_template_of(alert);
+  link.starts_at = alert.starts_at;
+  if (!alert.correlation_id.empty()) link.keys.push_back(cid_key(alert.correlation_id));
+  for (const RuleMatch& match : rules_.match(alert)) link.keys.push_back(match.key);
+  return link;
+}
+
+// Of several, the one that began first; ids only break ties, because they depend on arrival.
+IncidentId Correlator::best_of(const std::vector<IncidentId>& ids, View view) const {
+  const auto order = [&](IncidentId id) { return std::pair(groups_.first(id, view), id); };
+  return ids.empty() ? 0 : std::ranges::min(ids, {}, order);
+}
+
+bool Correlator::takes_members(IncidentId id, const Linkable& alert, View view) const {
+  const Incident* incident = incidents_.find(id);
+  return incident != nullptr && is_active(incident->status) &&
+         groups_.distance(id, alert.starts_at, view) <= options_.span_max;
+}
+
+Correlator::Placement Correlator::place(const Alert& alert, const Linkable& link, View view) const {
+  const auto open_ones = [&](std::vector<IncidentId> ids) {
+    std::erase_if(ids, [&](IncidentId id) { return !takes_members(id, link, view); });
+    return ids;
+  };
+  if (!alert.correlation_id.empty()) {
+    const auto ids = open_ones(groups_.with_key(link.tenant, link.keys.front(), view));
+    if (!ids.empty()) {
+      return {Fate::Join,
+              best_of(ids, view),
+              fmt::format("shares the correlation id '{}'", alert.correlation_id),
+              {},
+              {}};
+    }
+  }
+  if (auto by_rule = place_by_rule(alert, link, view)) return *std::move(by_rule);
+  if (is_single_thing(link.entity)) {
+    const auto ids = open_ones(groups_.with_entity(link.tenant, link.entity, view));
+    if (!ids.empty()) {
+      return {Fate::Join,
+              best_of(ids, view),
+              fmt::format("same entity {}", link.entity.to_string()),
+              {},
+              {}};
+    }
+  }
+  Placement best;
+  LinkScore best_score;
+  for (const IncidentId id : open_ones(groups_.candidates(link, view))) {
+    LinkScore score = groups_.link(link, id, view, options_.window);
+    const bool wins =
+        score.score > best_score.score || (score.score == best_score.score && best.incident != 0 &&
+                                           best_of({best.incident, id}, view) == id);
+    if (!wins) continue;
+    best.incident = id;
+    best_score = std::move(score);
+  }
+  if (best.incident != 0 && best_score.score >= options_.join_score) {
+    best.fate = Fate::Join;
+    best.reason = std::move(best_score.reason);
+    return best;
+  }
+  const std::string nearest =
+      best.incident == 0
+          ? "nothing open is linked to it"
+          : fmt::format("the nearest open incident is linked too weakly ({:.2f}, {:.2f} is needed)",
+                        best_score.score, options_.join_score);
+  if (alert.severity >= options_.open_severity) {
+    return {Fate::Open,
+            0,
+            fmt::format("{}, and its severity {} is enough to open one", nearest,
+                        severity_name(alert.severity)),
+            {},
+            {}};
+  }
+  return {Fate::Loose,
+          0,
+          fmt::format("{}, and its severity {} is below {}, which opens one", nearest,
+                      severity_name(alert.severity), severity_name(options_.open_severity)),
+          {},
+          {}};
+}
+
+std::optional<Correlator::Placement> Correlator::place_by_rule(const Alert& alert,
+                                                               const Linkable& link,
+                                                               View view) const {
+  for (const RuleMatch& match : rules_.match(alert)) {
+    const CorrelationRule& rule = *match.rule;
+    Placement placement{
+        Fate::Open,
+        0,
+        fmt::format("rule '{}' {}: {} or more alerts within {}", rule.name, match.group,
+                    rule.threshold, format_duration(rule.window)),
+        fmt::format("{} {}", rule.title.empty() ? rule.name : rule.title, match.group),
+        {}};
+    std::vector<IncidentId> ids;
+    for (const IncidentId id : groups_.with_key(link.tenant, match.key, view)) {
+      const bool formed = groups_.key_count(id, match.key, view) >= rule.threshold;
+      const bool near_enough = groups_.distance(id, link.starts_at, view) <= rule.window;
+      if (formed && near_enough && takes_members(id, link, view)) ids.push_back(id);
+    }
+    if (ids.empty()) {
+      placement.gather = rules_.near(match, link.tenant, link.starts_at, view);
+      const bool counted = std::ranges::find(placement.gather, alert.key) != placement.gather.end();
+      if (placement.gather.size() + (counted ? 0 : 1) < rule.threshold) continue;
+      for (const AlertKey& key : placement.gather) {
+        const Alert* other = alerts_.find(key);
+        if (other == nullptr || other->incident == 0 || key == alert.key) continue;
+        if (takes_members(other->incident, link, view)) ids.push_back(other->incident);
+      }
+    }
+    if (!ids.empty()) {
+      placement.fate = Fate::Join;
+      placement.incident = best_of(ids, view);
+    }
+    return placement;
+  }
+  return std::nullopt;
+}
+
+bool Correlator::is_settled(const AlertKey& key, Timestamp starts_at) const {
+  return starts_at <= watermark_ && !unsettled_.contains({starts_at, key});
+}
+
+void Correlator::on_alert(const AlertOutcome& outcome, const Step& step) {
+  const Alert* alert = alerts_.find(outcome.key);
+  switch (outcome.news) {
+    case AlertNews::None: return;
+    case AlertNews::Began: on_began(outcome.key, step); return;
+    case AlertNews::Changed:
+      if (alert != nullptr && alert->incident != 0) {
+        follow_members(alert->incident, step);
+      } else if (alert != nullptr && alert->firing()) {
+        on_began(outcome.key, step);  // It may have become severe enough.
+      }
+      return;
+    case AlertNews::Ended:
+      if (alert == nullptr) return;
+      make_loose(*alert, false);
+      for (const RuleMatch& match : rules_.match(*alert)) rules_.remove(match, *alert);
+      if (alert->incident != 0) member_state(*alert, false, step);
+      return;
+    case AlertNews::Removed: return;
+  }
+}
+
+void Correlator::on_began(const AlertKey& key, const Step& step) {
+  const Alert& alert = *alerts_.find(key);
+  const bool settled = alert.starts_at <= watermark_;
+  for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, settled);
+  if (!settled) unsettled_.insert({alert.starts_at, key});
+  if (alert.incident != 0 && back_to_its_incident(alert, step)) return;
+  carry_out(key, place(alert, linkable(alert), View::All), step);
+  if (const Alert* now = alerts_.find(key); now->status == AlertStatus::Resolved) {
+    member_state(*now, false, step);  // Its end had arrived before its beginning.
+  }
+}
+
+// A member that fires again belongs where it was, unless that is long over.
+bool Correlator::back_to_its_incident(const Alert& alert, const Step& step) {
+  const Incident* incident = incidents_.find(alert.incident);
+  if (incident == nullptr || incident->merged_into != 0) return false;
+  if (!is_active(incident->status)) {
+    const Timestamp over = incident->resolved_at.value_or(incident->updated_at);
+    if (step.now - over > options_.reopen_window) return false;
+    append(alert.incident,
+           {.event_time = alert.starts_at,
+            .kind = IncidentEventKind::StatusChanged,
+            .text = fmt::format("{} fires again", alert.title),
+            .status = IncidentStatus::Open},
+           step);
+    index_incident(alert.incident);
+  }
+  member_state(alert, true, step);
+  return true;
+}
+
+void Correlator::carry_out(const AlertKey& key, const Placement& placement, const Step& step) {
+  const Alert& alert = *alerts_.find(key);
+  switch (placement.fate) {
+    case Fate::Loose:
+      make_loose(alert, true);
+      alerts_.edit(key, [&](Alert& a) {
+        a.incident = 0;
+        a.trace.add(VerdictKind::NotOpened, step.now, step.offset, placement.reason);
+      });
+      return;
+    case Fate::Join:
+      join(placement.incident, alert, placement.reason, VerdictKind::Grouped, step);
+      gather(placement, placement.incident, step);
+      break;
+    case Fate::Open: gather(placement, open(alert, placement, step), step); break;
+  }
+  absorb_loose(key, step);
+}
+
+// A rule brings alerts together: loose ones join, and incidents that it would have grouped merge.
+void Correlator::gather(const Placement& placement, IncidentId into, const Step& step) {
+  for (const AlertKey& key : placement.gather) {
+    const Alert* other = alerts_.find(key);
+    if (other == nullptr || other->incident == into) continue;
+    if (other->incident == 0) {
+      if (other->firing()) join(into, *other, placement.reason, VerdictKind::Grouped, step);
+      continue;
+    }
+    const Incident* incident = incidents_.find(other->incident);
+    if (incident == nullptr || !is_active(incident->status)) continue;
+    const bool untouched = incident->status == IncidentStatus::Open && incident->assignee.empty();
+    if (untouched) absorb(incident->id, into, "quell", placement.reason, step);
+  }
+}
+
+void Correlator::make_loose(const Alert& alert, bool loose) {
+  if (loose) {
+    loose_[loose_key(alert)].insert(alert.key);
+    return;
+  }
+  const auto found = loose_.find(loose_key(alert));
+  if (found == loose_.end()) return;
+  found->second.erase(alert.key);
+  if (found->second.empty()) loose_.erase(found);
+}
+
+// What fired before without an incident of its own may belong to the one that `joined` is in.
+void Correlator::absorb_loose(const AlertKey& joined, const Step& step) {
+  constexpr std::size_t kAtOnce = 1000;
+  const Alert& alert = *alerts_.find(joined);
+  std::vector<AlertKey> near;
+  const auto collect = [&](const Entity& entity) {
+    const auto found = loose_.find(fmt::format("{}\x1f{}", alert.key.tenant, entity.to_string()));
+    if (found == loose_.end()) return;
+    for (const AlertKey& key : found->second) {
+      if (near.size() < kAtOnce) near.push_back(key);
+    }
+  };
+  const Entity entity = topology_->canonical(alert.entity);
+  if (!entity.empty()) collect(entity);
+  for (const Neighbour& n : topology_->neighbours(entity)) collect(n.entity);
+  for (const AlertKey& key : near) {
+    const Alert* other = alerts_.find(key);
+    if (other == nullptr || other->incident != 0 || !other->firing()) continue;
+    const Placement placement = place(*other, linkable(*other), View::All);
+    if (placement.fate != Fate::Join) continue;
+    join(placement.incident, *other, placement.reason, VerdictKind::Grouped, step);
+  }
+}
+
+void Correlator::on_watermark(Timestamp watermark, const Step& step) {
+  if (watermark <= watermark_) return;
+  watermark_ = watermark;
+  while (!unsettled_.empty() && unsettled_.begin()->first <= watermark_) {
+    const auto [starts_at, key] = *unsettled_.begin();
+    unsettled_.erase(unsettled_.begin());
+    const Alert* alert = alerts_.find(key);
+    if (alert != nullptr && alert->starts_at <= watermark_) settle(key, step);
+  }
+  rules_.forget_before(watermark_ - options_.lateness);
+}
+
+// Decides where the alert belongs when only what began before it counts, and mends what an
+// out-of-order arrival had made different.
+void Correlator::settle(const AlertKey& key, const Step& step) {
+  const Alert& alert = *alerts_.find(key);
+  if (alert.firing()) {
+    for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, true);
+  }
+  const IncidentId current = alert.incident;
+  const Incident* incident = current == 0 ? nullptr : incidents_.find(current);
+  if (incident == nullptr || !is_active(incident->status)) return;
+  const Linkable link = linkable(alert);
+  const Placement placement = place(alert, link, View::Settled);
+  const bool joins_other = placement.fate == Fate::Join && placement.incident != current;
+  const bool stands_alone = placement.fate == Fate::Open && groups_.has(current, View::Settled);
+  if (joins_other && !groups_.has(current, View::Settled) && incident->alert_count() > 1) {
+    // The whole group turns out to belong to an earlier one.
+    absorb(current, placement.incident, "quell", placement.reason, step);
+  } else if (joins_other) {
+    move(key, placement.incident, placement.reason, step);
+  } else if (stands_alone && placement.gather.empty() && incident->alert_count() > 1) {
+    move(key, 0, placement.reason, step);
+  }
+  if (alerts_.find(key)->incident != current) return;  // Settled where it went.
+  const auto& members = incidents_.find(current)->members;
+  if (std::ranges::find(members, key.fingerprint, &Member::fingerprint) == members.end()) return;
+  groups_.settle(current, link);
+}
+
+Timestamp Correlator::next_deadline() const {
+  Timestamp at = timers_.empty() ? Timestamp::max() : timers_.begin()->first;
+  if (!unsettled_.empty()) at = std::min(at, unsettled_.begin()->first + options_.lateness);
+  return at;
+}
+
+bool Correlator::in_use(const Alert& alert) const {
+  const Incident* incident = alert.incident == 0 ? nullptr : incidents_.find(alert.incident);
+  return incident != nullptr && is_active(incident->status);
+}
+
+void Correlator::snapshot(ByteWriter& out) const {
+  out.time(watermark_);
+  out.u64(changes_.size());
+  for (const auto& [tenant, change] : changes_) {
+    out.text(tenant);
+    out.time(change.time);
+    out.text(change.entity.kind);
+    out.text(change.entity.name);
+    out.text(change.title);
+    out.text(change.href);
+    out.u64(change.offset);
+  }
+}
+
+Status Correlator::restore(ByteReader& in) {
+  watermark_ = in.time();
+  changes_.clear();
+  for (std::size_t n = in.count(); n > 0 && in.ok(); --n) {
+    RecentChange recent;
+    recent.tenant = in.string();
+    recent.change.time = in.time();
+    recent.change.entity.kind = in.string();
+    recent.change.entity.name = in.string();
+    recent.change.title = in.string();
+    recent.change.href = in.string();
+    recent.change.offset = in.u64();
+    changes_.push_back(std::move(recent));
+  }
+  if (!in.ok()) return fail(Errc::Corrupt, "the correlator's snapshot does not decode");
+  reconfigure(options_, *topology_);
+  return {};
+}
+
+void Correlator::reconfigure(CorrelatorOptions options, const Topology& topology) {
+  options_ = std::move(options);
+  topology_ = &topology;
+  groups_.clear();
+  groups_.set_topology(topology);
+  rules_.set_rules(options_.rules);
+  unsettled_.clear();
+  loose_.clear();
+  timers_.clear();
+  armed_.clear();
+  for (const auto& alert : alerts_.snapshots([](const Alert& a) { return a.firing(); })) {
+    const bool settled = alert->starts_at <= watermark_;
+    for (const RuleMatch& match : rules_.match(*alert)) rules_.add(match, *alert, settled);
+    if (!settled) unsettled_.insert({alert->starts_at, alert->key});
+    if (alert->incident == 0) make_loose(*alert, true);
+  }
+  if (watermark_ != Timestamp::min()) rules_.forget_before(watermark_ - options_.lateness);
+  for (const IncidentId id : incidents_.all()) index_incident(id);
+}
+
+}  // namespace quell

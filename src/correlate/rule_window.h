@@ -1,0 +1,70 @@
+// RuleWindows: correlation rules from the configuration, and which alerts each has seen lately.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/matcher.h"
+#include "correlate/group_index.h"
+#include "model/alert.h"
+
+namespace quell {
+
+// Alerts that match, and agree in the `group_by` labels, are one incident once `threshold` of them
+// began within `window`.
+struct CorrelationRule {
+  std::string name{};
+  std::vector<Matcher> matchers{};
+  std::vector<std::string> group_by{};  // Label names; also `entity`, `severity`, `tenant`.
+  Duration window = std::chrono::minutes(5);
+  std::uint32_t threshold = 1;
+  std::string title{};  // Empty: made from the rule's name and the labels.
+};
+
+// A rule that an alert matches, with the key of the alerts that it would be grouped with.
+struct RuleMatch {
+  const CorrelationRule* rule = nullptr;
+  std::string key{};    // `rule:<name>{cluster="eu"}`
+  std::string group{};  // `{cluster="eu"}`
+};
+
+// Only firing alerts count. Memory: one entry per alert and matching rule, until it ends or the
+// window has passed.
+class RuleWindows {
+ public:
+  void set_rules(std::vector<CorrelationRule> rules);
+  const std::vector<CorrelationRule>& rules() const { return rules_; }
+
+  std::vector<RuleMatch> match(const Alert& alert) const;
+
+  void add(const RuleMatch& match, const Alert& alert, bool settled);
+  void remove(const RuleMatch& match, const Alert& alert);
+
+  // The alerts of the key that began within the window of `at`, earliest first.
+  std::vector<AlertKey> near(const RuleMatch& match, std::string_view tenant, Timestamp at,
+                             View view) const;
+
+  // Forgets what began before `t` minus its rule's window.
+  void forget_before(Timestamp t);
+  void clear() { seen_.clear(); }
+
+ private:
+  struct Seen {
+    Timestamp starts_at{};
+    AlertKey alert{};
+    auto operator<=>(const Seen&) const = default;
+  };
+  struct Window {
+    Duration length{};
+    std::map<Seen, bool> alerts{};  // Value: settled.
+    std::map<AlertKey, Timestamp> starts{};
+  };
+
+  std::vector<CorrelationRule> rules_;
+  std::map<std::string, Window, std::less<>> seen_;  // By tenant and key.
+};
+
+}  // namespace quell
