@@ -1,0 +1,8 @@
+# Benchmarks: programs that a person runs; built with everything, so that they stay in repair.
+function(quell_bench name)
+  add_executable(${name} ${CMAKE_SOURCE_DIR}/bench/${name}.cc)
+  target_link_libraries(${name} PRIVATE ${ARGN})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+endfunction()
+
+quell_bench(http_bench quell_http)
