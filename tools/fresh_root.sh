@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Proves that a checkout works on a fresh Debian 12: makes a minimal root with debootstrap, puts the
+# committed tree (`git archive HEAD`) into it, and runs a command there as a user who is not root but
+# may use sudo. There is no compiler, no node, no systemd and no curl in it to begin with.
+#
+#   sudo tools/fresh_root.sh [--root DIR] [COMMAND…]     default: ./run.sh --check-only
+#
+# DIR (default: a new directory in /var/tmp) is made when it is not there and stays, so that a second run
+# finds the packages installed. Needs root and debootstrap. Mirror: $QUELL_MIRROR. The machine's own
+# way to the network (resolver, certificates, proxy settings of apt and npm) is used inside, too.
+set -euo pipefail
+tree=$(cd "$(dirname "$0")/.." && pwd)
+user=tester
+root=
+
+fail() { echo "fresh_root.sh: $*" >&2; exit 1; }
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --root) root=$2; shift 2 ;;
+    -h | --help) sed -n '2,10s/^# \?//p' "$0"; exit 0 ;;
+    *) break ;;
+  esac
+done
+[ $# -gt 0 ] || set -- ./run.sh --check-only
+[ "$(id -u)" = 0 ] || fail "chroot and mount need root"
+command -v debootstrap >/dev/null || fail "debootstrap is missing; apt-get install debootstrap"
+[ -n "$root" ] || root=$(mktemp -d /var/tmp/quell-root-XXXXXX)
+home=$root/home/$user
+
+copy_if_there() {
+  for path in "$@"; do
+    [ -e "$path" ] || continue
+    mkdir -p "$root$(dirname "$path")"
+    cp -aL "$path" "$root$(dirname "$path")/"
+  done
+}
+
+# Only Debian's own sources: a fresh machine knows no others, and they might bring a newer node.
+copy_network_settings() {
+  copy_if_there /etc/resolv.conf /etc/hosts /etc/ssl/certs "${NODE_EXTRA_CA_CERTS:-}" \
+    "${SSL_CERT_FILE:-}"
+  local setting
+  mkdir -p "$root/etc/apt/apt.conf.d"
+  apt-config dump | grep -E '^Acquire::(http|https|Retries)' >"$root/etc/apt/apt.conf.d/90host" || true
+  if [ -f ~/.npmrc ]; then
+    grep -E '^(registry|proxy|https-proxy|cafile|strict-ssl) *=' ~/.npmrc >"$home/.npmrc" || true
+  fi
+  for setting in http_proxy https_proxy no_proxy NODE_EXTRA_CA_CERTS SSL_CERT_FILE; do
+    [ -z "${!setting:-}" ] || printf 'export %s=%q\n' "$setting" "${!setting}"
+  done >"$home/.network"
+}
+
+make_root() {
+  echo "making a minimal Debian 12 in $root"
+  debootstrap --variant=minbase --include=sudo bookworm "$root" \
+    "${QUELL_MIRROR:-http://deb.debian.org/debian}" >"$root.log" 2>&1 ||
+    fail "debootstrap failed; see $root.log"
+  chroot "$root" useradd --create-home --shell /bin/bash $user
+  echo "$user ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/$user"
+}
+
+copy_tree() {
+  mkdir -p "$home/quell"
+  git -C "$tree" archive HEAD | tar -x -C "$home/quell"
+  chroot "$root" chown -R $user: "/home/$user"
+}
+
+# The mounts live in a mount namespace of their own and end with it, as do all processes.
+run_inside() {
+  local command
+  printf -v command '%q ' "$@"
+  unshare --mount --pid --fork bash -euc '
+    mount -t proc proc "$1/proc"
+    mount -t sysfs -o ro sysfs "$1/sys"
+    mount --rbind /dev "$1/dev"
+    mount -t tmpfs tmpfs "$1/tmp"
+    exec chroot "$1" su - "$2" -c ". ~/.network; cd quell; exec $3"
+  ' bash "$root" "$user" "$command"
+}
+
+[ -e "$root/etc/debian_version" ] || make_root
+copy_tree
+copy_network_settings
+echo "running in $root as $user: $*"
+run_inside "$@"
