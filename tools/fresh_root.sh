@@ -42,7 +42,7 @@ copy_network_settings() {
     "${SSL_CERT_FILE:-}"
   local setting
   mkdir -p "$root/etc/apt/apt.conf.d"
-  apt-config dump | grep -E '^Acquire::(http|https|Retries)' >"$root/etc/apt/apt.conf.d/90host" || true
+  apt-config dump | grep -E '^Acquire::(http|https|Retries|Check)' >"$root/etc/apt/apt.conf.d/90host" || true
   if [ -f ~/.npmrc ]; then
     grep -E '^(registry|proxy|https-proxy|cafile|strict-ssl) *=' ~/.npmrc >"$home/.npmrc" || true
   fi

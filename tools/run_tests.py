@@ -89,14 +89,14 @@ def ui_check(stage):
 
 def ui_unit(stage):
     report = stage.report("json")
-    stage.run("npm", "--prefix", "ui", "exec", "--", "vitest", "run", "--root", ROOT / "ui",
-              "--reporter=default", "--reporter=json", f"--outputFile.json={report}")
+    stage.run("npm", "--prefix", "ui", "run", "test", "--", "--reporter=default",
+              "--reporter=json", f"--outputFile.json={report}")
     return reports.vitest(report)
 
 
 def ui_browser(stage):
     report = stage.report("json")
-    stage.run("npm", "--prefix", "ui", "run", "test:browser", "--", "--reporter=json",
+    stage.run("npm", "--prefix", "ui", "run", "e2e", "--", "--reporter=list,json",
               PLAYWRIGHT_JSON_OUTPUT_NAME=str(report), PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD="1", CI="1")
     return reports.playwright(report)
 
