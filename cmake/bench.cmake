@@ -6,3 +6,4 @@ function(quell_bench name)
 endfunction()
 
 quell_bench(http_bench quell_http)
+quell_bench(wire_bench quell_wire fmt::fmt simdjson::simdjson)

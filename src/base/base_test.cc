@@ -13,6 +13,15 @@ void check_time(std::string_view text, std::string_view want) {
 
 TEST(Time, ParsesWhatSendersWrite) {
   check_time("2026-11-21T08:00:00Z", "2026-11-21T08:00:00Z");
+  check_time("2028-02-29T23:59:59.000000001Z", "2028-02-29T23:59:59.000000001Z");
+  check_time("2026-12-31T23:59:60.5Z", "2027-01-01T00:00:00.500Z");  // A leap second.
+  check_time("2026-11-21T08:00:00.Z",
+             "error: '2026-11-21T08:00:00.Z' is not an RFC 3339 time such as 2026-11-21T08:00:00Z");
+  check_time("2026-11-21T08:00:00.1x3Z",
+             "error: '2026-11-21T08:00:00.1x3Z' is not an RFC 3339 "
+             "time such as 2026-11-21T08:00:00Z");
+  check_time("2026-13-21T08:00:00Z",
+             "error: '2026-13-21T08:00:00Z' is not an RFC 3339 time such as 2026-11-21T08:00:00Z");
   check_time("2026-11-21t08:00:00.5+01:00", "2026-11-21T07:00:00.500Z");
   check_time("2026-11-21 08:00:00 UTC", "2026-11-21T08:00:00Z");
   check_time("2026-11-21T08:00:00.123+0000", "2026-11-21T08:00:00.123Z");

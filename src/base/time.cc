@@ -74,9 +74,48 @@ bool take_zone(std::string_view text, minutes& offset) {
   return true;
 }
 
+// Two digits at `p`, or something above 99.
+constexpr unsigned two_digits(const char* p) {
+  const auto high = static_cast<unsigned>(p[0] - '0');
+  const auto low = static_cast<unsigned>(p[1] - '0');
+  return high > 9 || low > 9 ? 100 : high * 10 + low;
+}
+
+// The form that nearly every program writes, `2026-11-21T08:00:00[.fraction]Z` with at most nine
+// digits, without the detours. Returns: false for everything else, which may still be a time.
+bool parse_common_form(std::string_view text, Timestamp& time) {
+  constexpr std::size_t kSecondsEnd = 19;
+  if (text.size() <= kSecondsEnd || text.size() > 30 || text.back() != 'Z') return false;
+  const char* p = text.data();
+  if (p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':') return false;
+  const unsigned century = two_digits(p), years = two_digits(p + 2), month = two_digits(p + 5);
+  const unsigned day = two_digits(p + 8), hour = two_digits(p + 11), minute = two_digits(p + 14);
+  const unsigned second = two_digits(p + 17);
+  if (century != 20 || years > 99 || month - 1 > 11 || day - 1 > 27) return false;
+  if (hour > 23 || minute > 59 || second > 59) return false;
+  std::int64_t nanos = 0;
+  if (text.size() > kSecondsEnd + 1) {
+    if (p[kSecondsEnd] != '.' || text.size() < kSecondsEnd + 3) return false;
+    std::int64_t scale = 1'000'000'000;
+    for (std::size_t i = kSecondsEnd + 1; i + 1 < text.size(); ++i) {
+      const auto digit = static_cast<unsigned>(p[i] - '0');
+      if (digit > 9) return false;
+      nanos = nanos * 10 + digit;
+      scale /= 10;
+    }
+    nanos *= scale;
+  }
+  const std::chrono::sys_days date =
+      std::chrono::year_month_day{std::chrono::year{static_cast<int>(2000 + years)},
+                                  std::chrono::month{month}, std::chrono::day{day}};
+  time = Timestamp{date} + hours{hour} + minutes{minute} + seconds{second} + Duration{nanos};
+  return true;
+}
+
 }  // namespace
 
 Result<Timestamp> parse_rfc3339(std::string_view text) {
+  if (Timestamp time; parse_common_form(text, time)) return time;
   std::string_view rest = text;
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, nanos = 0;
   minutes offset{};

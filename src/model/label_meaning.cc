@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "base/text.h"
 
@@ -58,9 +59,19 @@ constexpr std::array kNames{
     Name{"cluster", Rank::Cluster},
 };
 
+// For each length, which of kNames have it: most labels are ruled out by their length alone.
+constexpr std::size_t kNameBytesMax = 22;
+constexpr auto kNamesByLength = [] {
+  std::array<std::uint32_t, kNameBytesMax + 1> masks{};
+  for (std::size_t i = 0; i < kNames.size(); ++i) masks[kNames[i].name.size()] |= 1u << i;
+  return masks;
+}();
+
 Rank rank_of(std::string_view name) {
-  for (const Name& known : kNames) {
-    if (known.name.size() == name.size() && known.name == name) return known.rank;
+  if (name.size() > kNameBytesMax) return Rank::None;
+  for (std::uint32_t mask = kNamesByLength[name.size()]; mask != 0; mask &= mask - 1) {
+    const Name& known = kNames[static_cast<std::size_t>(std::countr_zero(mask))];
+    if (known.name[0] == name[0] && known.name == name) return known.rank;
   }
   return Rank::None;
 }
@@ -105,13 +116,17 @@ Entity make_entity(Rank rank, std::string_view name) {
   return {};
 }
 
+// The value of the first of `names` that `labels` have.
 template <std::size_t N>
 std::string_view first_of(const LabelSet& labels, const std::array<std::string_view, N>& names) {
+  std::uint64_t lengths = 0;  // One bit for each length that a name has.
+  for (const std::string_view name : names) lengths |= 1ull << name.size();
   std::size_t best = N;
   std::string_view value;
   for (const Label label : labels) {
+    if (label.name.size() >= 64 || (lengths >> label.name.size() & 1) == 0) continue;
     for (std::size_t i = 0; i < best; ++i) {
-      if (names[i].size() != label.name.size() || names[i] != label.name) continue;
+      if (names[i] != label.name) continue;
       best = i;
       value = label.value;
     }
@@ -161,7 +176,7 @@ std::string_view correlation_id_from_labels(const LabelSet& labels) {
 
 std::string_view title_line(std::string_view text, std::size_t bytes_max) {
   while (!text.empty()) {
-    const auto end = std::min(text.find_first_of("\r\n"), text.size());
+    const auto end = std::min({text.find('\n'), text.find('\r'), text.size()});
     const std::string_view line = trim(text.substr(0, end));
     if (!line.empty()) return utf8_prefix(line, bytes_max);
     text.remove_prefix(std::min(end + 1, text.size()));

@@ -36,7 +36,10 @@ void LabelSet::append(const Label& label) {
 
 Result<LabelSet> LabelSet::Builder::build() {
   std::erase_if(pairs_, [](const Label& l) { return l.value.empty() && !l.name.empty(); });
-  std::ranges::sort(pairs_);
+  // Most senders sort by name.
+  if (!std::ranges::is_sorted(pairs_, {}, &Label::name)) {
+    std::ranges::sort(pairs_, {}, &Label::name);
+  }
   std::size_t size = 0;
   for (std::size_t i = 0; i < pairs_.size(); ++i) {
     if (pairs_[i].name.empty()) return fail(Errc::InvalidArgument, "a label name is empty");
@@ -47,8 +50,16 @@ Result<LabelSet> LabelSet::Builder::build() {
     size += kHeader + pairs_[i].name.size() + pairs_[i].value.size();
   }
   LabelSet labels;
-  labels.bytes_.reserve(size);
-  for (const Label& label : pairs_) labels.append(label);
+  labels.bytes_.resize(size);
+  char* out = labels.bytes_.data();
+  for (const Label& label : pairs_) {
+    const std::uint32_t sizes[2] = {static_cast<std::uint32_t>(label.name.size()),
+                                    static_cast<std::uint32_t>(label.value.size())};
+    std::memcpy(out, sizes, sizeof sizes);
+    std::memcpy(out + kHeader, label.name.data(), sizes[0]);
+    std::memcpy(out + kHeader + sizes[0], label.value.data(), sizes[1]);
+    out += kHeader + sizes[0] + sizes[1];
+  }
   return labels;
 }
 
