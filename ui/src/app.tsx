@@ -1,0 +1,72 @@
+// Routes, the token gate and what the whole page shares.
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { Link, Route, Switch } from 'wouter';
+
+import { onUnauthorized } from './api/client';
+import { Login } from './components/login';
+import { Empty } from './components/notices';
+import { Shell } from './components/shell';
+import { incidentStore } from './live/incident_store';
+import { live } from './live/live';
+import { shouldRetry, useLiveQueries, useServerStatus } from './live/queries';
+import { IncidentsPage } from './pages/incidents';
+
+const queryClient = new QueryClient({
+  defaultOptions: { queries: { retry: shouldRetry, staleTime: 5_000 } },
+});
+
+export function App() {
+  const [locked, setLocked] = useState(false);
+  useEffect(() => onUnauthorized(() => setLocked(true)), []);
+  useEffect(() => live.start(), []);
+  useEffect(() => incidentStore.start(), []);
+  if (locked) {
+    return (
+      <Login
+        onToken={() => {
+          setLocked(false);
+          queryClient.clear();
+          live.retryNow();
+          void incidentStore.reload();
+        }}
+      />
+    );
+  }
+  return (
+    <QueryClientProvider client={queryClient}>
+      <Pages />
+    </QueryClientProvider>
+  );
+}
+
+function Pages() {
+  useLiveQueries();
+  useTitle();
+  return (
+    <Shell>
+      <Switch>
+        <Route path="/" component={IncidentsPage} />
+        <Route component={NotFound} />
+      </Switch>
+    </Shell>
+  );
+}
+
+/** The tab says how many incidents are open, also while another tab is in front. */
+function useTitle(): void {
+  const open = useServerStatus().data?.open_incidents ?? 0;
+  useEffect(() => {
+    document.title = open > 0 ? `(${open}) Quell` : 'Quell';
+  }, [open]);
+}
+
+function NotFound() {
+  return (
+    <Empty icon="search" title="There is no such page">
+      <Link className="button" href="/">
+        Go to the incidents
+      </Link>
+    </Empty>
+  );
+}

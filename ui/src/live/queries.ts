@@ -1,0 +1,58 @@
+// What the pages ask the server for, and how the stream keeps the answers current.
+import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { useEffect } from 'react';
+
+import { api, ApiError, unwrap } from '../api/client';
+import type { HealthWindow, ServerStatus } from '../api/types';
+import { upsertWindow } from '../lib/health';
+import { live } from './live';
+
+/** Failures of the network are tried again; answers of the server are final. */
+export function shouldRetry(failures: number, error: Error): boolean {
+  const status = error instanceof ApiError ? error.status : 0;
+  return failures < 3 && (status === 0 || status === 429 || status >= 500);
+}
+
+export function useServerStatus() {
+  return useQuery({
+    queryKey: ['status'],
+    queryFn: () => unwrap(api.GET('/api/v1/status')),
+    // The stream brings news; this covers a page whose stream sleeps.
+    refetchInterval: 60_000,
+    refetchIntervalInBackground: true,
+  });
+}
+
+export const HEALTH_HOURS = 3;
+
+export function useHealthWindows() {
+  return useQuery({
+    queryKey: ['windows'],
+    queryFn: async (): Promise<HealthWindow[]> => {
+      const query = { since: `${HEALTH_HOURS}h`, limit: 1000 };
+      return (await unwrap(api.GET('/api/v1/health/windows', { params: { query } }))).items;
+    },
+  });
+}
+
+/** Patches the answers with what the stream says. Mounted once. */
+export function useLiveQueries(): void {
+  const client = useQueryClient();
+  useEffect(() => {
+    const ends = [
+      live.on('status', (status) => client.setQueryData<ServerStatus>(['status'], status)),
+      live.on('window', (window) => patchWindows(client, window)),
+      live.on('deadletter', () => void client.invalidateQueries({ queryKey: ['deadletters'] })),
+      live.on('resync', () => void client.invalidateQueries()),
+    ];
+    return () => {
+      for (const end of ends) end();
+    };
+  }, [client]);
+}
+
+function patchWindows(client: QueryClient, window: HealthWindow): void {
+  client.setQueryData<HealthWindow[]>(['windows'], (known) =>
+    known ? upsertWindow(known, window).slice(0, 2000) : known,
+  );
+}
