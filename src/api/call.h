@@ -1,0 +1,75 @@
+// Call: one request on its way through the API, and what a handler may answer with.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "api/auth.h"
+#include "api/live_view.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "http/server.h"
+#include "model/alert.h"
+#include "model/frame.h"
+#include "store/store.h"
+
+namespace quell {
+
+// What may be read from any thread: the past.
+struct History {
+  const Store& store;
+  // Errors: NotFound when retention has removed the frame.
+  std::function<Result<Frame>(std::uint64_t offset)> read_frame{};
+};
+
+// Good until the handler returns: what it needs later it must copy.
+struct Call {
+  const http::Request& request;
+  std::vector<std::pair<std::string_view, std::string>> parameters{};  // Of the path.
+  Identity identity{};
+  Timestamp now{};
+
+  std::string_view parameter(std::string_view name) const {
+    for (const auto& [key, value] : parameters) {
+      if (key == name) return value;
+    }
+    return {};
+  }
+};
+
+// The rest of an answer, to be made off the core thread from snapshots and the past.
+using Deferred = std::move_only_function<Result<http::Response>(const History&)>;
+
+// What the core did with a submitted frame.
+struct Applied {
+  std::uint64_t offset = 0;  // Of the frame.
+  Timestamp arrived_at{};
+  IncidentId incident = 0;    // Commands on incidents: the one to show (split: the new one).
+  std::uint64_t retried = 0;  // RetryDeadLetters.
+  std::uint64_t resolved = 0;
+};
+
+// A change: to be journaled as a frame of this kind, applied when it comes by, then answered.
+struct Submission {
+  FrameKind kind = FrameKind::Command;
+  std::string source{};
+  std::string tenant{kDefaultTenant};
+  std::string body{};
+  // Thread: the core's, right after the frame was applied.
+  std::move_only_function<http::Response(LiveView&, const Result<Applied>&)> answer{};
+};
+
+using Reply = std::variant<http::Response, Deferred, Submission>;
+
+inline http::Response json_response(std::string body, int status = 200) {
+  return {.status = status,
+          .headers = {{"content-type", "application/json"}, {"cache-control", "no-store"}},
+          .body = std::move(body)};
+}
+
+}  // namespace quell

@@ -1,0 +1,65 @@
+// LiveView: the live state that handlers read on the core thread, lent for the time of one call.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "correlate/alert_book.h"
+#include "incident/incident_book.h"
+#include "topology/topology.h"
+
+namespace quell {
+
+struct SourceFacts {
+  std::string name{};
+  std::string path{};  // Where to send to.
+  std::string kind{};
+  std::optional<Timestamp> last_event_at{};
+  std::uint64_t events = 0;
+  std::uint64_t rejected = 0;
+  bool is_protected = false;  // By a token or a signature.
+};
+
+struct ConfigFacts {
+  std::string yaml{};  // As it was read: the view masks secrets.
+  std::string path{};  // Empty: built-in defaults.
+  Timestamp loaded_at{};
+};
+
+struct ServerFacts {
+  std::string version{};
+  std::string revision{};
+  Timestamp started_at{};
+  std::uint64_t journal_begin_offset = 0;
+  std::uint64_t journal_end_offset = 0;
+  std::uint64_t journal_size_bytes = 0;
+  std::uint64_t journal_segments = 0;
+  std::uint64_t lag_frames = 0;
+  std::uint64_t events_total = 0;
+  std::uint64_t deduplicated_total = 0;
+  std::uint64_t dead_letters = 0;  // Not resolved.
+  std::optional<Timestamp> watermark{};
+};
+
+// How the Alertmanager API groups and names (api/alertmanager_api.h).
+struct AlertmanagerOptions {
+  std::vector<std::string> group_by{"alertname"};
+  std::string receiver = "quell";
+};
+
+// Thread: the core's. Taking snapshots marks values as shared, so the books are not const.
+struct LiveView {
+  AlertBook& alerts;
+  IncidentBook& incidents;
+  const Topology& topology;
+  const ConfigFacts& config;
+  const AlertmanagerOptions& alertmanager;
+  std::function<ServerFacts()> facts{};
+  std::function<std::vector<SourceFacts>()> sources{};
+};
+
+}  // namespace quell
