@@ -85,18 +85,20 @@ struct StoreBatch {
 struct StoredState {
   std::uint64_t next_offset = 0;
   std::string engine{};
-  std::vector<Alert> alerts{};        // Live ones only.
-  std::vector<Incident> incidents{};  // Live ones only.
+  std::vector<Alert> alerts{};        // Live ones only, in no particular order.
+  std::vector<Incident> incidents{};  // Live ones only, by id.
   std::vector<SeenId> seen_ids{};     // In the order in which they were committed.
   std::vector<WindowRow> windows{};   // The last 13 of every scope, newest first.
   std::uint64_t samples_offset = 0;
 };
 
 struct EventQuery {
-  std::string tenant{};  // Empty: all.
-  std::optional<Timestamp> since{};
-  std::optional<Timestamp> until{};
-  std::string text{};  // Words that must occur in the title, labels or entity.
+  std::string tenant{};              // Empty: all.
+  std::optional<Timestamp> since{};  // Arrived then or later.
+  std::optional<Timestamp> until{};  // Arrived before.
+  // Words, of which each must occur somewhere in the title, the entity, or a label's name or value,
+  // as a part of it and in any case (ASCII).
+  std::string text{};
   std::string source{};
   std::optional<EventKind> kind{};
   std::optional<Severity> severity_min{};

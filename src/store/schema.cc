@@ -1,0 +1,124 @@
+#include "store/schema.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace quell {
+namespace {
+
+// Version n is the state after the first n steps. A step is never changed once it was released.
+constexpr std::array kMigrations{
+    R"sql(
+CREATE TABLE state(
+  name TEXT PRIMARY KEY,
+  value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE alert_chunks(
+  id INTEGER PRIMARY KEY,
+  entries BLOB NOT NULL,
+  records BLOB NOT NULL);
+CREATE TABLE alert_history(
+  id INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  fingerprint INTEGER NOT NULL,
+  removed_at INTEGER NOT NULL,
+  record BLOB NOT NULL,
+  UNIQUE(tenant, fingerprint));
+CREATE TABLE incidents(
+  id INTEGER PRIMARY KEY,
+  live INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  record BLOB NOT NULL);
+CREATE INDEX incidents_live ON incidents(id) WHERE live = 1;
+CREATE INDEX incidents_history ON incidents(updated_at) WHERE live = 0;
+CREATE TABLE events(
+  position INTEGER PRIMARY KEY,
+  arrived_at INTEGER NOT NULL,
+  alert INTEGER,
+  incident INTEGER,
+  record BLOB NOT NULL);
+CREATE INDEX events_alert ON events(alert, position) WHERE alert IS NOT NULL;
+CREATE INDEX events_incident ON events(incident, position) WHERE incident IS NOT NULL;
+CREATE TABLE dead_letters(
+  frame_offset INTEGER NOT NULL,
+  frame_index INTEGER NOT NULL,
+  arrived_at INTEGER NOT NULL,
+  resolved INTEGER NOT NULL,
+  record BLOB NOT NULL,
+  PRIMARY KEY(frame_offset, frame_index)) WITHOUT ROWID;
+CREATE INDEX dead_letters_open ON dead_letters(frame_offset, frame_index) WHERE resolved = 0;
+CREATE TABLE windows(
+  tenant TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  starts_at INTEGER NOT NULL,
+  record BLOB NOT NULL,
+  PRIMARY KEY(tenant, scope, starts_at)) WITHOUT ROWID;
+CREATE INDEX windows_age ON windows(starts_at);
+CREATE TABLE seen_ids(
+  id INTEGER PRIMARY KEY,
+  written_at INTEGER NOT NULL,
+  record BLOB NOT NULL);
+CREATE TABLE metric_chunks(
+  id INTEGER PRIMARY KEY,
+  written_at INTEGER NOT NULL,
+  tenant TEXT NOT NULL,
+  metric TEXT NOT NULL,
+  host TEXT NOT NULL,
+  first_time INTEGER NOT NULL,
+  last_time INTEGER NOT NULL,
+  end_offset INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  series BLOB NOT NULL,
+  samples BLOB NOT NULL);
+CREATE INDEX metric_chunks_series ON metric_chunks(metric, tenant, host, id);
+)sql",
+};
+
+Status run_step(SqliteConnection& connection, std::size_t version) {
+  TRY_STATUS(connection.execute("BEGIN IMMEDIATE"));
+  Status done = connection.execute(kMigrations[version]);
+  if (done) {
+    const auto record = fmt::format("INSERT INTO migrations(version) VALUES({})", version + 1);
+    done = connection.execute(record.c_str());
+  }
+  if (done) done = connection.execute("COMMIT");
+  if (!done) (void)connection.execute("ROLLBACK");
+  return done;
+}
+
+constexpr std::int64_t kApplicationId = 0x5155454c;  // "QUEL", in the file's header.
+
+Result<std::int64_t> read_integer(SqliteConnection& connection, const char* sql) {
+  TRY(Statement * select, connection.statement(sql));
+  const ResetAtEnd reset(*select);
+  TRY(const bool row, select->step());
+  return row ? select->integer(0) : 0;
+}
+
+// Keeps us from adding tables to a database of somebody else.
+Status claim(SqliteConnection& connection) {
+  TRY(const auto owner, read_integer(connection, "PRAGMA application_id"));
+  if (owner == kApplicationId) return {};
+  TRY(const auto tables, read_integer(connection, "SELECT count(*) FROM sqlite_master"));
+  if (tables > 0) return fail(Errc::Corrupt, "it is a database, but not a store of Quell");
+  return connection.execute(fmt::format("PRAGMA application_id = {}", kApplicationId).c_str());
+}
+
+}  // namespace
+
+Status migrate(SqliteConnection& connection) {
+  TRY_STATUS(claim(connection));
+  TRY_STATUS(connection.execute(
+      "CREATE TABLE IF NOT EXISTS migrations(version INTEGER PRIMARY KEY) WITHOUT ROWID"));
+  TRY(const auto newest, read_integer(connection, "SELECT max(version) FROM migrations"));
+  auto version = static_cast<std::size_t>(newest);
+  if (version > kMigrations.size()) {
+    return fail(Errc::Unavailable, fmt::format("the store has schema version {}, this Quell knows "
+                                               "up to {}: a newer one wrote it",
+                                               version, kMigrations.size()));
+  }
+  for (; version < kMigrations.size(); ++version) TRY_STATUS(run_step(connection, version));
+  return {};
+}
+
+}  // namespace quell

@@ -1,0 +1,73 @@
+// SqliteStore: the Store in one SQLite file.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/guarded.h"
+#include "store/alert_log.h"
+#include "store/file_lock.h"
+#include "store/sqlite.h"
+#include "store/store.h"
+
+namespace quell {
+
+// One connection writes; readers take a connection from a pool that grows to as many as read at
+// one time and keeps a few. In WAL mode neither waits for the other.
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(std::string path, FileLock lock, std::unique_ptr<SqliteConnection> writer);
+  // Reads the index of the alerts. Requires: called once, before everything else.
+  Status load();
+
+  Status commit(const StoreBatch& batch) override;
+  Result<StoredState> restore() override;
+  Result<std::uint64_t> retain(const RetentionPolicy& policy, Timestamp now) override;
+
+  Result<std::vector<EventRow>> events(const EventQuery& query) const override;
+  Result<std::optional<EventRow>> event(std::uint64_t offset, std::uint32_t index) const override;
+  Result<std::optional<Incident>> incident(IncidentId id) const override;
+  Result<std::optional<Alert>> alert(const AlertKey& key) const override;
+  Result<std::vector<Incident>> closed_incidents(IncidentId before,
+                                                 std::uint32_t limit) const override;
+  Result<std::vector<DeadLetter>> dead_letters(const DeadLetterQuery& query) const override;
+  Result<std::optional<DeadLetter>> dead_letter(std::uint64_t offset,
+                                                std::uint32_t index) const override;
+  Result<std::vector<WindowRow>> windows(std::string_view tenant, std::string_view scope,
+                                         Timestamp since, std::uint32_t limit) const override;
+  Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery& query) const override;
+  Status visit_metric_chunks(const std::function<bool(const MetricChunk&)>& visit) const override;
+
+ private:
+  Status write(const StoreBatch& batch);
+  Status write_state(const StoreBatch& batch);
+  Status write_incidents(const StoreBatch& batch);
+  Status write_dead_letters(const std::vector<DeadLetter>& letters);
+  Status write_windows(const std::vector<WindowRow>& windows);
+  Status write_seen_ids(const StoreBatch& batch);
+  Status write_metric_chunks(const StoreBatch& batch);
+  Status restore_state(StoredState& state);
+  Status restore_incidents(std::vector<Incident>& incidents);
+  Status restore_seen_ids(std::vector<SeenId>& ids);
+  Status restore_windows(std::vector<WindowRow>& windows);
+  // Runs `read(connection)` on a pooled connection, in one read transaction.
+  template <class Read>
+  auto with_reader(Read&& read) const -> decltype(read(std::declval<SqliteConnection&>()));
+  Result<std::optional<Alert>> live_alert(SqliteConnection& connection,
+                                          const AlertLog::Place& place) const;
+
+  // Constant after construction.
+  const std::string path_;
+  const FileLock lock_;
+
+  // The writer's own, except for AlertLog::find.
+  std::unique_ptr<SqliteConnection> writer_;
+  AlertLog alerts_;
+
+  // Guarded.
+  mutable Guarded<std::vector<std::unique_ptr<SqliteConnection>>> readers_;
+};
+
+}  // namespace quell
