@@ -7,3 +7,4 @@ endfunction()
 
 quell_bench(http_bench quell_http)
 quell_bench(wire_bench quell_wire fmt::fmt simdjson::simdjson)
+quell_bench(store_bench quell_store fmt::fmt)

@@ -10,21 +10,24 @@ namespace quell {
 namespace {
 
 constexpr const char* kInsert =
-    "INSERT OR REPLACE INTO events(position, arrived_at, alert, incident, record) "
-    "VALUES(?, ?, ?, ?, ?)";
+    "INSERT OR REPLACE INTO events(position, segment, arrived_at, alert, incident, record) "
+    "VALUES(?, ?, ?, ?, ?, ?)";
 constexpr const char* kSelectAll =
     "SELECT position, arrived_at, alert, incident, record FROM events "
     "WHERE position >= ?1 AND position < ?2 ORDER BY position DESC";
 constexpr const char* kSelectAlert =
     "SELECT position, arrived_at, alert, incident, record FROM events INDEXED BY events_alert "
-    "WHERE position >= ?1 AND position < ?2 AND alert = ?3 ORDER BY position DESC";
+    "WHERE segment = ?4 AND alert = ?3 AND position >= ?1 AND position < ?2 "
+    "ORDER BY position DESC";
 constexpr const char* kSelectIncident =
     "SELECT position, arrived_at, alert, incident, record FROM events INDEXED BY events_incident "
     "WHERE position >= ?1 AND position < ?2 AND incident = ?3 ORDER BY position DESC";
 constexpr const char* kSelectOne =
     "SELECT position, arrived_at, alert, incident, record FROM events WHERE position = ?1";
-constexpr const char* kEnds =
-    "SELECT (SELECT min(position) FROM events), (SELECT max(position) FROM events)";
+constexpr const char* kFirst = "SELECT position, segment FROM events ORDER BY position LIMIT 1";
+constexpr const char* kLast = "SELECT position, segment FROM events ORDER BY position DESC LIMIT 1";
+constexpr const char* kBefore =
+    "SELECT position, segment FROM events WHERE position <= ?1 ORDER BY position DESC LIMIT 1";
 constexpr const char* kNextArrival =
     "SELECT position, arrived_at FROM events WHERE position >= ?1 ORDER BY position LIMIT 1";
 
@@ -43,14 +46,37 @@ Result<EventRow> read_row(const Statement& s) {
   return row;
 }
 
-// The position of the first event that arrived at or after `t`; past the last one if there is none.
-Result<std::int64_t> first_arrived_at(SqliteConnection& connection, Timestamp t) {
-  TRY(Statement * ends, connection.statement(kEnds));
+// Positions [from, to) and segments [first, last] of a query.
+struct Range {
+  std::int64_t from = 0;
+  std::int64_t to = 0;
+  std::int64_t first_segment = 0;
+  std::int64_t last_segment = -1;
+};
+
+// All rows of the table.
+Result<Range> whole_range(SqliteConnection& connection) {
+  Range range;
+  TRY(Statement * first, connection.statement(kFirst));
+  TRY(Statement * last, connection.statement(kLast));
+  const ResetAtEnd reset_first(*first);
+  const ResetAtEnd reset_last(*last);
+  TRY(const bool any, first->step());
+  TRY(const bool also, last->step());
+  if (!any || !also) return range;
+  range.from = first->integer(0);
+  range.to = last->integer(0) + 1;
+  range.first_segment = first->integer(1);
+  range.last_segment = last->integer(1);
+  return range;
+}
+
+// The position of the first event of `range` that arrived at or after `t`, or its end.
+Result<std::int64_t> first_arrived_at(SqliteConnection& connection, const Range& range,
+                                      Timestamp t) {
   TRY(Statement * next, connection.statement(kNextArrival));
-  const ResetAtEnd reset_ends(*ends);
-  TRY(const bool any, ends->step());
-  std::int64_t low = any ? ends->integer(0) : 0;
-  std::int64_t high = any ? ends->integer(1) + 1 : 0;
+  std::int64_t low = range.from;
+  std::int64_t high = range.to;
   while (low < high) {
     const std::int64_t middle = low + (high - low) / 2;
     const ResetAtEnd reset(*next);
@@ -64,10 +90,56 @@ Result<std::int64_t> first_arrived_at(SqliteConnection& connection, Timestamp t)
   return low;
 }
 
+Result<Range> range_of(SqliteConnection& connection, const EventQuery& query) {
+  TRY(Range range, whole_range(connection));
+  const Range whole = range;
+  if (query.before_offset <= kEventOffsetMax) {
+    range.to = std::min(range.to, event_position(query.before_offset, query.before_index));
+  }
+  if (query.since) {
+    TRY(range.from, first_arrived_at(connection, whole, *query.since));
+  }
+  if (query.until) {
+    TRY(const std::int64_t end, first_arrived_at(connection, whole, *query.until));
+    range.to = std::min(range.to, end);
+  }
+  return range;
+}
+
+// Appends the rows that `select` gives and `query` wants.
+Status take_rows(Statement& select, const EventQuery& query, std::vector<EventRow>& rows) {
+  const ResetAtEnd reset(select);
+  const EventFilter filter(query);
+  while (rows.size() < query.limit) {
+    TRY(const bool more, select.step());
+    if (!more) break;
+    if (query.incident != 0 && select.offset(3) != query.incident) continue;
+    if (!filter.matches(select.bytes(4))) continue;
+    TRY(EventRow row, read_row(select));
+    rows.push_back(std::move(row));
+  }
+  return {};
+}
+
 }  // namespace
 
-Status insert_events(SqliteConnection& connection, const std::vector<EventRow>& rows) {
-  TRY(Statement * insert, connection.statement(kInsert));
+Status EventTable::load() {
+  TRY(Statement * last, connection_.statement(kLast));
+  const ResetAtEnd reset_last(*last);
+  TRY(const bool any, last->step());
+  if (!any) return {};
+  TRY(Statement * count,
+      connection_.statement(
+          "SELECT count(*) FROM events WHERE segment = ?1 AND alert IS NOT NULL"));
+  const ResetAtEnd reset_count(*count);
+  TRY(const bool counted, count->bind(1, last->integer(1)).step());
+  end_ = {last->integer(0), last->integer(1), counted ? count->integer(0) : 0};
+  staged_ = end_;
+  return {};
+}
+
+Status EventTable::write(const std::vector<EventRow>& rows) {
+  TRY(Statement * insert, connection_.statement(kInsert));
   std::string record;
   for (const EventRow& row : rows) {
     if (row.index > kEventIndexMax || row.offset > kEventOffsetMax) {
@@ -76,41 +148,50 @@ Status insert_events(SqliteConnection& connection, const std::vector<EventRow>& 
     }
     record.clear();
     encode_event(row, record);
-    insert->bind(1, event_position(row.offset, row.index)).bind(2, row.arrived_at);
-    row.alert ? insert->bind(3, *row.alert) : insert->bind_null(3);
-    row.incident != 0 ? insert->bind(4, row.incident) : insert->bind_null(4);
-    TRY_STATUS(insert->bind_blob(5, record).run());
+    const std::int64_t position = event_position(row.offset, row.index);
+    TRY(const std::int64_t segment, segment_for(position));
+    insert->bind(1, position).bind(2, segment).bind(3, row.arrived_at);
+    row.alert ? insert->bind(4, *row.alert) : insert->bind_null(4);
+    row.incident != 0 ? insert->bind(5, row.incident) : insert->bind_null(5);
+    TRY_STATUS(insert->bind_blob(6, record).run());
   }
   return {};
 }
 
-Result<std::vector<EventRow>> select_events(SqliteConnection& connection, const EventQuery& query) {
-  std::int64_t from = 0;
-  std::int64_t to = query.before_offset > kEventOffsetMax
-                        ? INT64_MAX
-                        : event_position(query.before_offset, query.before_index);
-  if (query.since) {
-    TRY(from, first_arrived_at(connection, *query.since));
+// A row behind the end (a dead letter that was processed again) goes into the segment around it.
+Result<std::int64_t> EventTable::segment_for(std::int64_t position) {
+  if (position <= staged_.position) {
+    TRY(Statement * before, connection_.statement(kBefore));
+    const ResetAtEnd reset(*before);
+    TRY(const bool found, before->bind(1, position).step());
+    if (found) return before->integer(1);
+    TRY(const Range whole, whole_range(connection_));
+    return whole.first_segment;
   }
-  if (query.until) {
-    TRY(const std::int64_t end, first_arrived_at(connection, *query.until));
-    to = std::min(to, end);
+  staged_.position = position;
+  if (++staged_.rows > kSegmentRows) {
+    ++staged_.segment;
+    staged_.rows = 1;
   }
-  const char* sql = query.alert ? kSelectAlert : query.incident != 0 ? kSelectIncident : kSelectAll;
-  TRY(Statement * select, connection.statement(sql));
-  const ResetAtEnd reset(*select);
-  select->bind(1, from).bind(2, to);
-  if (sql != kSelectAll) select->bind(3, query.alert ? *query.alert : query.incident);
+  return staged_.segment;
+}
 
+Result<std::vector<EventRow>> select_events(SqliteConnection& connection, const EventQuery& query) {
+  TRY(const Range range, range_of(connection, query));
   std::vector<EventRow> rows;
-  const EventFilter filter(query);
-  while (rows.size() < query.limit) {
-    TRY(const bool more, select->step());
-    if (!more) break;
-    if (query.alert && query.incident != 0 && select->offset(3) != query.incident) continue;
-    if (!filter.matches(select->bytes(4))) continue;
-    TRY(EventRow row, read_row(*select));
-    rows.push_back(std::move(row));
+  if (!query.alert) {
+    TRY(Statement * select,
+        connection.statement(query.incident != 0 ? kSelectIncident : kSelectAll));
+    select->bind(1, range.from).bind(2, range.to);
+    if (query.incident != 0) select->bind(3, query.incident);
+    TRY_STATUS(take_rows(*select, query, rows));
+    return rows;
+  }
+  TRY(Statement * select, connection.statement(kSelectAlert));
+  select->bind(1, range.from).bind(2, range.to).bind(3, *query.alert);
+  for (auto s = range.last_segment; s >= range.first_segment && rows.size() < query.limit; --s) {
+    select->bind(4, s);
+    TRY_STATUS(take_rows(*select, query, rows));
   }
   return rows;
 }

@@ -1,4 +1,8 @@
-// EventTable: the rows of events, in the order of their frames.
+// EventTable: the rows of events, in the order of their frames, with what finds them.
+//
+// The index by alert is cut into segments of kSegmentRows events: an index over all of them would
+// have a page to write for nearly every event, because alerts come in no order (45,000 inserts/s
+// with a million events; with segments 250,000). A query by alert asks segment after segment.
 #pragma once
 
 #include <optional>
@@ -16,8 +20,31 @@ constexpr std::int64_t event_position(std::uint64_t offset, std::uint32_t index)
 }
 inline constexpr std::uint64_t kEventOffsetMax = (1ull << 40) - 1;
 
-// Within the caller's transaction. Cost: about 2 µs per event, most of it in the two indexes.
-Status insert_events(SqliteConnection& connection, const std::vector<EventRow>& rows);
+class EventTable {
+ public:
+  static constexpr std::int64_t kSegmentRows = 65'536;
+
+  explicit EventTable(SqliteConnection& connection) : connection_(connection) {}
+  Status load();
+
+  // Writes within the open transaction. The caller then calls exactly one of the two below.
+  Status write(const std::vector<EventRow>& rows);
+  void committed() { end_ = staged_; }
+  void rolled_back() { staged_ = end_; }
+
+ private:
+  // Where the table ends. Invariant: segments rise with positions.
+  struct End {
+    std::int64_t position = -1;
+    std::int64_t segment = 0;
+    std::int64_t rows = 0;  // In that segment.
+  };
+  Result<std::int64_t> segment_for(std::int64_t position);
+
+  SqliteConnection& connection_;
+  End end_;
+  End staged_;
+};
 
 // By alert or incident through their indexes; else from the newest row down, testing each. The
 // time range is found by bisection, because arrival times rise with the position.

@@ -33,11 +33,12 @@ CREATE INDEX incidents_live ON incidents(id) WHERE live = 1;
 CREATE INDEX incidents_history ON incidents(updated_at) WHERE live = 0;
 CREATE TABLE events(
   position INTEGER PRIMARY KEY,
+  segment INTEGER NOT NULL,
   arrived_at INTEGER NOT NULL,
   alert INTEGER,
   incident INTEGER,
   record BLOB NOT NULL);
-CREATE INDEX events_alert ON events(alert, position) WHERE alert IS NOT NULL;
+CREATE INDEX events_alert ON events(segment, alert, position) WHERE alert IS NOT NULL;
 CREATE INDEX events_incident ON events(incident, position) WHERE incident IS NOT NULL;
 CREATE TABLE dead_letters(
   frame_offset INTEGER NOT NULL,

@@ -34,10 +34,12 @@ SqliteStore::SqliteStore(std::string path, FileLock lock, std::unique_ptr<Sqlite
     : path_(std::move(path)),
       lock_(std::move(lock)),
       writer_(std::move(writer)),
-      alerts_(*writer_) {}
+      alerts_(*writer_),
+      events_(*writer_) {}
 
 Status SqliteStore::load() {
-  return alerts_.load();
+  TRY_STATUS(alerts_.load());
+  return events_.load();
 }
 
 Status SqliteStore::commit(const StoreBatch& batch) {
@@ -47,17 +49,19 @@ Status SqliteStore::commit(const StoreBatch& batch) {
   if (written) written = writer_->execute("COMMIT");
   if (!written) {
     alerts_.rolled_back();
+    events_.rolled_back();
     return written;
   }
   rollback.release();
   alerts_.committed();
+  events_.committed();
   return {};
 }
 
 Status SqliteStore::write(const StoreBatch& batch) {
   TRY_STATUS(alerts_.write(batch));
   TRY_STATUS(write_incidents(batch));
-  TRY_STATUS(insert_events(*writer_, batch.events));
+  TRY_STATUS(events_.write(batch.events));
   TRY_STATUS(write_dead_letters(batch.dead_letters));
   TRY_STATUS(write_windows(batch.windows));
   TRY_STATUS(write_seen_ids(batch));

@@ -8,6 +8,7 @@
 
 #include "base/guarded.h"
 #include "store/alert_log.h"
+#include "store/event_table.h"
 #include "store/file_lock.h"
 #include "store/sqlite.h"
 #include "store/store.h"
@@ -19,7 +20,7 @@ namespace quell {
 class SqliteStore final : public Store {
  public:
   SqliteStore(std::string path, FileLock lock, std::unique_ptr<SqliteConnection> writer);
-  // Reads the index of the alerts. Requires: called once, before everything else.
+  // Reads where alerts and events stand. Requires: called once, before everything else.
   Status load();
 
   Status commit(const StoreBatch& batch) override;
@@ -65,6 +66,7 @@ class SqliteStore final : public Store {
   // The writer's own, except for AlertLog::find.
   std::unique_ptr<SqliteConnection> writer_;
   AlertLog alerts_;
+  EventTable events_;
 
   // Guarded.
   mutable Guarded<std::vector<std::unique_ptr<SqliteConnection>>> readers_;
