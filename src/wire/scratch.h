@@ -12,6 +12,7 @@ namespace quell {
 // Thread: one at a time.
 struct WireScratch {
   simdjson::dom::parser parser{};
+  simdjson::dom::parser inner{};  // For JSON inside of JSON, while `parser` is in use.
   LabelSet::Builder labels{};
   std::string text{};
 };

@@ -14,9 +14,9 @@ inline Timestamp test_time(std::string_view text) {
 
 // Alerts and notes as decoders make them, in the order of the fields of Event.
 inline std::string event_text(const Event& e) {
-  std::string out =
-      fmt::format("{} {} {} at {}\n", event_kind_name(e.kind), event_status_name(e.status),
-                  severity_name(e.severity), format_rfc3339(e.time));
+  std::string out(event_kind_name(e.kind));
+  out.append(" ").append(event_status_name(e.status)).append(" ");
+  out.append(severity_name(e.severity)).append(" at ").append(format_rfc3339(e.time)) += '\n';
   const auto line = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) out.append("  ").append(name).append(": ").append(value) += '\n';
   };
