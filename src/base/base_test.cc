@@ -37,6 +37,9 @@ TEST(Time, YearsOutsideOfNanosecondsSaturate) {
   EXPECT_EQ(parse_rfc3339("9999-12-31T23:59:59Z").value(), kMaxTime);
   EXPECT_FALSE(parse_optional_time("0001-01-01T00:00:00.000Z")->has_value());
   EXPECT_FALSE(parse_optional_time("")->has_value());
+  EXPECT_EQ(format_rfc3339(kMinTime), "1677-09-21T00:12:43.145224192Z");
+  EXPECT_EQ(format_rfc3339(kMaxTime), "2262-04-11T23:47:16.854775807Z");
+  EXPECT_EQ(format_rfc3339(from_ns(-1)), "1969-12-31T23:59:59.999999999Z");
 }
 
 void check_duration(std::string_view text, std::string_view want) {

@@ -47,6 +47,19 @@ void check_matcher(std::string_view matchers, std::string_view value, std::strin
   EXPECT_EQ(got, want) << matchers;
 }
 
+void check_matcher_text(std::string_view text, std::string_view want) {
+  const auto matcher = Matcher::parse(text);
+  ASSERT_TRUE(matcher.has_value()) << text;
+  EXPECT_EQ(matcher->to_string(), want);
+}
+
+TEST(Matcher, PrintsWhatParsesAgain) {
+  check_matcher_text("a=x", R"(a="x")");
+  check_matcher_text(R"(k8s.pod/name=~"a|b")", R"(k8s.pod/name=~"a|b")");
+  check_matcher_text(R"("a b"!="x\\\n")", R"("a b"!="x\\\n")");
+  check_matcher_text(R"("T=~"="")", R"("T=~"="")");
+}
+
 TEST(Matcher, HasAlertmanagersMeaning) {
   check_matcher(R"(a="x")", "x", "yes");
   check_matcher("a=x", "x", "yes");

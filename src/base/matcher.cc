@@ -37,6 +37,14 @@ std::string quoted(std::string_view text) {
   return out + '"';
 }
 
+// Names are printed bare unless the text would not parse to the same name again.
+std::string quoted_if_needed(const std::string& name) {
+  const bool bare = std::ranges::none_of(name, [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || std::string_view("{}!=~,\"'`\\").contains(c);
+  });
+  return bare ? name : quoted(name);
+}
+
 std::unexpected<Error> bad(std::string_view text) {
   return fail(Errc::InvalidArgument,
               fmt::format("'{}' is not a matcher such as service=\"checkout\" or severity=~\"a|b\"",
@@ -135,7 +143,7 @@ bool Matcher::matches(std::string_view value) const {
 }
 
 std::string Matcher::to_string() const {
-  return fmt::format("{}{}{}", name_, op_text(op_), quoted(value_));
+  return fmt::format("{}{}{}", quoted_if_needed(name_), op_text(op_), quoted(value_));
 }
 
 Result<std::vector<Matcher>> parse_matchers(std::string_view text) {

@@ -143,14 +143,17 @@ Result<std::optional<Timestamp>> parse_optional_time(std::string_view text) {
 }
 
 std::string format_rfc3339(Timestamp t) {
-  const auto day = std::chrono::floor<days>(t);
-  const std::chrono::year_month_day date{day};
-  const std::chrono::hh_mm_ss time{t - day};
+  // In whole seconds first: midnight before kMinTime is no Timestamp.
+  const auto second = std::chrono::floor<seconds>(t.time_since_epoch());
+  const auto day = std::chrono::floor<days>(second);
+  const std::chrono::year_month_day date{std::chrono::sys_days{day}};
+  const std::chrono::hh_mm_ss<seconds> time{second - day};
   std::string text =
       fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                   time.hours().count(), time.minutes().count(), time.seconds().count());
-  const auto nanos = time.subseconds().count();
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const auto nanos = (to_ns(t) % kSecond + kSecond) % kSecond;
   if (nanos % 1000 != 0) {
     fmt::format_to(std::back_inserter(text), ".{:09}", nanos);
   } else if (nanos % 1'000'000 != 0) {

@@ -1,10 +1,13 @@
 #include "base/yaml.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <sstream>
 
 #include "base/text.h"
 
@@ -25,6 +28,37 @@ std::string_view kind_name(YamlNode::Kind kind) {
   return "nothing";
 }
 
+// Hears what is parsed and keeps nothing of it.
+class IgnoreNodes final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { document_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+  const YAML::Mark& document() const { return document_; }
+
+ private:
+  YAML::Mark document_{};
+};
+
+// Where a second document begins, if one does. YAML::LoadAll would say it, but never ends on texts
+// such as `,r:`, where the parser finds one empty document after the other.
+std::optional<YAML::Mark> second_document(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  IgnoreNodes documents;
+  if (!parser.HandleNextDocument(documents) || !parser.HandleNextDocument(documents)) return {};
+  return documents.document();
+}
+
 }  // namespace
 
 // Copies yaml-cpp's nodes, so that nothing after it meets the library or its exceptions.
@@ -34,12 +68,11 @@ class YamlBuilder {
 
   Result<YamlNode> build(std::string_view text) {
     try {
-      const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-      if (documents.empty()) return at(YAML::Mark());
-      if (documents.size() > 1) {
-        return at(documents[1].Mark()).error("a second document begins here; one is expected");
+      const std::string copied(text);
+      if (const auto mark = second_document(copied)) {
+        return at(*mark).error("a second document begins here; one is expected");
       }
-      return copy(documents[0], 0);
+      return copy(YAML::Load(copied), 0);
     } catch (const YAML::Exception& e) {
       return at(e.mark).error(fmt::format("not valid YAML: {}", e.msg));
     }

@@ -17,7 +17,8 @@ TEST(Yaml, ErrorsSayWhere) {
   check_yaml_error("", "ok");
   check_yaml_error("a: [1\nb: 2", "f.yaml:2:2: not valid YAML: end of sequence flow not found");
   check_yaml_error("a: 1\nb: 2\na: 3", "f.yaml:3:1: key 'a' appears twice");
-  check_yaml_error("a: 1\n---\nb: 2", "f.yaml:3:1: a second document begins here; one is expected");
+  check_yaml_error("a: 1\n---\nb: 2", "f.yaml:2:1: a second document begins here; one is expected");
+  check_yaml_error(",r:", "f.yaml:1:1: a second document begins here; one is expected");
   check_yaml_error("? [a]\n: 1", "f.yaml:1:3: a key must be a text");
   check_yaml_error("a: \"\\q\"", "f.yaml:1:7: not valid YAML: unknown escape character: q");
 }
