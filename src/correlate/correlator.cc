@@ -221,6 +221,7 @@ void Correlator::carry_out(const AlertKey& key, const Placement& placement, cons
       return;
     case Fate::Join:
       join(placement.incident, alert, placement.reason, VerdictKind::Grouped, step);
+      name_by_rule(placement.incident, placement, step);
       gather(placement, placement.incident, step);
       break;
     case Fate::Open: gather(placement, open(alert, placement, step), step); break;

@@ -113,6 +113,7 @@ class Correlator {
   bool takes_members(IncidentId id, const Linkable& alert, View view) const;
   void on_began(const AlertKey& key, const Step& step);
   void carry_out(const AlertKey& key, const Placement& placement, const Step& step);
+  void name_by_rule(IncidentId id, const Placement& placement, const Step& step);
   void gather(const Placement& placement, IncidentId into, const Step& step);
   bool back_to_its_incident(const Alert& alert, const Step& step);
   void settle(const AlertKey& key, const Step& step);

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kRecentChangesMax = 10'000;
 constexpr Duration kChangeAfterBeginning = std::chrono::minutes(5);
 constexpr std::string_view kQuell = "quell";
+constexpr std::string_view kNamedByRule = "title:rule";  // A key of incidents; links nothing.
 
 // Whether people (and not Quell) last set what events of this kind set.
 bool set_by_people(const Incident& incident, IncidentEventKind kind) {
@@ -43,10 +44,20 @@ IncidentId Correlator::open(const Alert& alert, const Placement& placement, cons
          step);
   incidents_.annotate(id, [&](Incident& incident) {
     incident.trace.add(VerdictKind::Opened, step.now, step.offset, placement.reason);
-    if (by_rule) incident.keys.push_back("title:rule");
+    if (by_rule) incident.keys.push_back(std::string(kNamedByRule));
   });
   join(id, alert, placement.reason, VerdictKind::Opened, step);
   return id;
+}
+
+// An incident that a rule has just formed out of single ones is named after the rule.
+void Correlator::name_by_rule(IncidentId id, const Placement& placement, const Step& step) {
+  const Incident& incident = *incidents_.find(id);
+  if (placement.title.empty() || set_by_people(incident, IncidentEventKind::TitleChanged)) return;
+  if (std::ranges::find(incident.keys, kNamedByRule) != incident.keys.end()) return;
+  append(id, {.kind = IncidentEventKind::TitleChanged, .text = placement.title}, step);
+  incidents_.annotate(id,
+                      [](Incident& changed) { changed.keys.push_back(std::string(kNamedByRule)); });
 }
 
 void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason,
@@ -112,7 +123,7 @@ void Correlator::follow_members(IncidentId id, const Step& step) {
            step);
     incident = incidents_.find(id);
   }
-  const bool by_rule = std::ranges::find(incident->keys, "title:rule") != incident->keys.end();
+  const bool by_rule = std::ranges::find(incident->keys, kNamedByRule) != incident->keys.end();
   if (by_rule || newest->starts_at > incident->opened_at) return;
   if (set_by_people(*incident, IncidentEventKind::TitleChanged)) return;
   const auto order = [](const Member& m) { return std::pair(m.starts_at, m.fingerprint); };

@@ -14,6 +14,10 @@ enum class Rank : std::uint8_t {
   Service,
   App,
   Workload,
+  Database,
+  Cache,
+  Queue,
+  Topic,
   JobInNamespace,
   Pod,
   Node,
@@ -44,6 +48,11 @@ constexpr std::array kNames{
     Name{"daemonset", Rank::Workload},
     Name{"cronjob", Rank::Workload},
     Name{"job_name", Rank::Workload},
+    Name{"database", Rank::Database},
+    Name{"db", Rank::Database},
+    Name{"cache", Rank::Cache},
+    Name{"queue", Rank::Queue},
+    Name{"topic", Rank::Topic},
     Name{"pod", Rank::Pod},
     Name{"pod_name", Rank::Pod},
     Name{"k8s.pod.name", Rank::Pod},
@@ -105,6 +114,10 @@ Entity make_entity(Rank rank, std::string_view name) {
     case Rank::JobInNamespace:
     case Rank::Job: return named("service");
     case Rank::Workload: return named("workload");
+    case Rank::Database: return named("database");
+    case Rank::Cache: return named("cache");
+    case Rank::Queue: return named("queue");
+    case Rank::Topic: return named("topic");
     case Rank::Pod: return named("pod");
     case Rank::Node: return named("node");
     case Rank::Host: return named("host");

@@ -19,14 +19,15 @@ namespace quell {
 //   1. service, service_name, service.name                                  -> service
 //   2. app, application, app_name, app.kubernetes.io/name, app_kubernetes_io_name -> service
 //   3. deployment, statefulset, daemonset, cronjob, job_name                -> workload
-//   4. job, when there is a namespace too                                   -> service
-//   5. pod, pod_name, k8s.pod.name                                          -> pod
-//   6. node, nodename, k8s.node.name                                        -> node
-//   7. host, hostname, host.name                                            -> host
-//   8. instance: `db-1:9100` -> host:db-1; a URL or path -> instance
-//   9. job -> service;  10. namespace;  11. cluster
+//   4. database, db -> database;  cache;  queue;  topic
+//   5. job, when there is a namespace too                                   -> service
+//   6. pod, pod_name, k8s.pod.name                                          -> pod
+//   7. node, nodename, k8s.node.name                                        -> node
+//   8. host, hostname, host.name                                            -> host
+//   9. instance: `db-1:9100` -> host:db-1; a URL or path -> instance
+//  10. job -> service;  11. namespace;  12. cluster
 // A service, app or job that only measures others (kube-state-metrics, kubelet, cadvisor,
-// *exporter) counts as number 9: the alert is about what it measured.
+// *exporter) counts as number 10: the alert is about what it measured.
 //
 // Cost: one walk over the labels, about 5 ns each.
 Entity entity_from_labels(const LabelSet& labels);
