@@ -91,13 +91,17 @@ struct MemoryDisk::World {
     Prng prng;
     Names visible;
     Names durable;
+    // What each name has stood for since its directory was last synced; null: nothing.
+    std::map<std::string, std::vector<std::shared_ptr<Inode>>> unsynced;
     std::set<std::string> directories{""};
     std::set<std::string> locks;
     std::uint64_t generation = 0;  // Counts kills and crashes; older handles are dead.
     std::uint64_t capacity = std::numeric_limits<std::uint64_t>::max();
     std::uint64_t fail_in = 0;  // 0: never.
     Errc fail_code = Errc::Unavailable;
+    bool fails_by_kill = false;
     bool has_failed = false;
+    bool ignores_syncs = false;
 
     std::uint64_t used() const {
       std::uint64_t sum = 0;
@@ -109,7 +113,14 @@ struct MemoryDisk::World {
     std::optional<Error> next_fails(std::string_view doing, const std::string& path) {
       if (fail_in == 0 || --fail_in > 0) return std::nullopt;
       has_failed = true;
+      if (fails_by_kill) stop();
       return Error{fail_code, fmt::format("cannot {} {}: injected failure", doing, path)};
+    }
+
+    void stop() {
+      ++generation;
+      locks.clear();
+      fail_in = 0;
     }
 
     // How many of `wanted` more bytes the disk has room for.
@@ -118,14 +129,15 @@ struct MemoryDisk::World {
       return now >= capacity ? 0 : std::min(wanted, capacity - now);
     }
 
+    // In the order of names: that of pointers differs between runs.
     std::vector<std::shared_ptr<Inode>> inodes() const {
-      std::set<std::shared_ptr<Inode>> seen;
-      std::vector<std::shared_ptr<Inode>> all;  // In the order of names: pointers differ per run.
-      for (const Names* names : {&visible, &durable}) {
-        for (const auto& [path, inode] : *names) {
-          if (seen.insert(inode).second) all.push_back(inode);
-        }
-      }
+      std::vector<std::shared_ptr<Inode>> all;
+      const auto add = [&](const std::shared_ptr<Inode>& inode) {
+        if (inode && std::find(all.begin(), all.end(), inode) == all.end()) all.push_back(inode);
+      };
+      for (const auto& [path, inode] : visible) add(inode);
+      for (const auto& [path, inode] : durable) add(inode);
+      for (const auto& [path, states] : unsynced) std::for_each(states.begin(), states.end(), add);
       return all;
     }
   };
@@ -173,6 +185,7 @@ class MemoryDisk::MemoryFile final : public File {
   Status sync() override {
     return with_live<Status>("sync", [&](World::State& state) -> Status {
       const auto failure = state.next_fails("sync", path_);
+      if (state.ignores_syncs && !failure) return {};
       for (const Change& change : inode_->unsynced) {
         if (failure) {
           apply_by_chance(inode_->durable, change, state.prng);
@@ -289,6 +302,7 @@ Result<std::unique_ptr<File>> MemoryDisk::create(const std::string& path) {
         return std::unexpected(*std::move(failure));
       }
       inode = std::make_shared<Inode>();
+      state.unsynced[path].push_back(inode);
     }
     return std::make_unique<MemoryFile>(world_, inode, path, state.generation);
   });
@@ -325,6 +339,7 @@ Status MemoryDisk::remove(const std::string& path) {
     if (state.visible.erase(path) == 0) {
       return fail(Errc::NotFound, fmt::format("cannot remove {}: No such file or directory", path));
     }
+    state.unsynced[path].push_back(nullptr);
     return {};
   });
 }
@@ -334,8 +349,9 @@ Status MemoryDisk::sync_directory(const std::string& directory) {
     if (auto failure = state.next_fails("sync the directory", directory)) {
       return std::unexpected(*std::move(failure));
     }
-    std::erase_if(state.durable,
-                  [&](const auto& entry) { return directory_of(entry.first) == directory; });
+    const auto is_here = [&](const auto& entry) { return directory_of(entry.first) == directory; };
+    std::erase_if(state.durable, is_here);
+    std::erase_if(state.unsynced, is_here);
     for (const auto& [path, inode] : state.visible) {
       if (directory_of(path) == directory) state.durable[path] = inode;
     }
@@ -356,8 +372,18 @@ void MemoryDisk::fail_operation(std::uint64_t n, Errc code) {
   world_->state.with([&](World::State& state) {
     state.fail_in = n;
     state.fail_code = code;
+    state.fails_by_kill = false;
     state.has_failed = false;
   });
+}
+
+void MemoryDisk::kill_at_operation(std::uint64_t n) {
+  fail_operation(n);
+  world_->state.with([](World::State& state) { state.fails_by_kill = true; });
+}
+
+void MemoryDisk::ignore_syncs() {
+  world_->state.with([](World::State& state) { state.ignores_syncs = true; });
 }
 
 bool MemoryDisk::has_failed() const {
@@ -373,11 +399,7 @@ std::uint64_t MemoryDisk::used_bytes() const {
 }
 
 void MemoryDisk::kill() {
-  world_->state.with([](World::State& state) {
-    ++state.generation;
-    state.locks.clear();
-    state.fail_in = 0;
-  });
+  world_->state.with([](World::State& state) { state.stop(); });
 }
 
 void MemoryDisk::crash() {
@@ -390,18 +412,16 @@ void MemoryDisk::crash() {
       inode->unsynced.clear();
       inode->visible = inode->durable;
     }
-    std::set<std::string> names;
-    for (const auto& [path, inode] : state.visible) names.insert(path);
-    for (const auto& [path, inode] : state.durable) names.insert(path);
-    for (const std::string& name : names) {
-      const auto now = state.visible.find(name);
-      if (state.prng.chance(50)) continue;  // What the last directory sync knew.
-      if (now == state.visible.end()) {
-        state.durable.erase(name);
+    for (const auto& [path, states] : state.unsynced) {
+      const std::uint64_t fate = state.prng.below(states.size() + 1);
+      if (fate == states.size()) continue;  // What the last sync of the directory knew.
+      if (states[fate]) {
+        state.durable[path] = states[fate];
       } else {
-        state.durable[name] = now->second;
+        state.durable.erase(path);
       }
     }
+    state.unsynced.clear();
     state.visible = state.durable;
   });
 }

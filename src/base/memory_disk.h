@@ -37,16 +37,22 @@ class MemoryDisk final : public Disk {
   // Lets the n-th changing operation from now fail (1: the next one): write, sync, truncate,
   // allocate, create, remove or sync_directory. A failed write has written some of its bytes.
   void fail_operation(std::uint64_t n, Errc code = Errc::Unavailable);
-  // Whether the failure that was asked for has happened.
+  // Ends the process (see kill()) in the midst of the n-th changing operation from now.
+  void kill_at_operation(std::uint64_t n);
+  // Whether the failure or kill that was asked for has happened.
   bool has_failed() const;
   // The disk is full when the files hold this many bytes together.
   void set_capacity(std::uint64_t bytes);
   std::uint64_t used_bytes() const;
 
+  // From now on sync() claims success and does nothing, as some disks do. No program can be right
+  // on such a disk: it shows that a test of durability can fail.
+  void ignore_syncs();
+
   // The process ends, the machine goes on: open files and locks are gone, all changes are kept.
   void kill();
   // The power fails: every change that was not synced is kept, dropped, or cut at a sector, each
-  // by chance; a created or removed name whose directory was not synced may come back or vanish.
+  // by chance; a name stands for any of what it stood for since its directory was last synced.
   void crash();
 
   // For checks and deliberate damage. `damage` changes durable bytes behind everybody's back.

@@ -8,7 +8,10 @@
 namespace quell {
 namespace {
 
+// Reads grow from the first size to the second: to look at one frame is cheap, to read all is fast.
+constexpr std::size_t kFirstReadBytes = 4 << 10;
 constexpr std::size_t kReadBytes = 256 << 10;  // Large enough for the disk, small enough for L2.
+constexpr std::size_t kTailBytes = 64 << 10;
 constexpr std::uint64_t kIndexStepBytes = 256 << 10;
 
 std::unexpected<Error> corrupt(const std::string& path, std::uint64_t position,
@@ -83,10 +86,10 @@ Result<SegmentReader::Tail> SegmentReader::tail() {
   TRY(const auto here, batch());
   std::uint64_t position = position_;
   while (true) {
-    TRY(const std::string_view bytes, peek(position, kReadBytes));
+    TRY(const std::string_view bytes, peek(position, kTailBytes));
     if (bytes.empty()) return tail;
     // All but the last header's length, so that a header is never cut by the buffer's end.
-    const bool is_last = bytes.size() < kReadBytes;
+    const bool is_last = bytes.size() < kTailBytes;
     const std::size_t usable = is_last ? bytes.size() : bytes.size() - kBatchHeaderBytes;
     for (std::size_t at = 0; at < usable; at += kBatchAlignment) {
       std::uint64_t word = 0;
@@ -112,7 +115,8 @@ Result<std::string_view> SegmentReader::peek(std::uint64_t position, std::size_t
   }
   if (position + size > buffer_position_ + buffer_used_) {
     const std::size_t kept = buffer_position_ + buffer_used_ - position;
-    const std::size_t wanted = std::max(size, kReadBytes);
+    const std::size_t wanted =
+        std::max(size, std::clamp(2 * buffer_.size(), kFirstReadBytes, kReadBytes));
     if (kept > 0) std::memmove(buffer_.data(), buffer_.data() + buffer_used_ - kept, kept);
     buffer_position_ = position;
     buffer_used_ = kept;

@@ -23,7 +23,7 @@ struct BatchPlace {
 // Adds a place to an index unless one of the last 256 KiB is there: 1 KiB of memory for 16 MiB.
 void add_place(std::vector<BatchPlace>& index, BatchPlace place);
 
-// Thread: one. Memory: one buffer of 256 KiB, or as large as the largest record.
+// Thread: one. Memory: one buffer of up to 256 KiB, or as large as the largest record.
 class SegmentReader {
  public:
   // Returns false to stop. The payload lives until the call returns.
