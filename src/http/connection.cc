@@ -112,7 +112,7 @@ class Connection final : public Peer, public std::enable_shared_from_this<Connec
 
   // The one loop: parse, answer, write, until there is nothing to do without waiting.
   void pump();
-  void parse();
+  bool parse();
   void dispatch();
   bool dispatch_stream(Request& request);
   void refuse(Response response);
@@ -229,11 +229,12 @@ void Connection::pump() {
   if (pumping_ || closed_) return;
   pumping_ = true;
   const auto self = shared_from_this();
+  bool more = false;
   do {
-    parse();
+    more = parse();
     answer_ready();
     continue_if_expected();
-  } while (write() && may_parse() && !input_.empty());
+  } while (write() && more && may_parse());
   pumping_ = false;
   keep_unread();
   settle();
@@ -243,7 +244,8 @@ bool Connection::may_parse() const {
   return !ended_ && !closed_ && pending_.size() < kPipelineMax && out_bytes_ < kUnsentMax;
 }
 
-void Connection::parse() {
+// Returns: whether there is more to parse than could be answered yet.
+bool Connection::parse() {
   while (may_parse() && !input_.empty()) {
     if (!parser_) {
       // RFC 9112 section 2.2: empty lines before a request are to be ignored.
@@ -262,9 +264,11 @@ void Connection::parse() {
       dispatch();
       parser_.reset();
     } else if (used == 0) {
-      return refuse_if_stuck();
+      refuse_if_stuck();
+      return false;
     }
   }
+  return !input_.empty();
 }
 
 // Nothing that is valid needs more bytes at once than this.
