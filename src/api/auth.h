@@ -37,7 +37,7 @@ struct Token {
 
 // How one source is protected beside the tokens of the server.
 struct SourceAuth {
-  std::string source{};                // "alertmanager", "pack/github", …
+  std::string source{};                // "alertmanager", "github", …
   std::vector<std::string> secrets{};  // Any of these opens this source, and nothing else.
   bool is_signed = false;  // Its decoder checks a signature over the body: no token is needed.
 };

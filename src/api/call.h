@@ -60,8 +60,9 @@ struct Submission {
   std::string source{};
   std::string tenant{kDefaultTenant};
   std::string body{};
-  // Thread: the core's, right after the frame was applied.
-  std::move_only_function<http::Response(LiveView&, const Result<Applied>&)> answer{};
+  // The answer to a frame that was applied. A refused one is answered with the pipeline's own
+  // reply. Thread: the core's, right after the frame.
+  std::move_only_function<http::Response(LiveView&, const Applied&)> answer{};
 };
 
 using Reply = std::variant<http::Response, Deferred, Submission>;

@@ -7,7 +7,6 @@
 
 #include "api/json_views.h"
 #include "api/list_query.h"
-#include "api/problem.h"
 #include "api/request_body.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -154,9 +153,8 @@ Result<Event> read_event(std::string_view json, std::string_view tenant, Timesta
   return event;
 }
 
-http::Response answer_with_event(Event event, LiveView& live, const Result<Applied>& applied) {
-  if (!applied) return problem(applied.error());
-  EventRow row{.offset = applied->offset, .arrived_at = applied->arrived_at};
+http::Response answer_with_event(Event event, LiveView& live, const Applied& applied) {
+  EventRow row{.offset = applied.offset, .arrived_at = applied.arrived_at};
   if (event.kind == EventKind::Alert) {
     row.alert = alert_fingerprint(event);
     const Alert* alert = live.alerts.find({event.tenant, *row.alert});
@@ -227,8 +225,7 @@ Result<Reply> post_event(const Call& call, LiveView&) {
                         .tenant = tenant.empty() ? std::string(kDefaultTenant) : tenant,
                         .body = call.request.body};
   TRY(auto event, read_event(submission.body, submission.tenant, call.now));
-  submission.answer = [event = std::move(event)](LiveView& live,
-                                                 const Result<Applied>& applied) mutable {
+  submission.answer = [event = std::move(event)](LiveView& live, const Applied& applied) mutable {
     return answer_with_event(std::move(event), live, applied);
   };
   return submission;
@@ -255,14 +252,13 @@ Result<Reply> retry_dead_letters(const Call& call, LiveView&) {
   command.actor = call.identity.name.empty() ? "api" : call.identity.name;
   Submission submission{
       .kind = FrameKind::Command, .source = "api", .body = encode_command(command)};
-  submission.answer = [](LiveView&, const Result<Applied>& applied) {
-    if (!applied) return problem(applied.error());
+  submission.answer = [](LiveView&, const Applied& applied) {
     std::string body;
     JsonWriter(body)
         .begin_object()
-        .field("retried", applied->retried)
-        .field("resolved", applied->resolved)
-        .field("failed", applied->retried - applied->resolved)
+        .field("retried", applied.retried)
+        .field("resolved", applied.resolved)
+        .field("failed", applied.retried - applied.resolved)
         .end_object();
     return json_response(std::move(body));
   };

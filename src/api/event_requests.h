@@ -15,7 +15,7 @@ Result<http::Response> get_dead_letter(const Call& call, const History& history)
 // POST /api/v1/events: a frame of the source kPostedEventSource.
 Result<Reply> post_event(const Call& call, LiveView& live);
 
-inline constexpr std::string_view kPostedEventSource = "api";
+inline constexpr std::string_view kPostedEventSource = "note";
 // Decodes such a frame. The API has checked the body; a replay checks it again.
 Decoded decode_posted_event(const Frame& frame);
 

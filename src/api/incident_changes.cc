@@ -199,12 +199,11 @@ http::Response incident_response(const Incident& incident) {
   return response;
 }
 
-http::Response answer_with_incident(LiveView& live, const Result<Applied>& applied) {
-  if (!applied) return problem(applied.error());
-  const Incident* incident = live.incidents.find(applied->incident);
+http::Response answer_with_incident(LiveView& live, const Applied& applied) {
+  const Incident* incident = live.incidents.find(applied.incident);
   if (incident != nullptr) return incident_response(*incident);
   return problem(Error{Errc::NotFound, fmt::format("{} has left the live incidents",
-                                                   format_incident_id(applied->incident))});
+                                                   format_incident_id(applied.incident))});
 }
 
 // The incident is not live: say whether it ever was.

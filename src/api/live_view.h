@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,7 +56,7 @@ struct AlertmanagerOptions {
 struct LiveView {
   AlertBook& alerts;
   IncidentBook& incidents;
-  const Topology& topology;
+  std::shared_ptr<const Topology> topology{};  // As it is now; answers may outlive a reload.
   const ConfigFacts& config;
   const AlertmanagerOptions& alertmanager;
   std::function<ServerFacts()> facts{};
