@@ -149,6 +149,7 @@ bool has_control(std::string_view text, std::uint64_t blank) {
     if (any(word)) return true;
     text.remove_prefix(sizeof word);
   }
+  if (text.empty()) return false;  // Its data may be null, which memcpy() may not be given.
   word = kOnes * 'x';
   std::memcpy(&word, text.data(), text.size());
   return any(word);

@@ -381,7 +381,7 @@ class SignatureTest(AcceptanceTest):
     config = f"""
 sources:
   - name: pagerduty
-    pack: pagerduty
+    kind: pagerduty
     secret: {SECRET}
 """
 

@@ -15,7 +15,7 @@ class GithubTest(AcceptanceTest):
     config = f"""
 sources:
   - name: github
-    pack: github
+    kind: github
     secret: "{SECRET}"
 """
 

@@ -17,10 +17,10 @@ def event(identity):
     """An alert that fires or stops; which of 25 it is follows from its number."""
     service = SERVICES[identity % len(SERVICES)]
     return {
-        "specversion": "1.0", "id": str(identity), "source": "/kill", "type": "shop.alert",
+        "specversion": "1.0", "id": str(identity), "severity": "critical", "source": "/kill", "type": "shop.alert",
         "subject": f"service:{service}", "time": f"2026-01-02T03:{identity // 60 % 60:02}:"
         f"{identity % 60:02}Z",
-        "data": {"title": f"{service} fails {identity % 25}", "severity": "critical",
+        "data": {"title": f"{service} fails {identity % 25}",
                  "status": "resolved" if identity % 7 == 0 else "firing",
                  "labels": {"alertname": f"Fails{identity % 25}", "service": service}},
     }
