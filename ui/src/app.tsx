@@ -10,7 +10,13 @@ import { Shell } from './components/shell';
 import { incidentStore } from './live/incident_store';
 import { live } from './live/live';
 import { shouldRetry, useLiveQueries, useServerStatus } from './live/queries';
+import { AlertPage } from './pages/alert';
+import { DeadLetterPage, DeadLettersPage } from './pages/dead_letters';
+import { EventsPage } from './pages/events';
+import { HealthPage } from './pages/health';
+import { IncidentPage } from './pages/incident';
 import { IncidentsPage } from './pages/incidents';
+import { SourcesPage } from './pages/sources';
 
 const queryClient = new QueryClient({
   defaultOptions: { queries: { retry: shouldRetry, staleTime: 5_000 } },
@@ -47,6 +53,19 @@ function Pages() {
     <Shell>
       <Switch>
         <Route path="/" component={IncidentsPage} />
+        <Route path="/incidents/:id">{({ id }) => <IncidentPage key={id} id={id} />}</Route>
+        <Route path="/alerts/:fingerprint">
+          {({ fingerprint }) => <AlertPage fingerprint={fingerprint} />}
+        </Route>
+        <Route path="/health" component={HealthPage} />
+        <Route path="/events/:offset?/:index?">
+          {({ offset, index }) => (
+            <EventsPage open={offset && index ? `${offset}/${index}` : null} />
+          )}
+        </Route>
+        <Route path="/deadletters" component={DeadLettersPage} />
+        <Route path="/deadletters/:id">{({ id }) => <DeadLetterPage id={id} />}</Route>
+        <Route path="/sources" component={SourcesPage} />
         <Route component={NotFound} />
       </Switch>
     </Shell>

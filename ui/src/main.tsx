@@ -5,6 +5,8 @@ import './styles/tokens.css';
 import './styles/base.css';
 import './styles/shell.css';
 import './styles/list.css';
+import './styles/detail.css';
+import './styles/pages.css';
 import { App } from './app';
 
 const root = document.getElementById('root');

@@ -1,7 +1,12 @@
 // A modal dialog: the browser's own, so that focus, Escape and the backdrop behave.
 import { useEffect, useId, useRef, type ReactNode } from 'react';
 
-export function Dialog(props: { title: string; onClose: () => void; children: ReactNode }) {
+export function Dialog(props: {
+  title: string;
+  wide?: boolean;
+  onClose: () => void;
+  children: ReactNode;
+}) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {
@@ -11,6 +16,7 @@ export function Dialog(props: { title: string; onClose: () => void; children: Re
   return (
     <dialog
       ref={ref}
+      className={props.wide ? 'wide' : ''}
       aria-labelledby={titleId}
       onClose={props.onClose}
       onClick={(event) => {

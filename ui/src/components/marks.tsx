@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 
 import type { HealthStatus, IncidentStatus, Severity } from '../api/types';
 import { useNow } from '../lib/now';
-import { formatAge, formatTime, parseTime } from '../lib/format';
+import { formatAge, formatAgo, formatTime, parseTime } from '../lib/format';
 import { safeHref } from '../lib/links';
 import { Icon } from './icon';
 
@@ -136,13 +136,13 @@ function wholeTime(iso: string): string {
   return `${date.toLocaleString('en-GB')} (${iso})`;
 }
 
-/** How long ago, kept current. */
-export function Age({ at }: { at: string | null }) {
+/** How long ago, kept current; `ago` makes it part of a sentence. */
+export function Age({ at, ago = false }: { at: string | null; ago?: boolean }) {
   const now = useNow();
   if (at === null) return <span>–</span>;
   return (
     <time dateTime={at} title={wholeTime(at)}>
-      {formatAge(at, now)}
+      {ago ? formatAgo(at, now) : formatAge(at, now)}
     </time>
   );
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import {
   formatAge,
+  formatAgo,
   formatBytes,
   formatCount,
   formatDuration,
@@ -38,6 +39,14 @@ checkAge('2026-11-21T12:10:00Z', 'in 10m');
 checkAge('not a time', '–');
 checkAge('', '–');
 checkAge(null, '–');
+
+function checkAgo(iso: string, want: string) {
+  test(`${iso} is ${want}`, () => expect(formatAgo(iso, NOW)).toBe(want));
+}
+checkAgo('2026-11-21T11:56:00Z', '4m ago');
+checkAgo('2026-11-21T12:00:00Z', 'just now');
+checkAgo('2026-11-21T12:10:00Z', 'in 10m');
+checkAgo('never', '–');
 
 test('a time of today shows the clock, of another day the day, of another year the year', () => {
   expect(formatTime('2026-11-21T11:58:03Z', NOW)).toMatch(/^\d\d:\d\d:03$/);

@@ -35,6 +35,13 @@ export function formatAge(iso: string | null | undefined, now: number): string {
   return now - at < SECOND ? 'now' : formatDuration(now - at);
 }
 
+/** `4m ago`, `just now`, `in 4m`. */
+export function formatAgo(iso: string | null | undefined, now: number): string {
+  const age = formatAge(iso, now);
+  if (age === 'now') return 'just now';
+  return age === '–' || age.startsWith('in ') ? age : `${age} ago`;
+}
+
 const clock = new Intl.DateTimeFormat('en-GB', {
   hour: '2-digit',
   minute: '2-digit',

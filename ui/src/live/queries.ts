@@ -24,12 +24,24 @@ export function useServerStatus() {
 }
 
 export const HEALTH_HOURS = 3;
+const WINDOWS_MAX = 2000;
 
 export function useHealthWindows() {
   return useQuery({
     queryKey: ['windows'],
     queryFn: async (): Promise<HealthWindow[]> => {
       const query = { since: `${HEALTH_HOURS}h`, limit: 1000 };
+      return (await unwrap(api.GET('/api/v1/health/windows', { params: { query } }))).items;
+    },
+  });
+}
+
+/** The windows of one scope over a longer time, for its table. */
+export function useScopeWindows(tenant: string, scope: string) {
+  return useQuery({
+    queryKey: ['windows', tenant, scope],
+    queryFn: async (): Promise<HealthWindow[]> => {
+      const query = { tenant, scope, since: '24h', limit: 288 };
       return (await unwrap(api.GET('/api/v1/health/windows', { params: { query } }))).items;
     },
   });
@@ -52,7 +64,8 @@ export function useLiveQueries(): void {
 }
 
 function patchWindows(client: QueryClient, window: HealthWindow): void {
-  client.setQueryData<HealthWindow[]>(['windows'], (known) =>
-    known ? upsertWindow(known, window).slice(0, 2000) : known,
-  );
+  const patch = (known: HealthWindow[] | undefined) =>
+    known ? upsertWindow(known, window).slice(0, WINDOWS_MAX) : known;
+  client.setQueryData<HealthWindow[]>(['windows'], patch);
+  client.setQueryData<HealthWindow[]>(['windows', window.tenant, window.scope], patch);
 }

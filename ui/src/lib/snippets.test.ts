@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+
+import { snippetsFor } from './snippets';
+
+const ORIGIN = 'https://quell.example:8420';
+
+test('Prometheus gets host, scheme and prefix apart', () => {
+  const source = { name: 'prometheus', path: '/alertmanager/api/v2/alerts', protected: false };
+  expect(snippetsFor(source, ORIGIN)[0]?.text).toBe(
+    `alerting:
+  alertmanagers:
+    - path_prefix: /alertmanager
+      scheme: https
+      static_configs:
+        - targets: ['quell.example:8420']`,
+  );
+});
+
+test('a protected source shows where the token goes', () => {
+  const source = { name: 'alertmanager', path: '/ingest/alertmanager', protected: true };
+  expect(snippetsFor(source, ORIGIN)[0]?.text).toContain('credentials: <token>');
+  const events = { name: 'cloudevents', path: '/ingest/cloudevents', protected: true };
+  for (const snippet of snippetsFor(events, ORIGIN)) {
+    expect(snippet.text).toContain('Authorization: Bearer $QUELL_TOKEN');
+  }
+});
+
+test('what has no words of its own gets its address', () => {
+  const source = { name: 'zabbix', path: '/ingest/zabbix', protected: false };
+  expect(snippetsFor(source, ORIGIN)).toEqual([
+    { title: 'Webhook address', text: 'https://quell.example:8420/ingest/zabbix' },
+  ]);
+});
+
+test('bodies of the samples are JSON', () => {
+  for (const name of ['cloudevents', 'agent', 'pagerduty-events', 'generic']) {
+    const source = { name, path: `/ingest/${name}`, protected: false };
+    for (const { text } of snippetsFor(source, ORIGIN)) {
+      const body = /-d '(.*)'$/s.exec(text)?.[1];
+      if (body === undefined) continue;
+      expect(() => JSON.parse(body.replace("'$(date -u +%FT%TZ)'", 'now')), text).not.toThrow();
+    }
+  }
+});
