@@ -24,7 +24,7 @@ std::string_view op_text(MatchOp op) {
   return "=";
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '\n') {
@@ -42,7 +42,7 @@ std::string quoted_if_needed(const std::string& name) {
   const bool bare = std::ranges::none_of(name, [](char c) {
     return static_cast<unsigned char>(c) <= ' ' || std::string_view("{}!=~,\"'`\\").contains(c);
   });
-  return bare ? name : quoted(name);
+  return bare ? name : in_quotes(name);
 }
 
 std::unexpected<Error> bad(std::string_view text) {
@@ -143,7 +143,7 @@ bool Matcher::matches(std::string_view value) const {
 }
 
 std::string Matcher::to_string() const {
-  return fmt::format("{}{}{}", quoted_if_needed(name_), op_text(op_), quoted(value_));
+  return fmt::format("{}{}{}", quoted_if_needed(name_), op_text(op_), in_quotes(value_));
 }
 
 Result<std::vector<Matcher>> parse_matchers(std::string_view text) {

@@ -14,7 +14,7 @@
 #include "base/prng.h"
 
 namespace quell {
-namespace {
+namespace memory_disk {  // Named, because the fields of a class have these types.
 
 // A write of `bytes` at `offset`, or, without bytes, a new size.
 struct Change {
@@ -82,17 +82,17 @@ std::string directory_of(const std::string& path) {
   return slash == std::string::npos ? std::string() : path.substr(0, slash);
 }
 
-}  // namespace
+}  // namespace memory_disk
 
 struct MemoryDisk::World {
   struct State {
     explicit State(std::uint64_t seed) : prng(seed) {}
 
     Prng prng;
-    Names visible;
-    Names durable;
+    memory_disk::Names visible;
+    memory_disk::Names durable;
     // What each name has stood for since its directory was last synced; null: nothing.
-    std::map<std::string, std::vector<std::shared_ptr<Inode>>> unsynced;
+    std::map<std::string, std::vector<std::shared_ptr<memory_disk::Inode>>> unsynced;
     std::set<std::string> directories{""};
     std::set<std::string> locks;
     std::uint64_t generation = 0;  // Counts kills and crashes; older handles are dead.
@@ -130,9 +130,9 @@ struct MemoryDisk::World {
     }
 
     // In the order of names: that of pointers differs between runs.
-    std::vector<std::shared_ptr<Inode>> inodes() const {
-      std::vector<std::shared_ptr<Inode>> all;
-      const auto add = [&](const std::shared_ptr<Inode>& inode) {
+    std::vector<std::shared_ptr<memory_disk::Inode>> inodes() const {
+      std::vector<std::shared_ptr<memory_disk::Inode>> all;
+      const auto add = [&](const std::shared_ptr<memory_disk::Inode>& inode) {
         if (inode && std::find(all.begin(), all.end(), inode) == all.end()) all.push_back(inode);
       };
       for (const auto& [path, inode] : visible) add(inode);
@@ -157,8 +157,8 @@ std::unexpected<Error> full(std::string_view doing, const std::string& path) {
 
 class MemoryDisk::MemoryFile final : public File {
  public:
-  MemoryFile(std::shared_ptr<World> world, std::shared_ptr<Inode> inode, std::string path,
-             std::uint64_t generation)
+  MemoryFile(std::shared_ptr<World> world, std::shared_ptr<memory_disk::Inode> inode,
+             std::string path, std::uint64_t generation)
       : world_(std::move(world)),
         inode_(std::move(inode)),
         path_(std::move(path)),
@@ -174,7 +174,7 @@ class MemoryDisk::MemoryFile final : public File {
       const std::uint64_t room = state.room_for(growth);
       const bool is_full = room < growth;
       if (is_full) bytes.remove_suffix(std::min<std::uint64_t>(bytes.size(), growth - room));
-      put(inode_->visible, offset, bytes);
+      memory_disk::put(inode_->visible, offset, bytes);
       inode_->unsynced.push_back({offset, std::string(bytes)});
       if (failure) return std::unexpected(*failure);
       if (is_full) return full("write to", path_);
@@ -186,11 +186,11 @@ class MemoryDisk::MemoryFile final : public File {
     return with_live<Status>("sync", [&](World::State& state) -> Status {
       const auto failure = state.next_fails("sync", path_);
       if (state.ignores_syncs && !failure) return {};
-      for (const Change& change : inode_->unsynced) {
+      for (const memory_disk::Change& change : inode_->unsynced) {
         if (failure) {
-          apply_by_chance(inode_->durable, change, state.prng);
+          memory_disk::apply_by_chance(inode_->durable, change, state.prng);
         } else {
-          apply(inode_->durable, change);
+          memory_disk::apply(inode_->durable, change);
         }
       }
       inode_->unsynced.clear();
@@ -256,7 +256,7 @@ class MemoryDisk::MemoryFile final : public File {
   }
 
   const std::shared_ptr<World> world_;
-  const std::shared_ptr<Inode> inode_;
+  const std::shared_ptr<memory_disk::Inode> inode_;
   const std::string path_;
   const std::uint64_t generation_;
 };
@@ -292,7 +292,7 @@ Result<std::unique_ptr<File>> MemoryDisk::open(const std::string& path) {
 
 Result<std::unique_ptr<File>> MemoryDisk::create(const std::string& path) {
   return world_->state.with([&](World::State& state) -> Result<std::unique_ptr<File>> {
-    if (!state.directories.contains(directory_of(path))) {
+    if (!state.directories.contains(memory_disk::directory_of(path))) {
       return fail(Errc::NotFound, fmt::format("cannot open {}: No such file or directory", path));
     }
     auto& inode = state.visible[path];
@@ -301,7 +301,7 @@ Result<std::unique_ptr<File>> MemoryDisk::create(const std::string& path) {
         state.visible.erase(path);
         return std::unexpected(*std::move(failure));
       }
-      inode = std::make_shared<Inode>();
+      inode = std::make_shared<memory_disk::Inode>();
       state.unsynced[path].push_back(inode);
     }
     return std::make_unique<MemoryFile>(world_, inode, path, state.generation);
@@ -310,7 +310,8 @@ Result<std::unique_ptr<File>> MemoryDisk::create(const std::string& path) {
 
 Status MemoryDisk::create_directory(const std::string& directory) {
   world_->state.with([&](World::State& state) {
-    for (std::string d = directory; !d.empty(); d = directory_of(d)) state.directories.insert(d);
+    for (std::string d = directory; !d.empty(); d = memory_disk::directory_of(d))
+      state.directories.insert(d);
   });
   return {};
 }
@@ -323,7 +324,7 @@ Result<std::vector<std::string>> MemoryDisk::list(const std::string& directory) 
     }
     std::vector<std::string> names;
     for (const auto& [path, inode] : state.visible) {
-      if (directory_of(path) == directory) {
+      if (memory_disk::directory_of(path) == directory) {
         names.push_back(directory.empty() ? path : path.substr(directory.size() + 1));
       }
     }
@@ -349,11 +350,13 @@ Status MemoryDisk::sync_directory(const std::string& directory) {
     if (auto failure = state.next_fails("sync the directory", directory)) {
       return std::unexpected(*std::move(failure));
     }
-    const auto is_here = [&](const auto& entry) { return directory_of(entry.first) == directory; };
+    const auto is_here = [&](const auto& entry) {
+      return memory_disk::directory_of(entry.first) == directory;
+    };
     std::erase_if(state.durable, is_here);
     std::erase_if(state.unsynced, is_here);
     for (const auto& [path, inode] : state.visible) {
-      if (directory_of(path) == directory) state.durable[path] = inode;
+      if (memory_disk::directory_of(path) == directory) state.durable[path] = inode;
     }
     return {};
   });
@@ -406,8 +409,8 @@ void MemoryDisk::crash() {
   kill();
   world_->state.with([](World::State& state) {
     for (const auto& inode : state.inodes()) {
-      for (const Change& change : inode->unsynced) {
-        apply_by_chance(inode->durable, change, state.prng);
+      for (const memory_disk::Change& change : inode->unsynced) {
+        memory_disk::apply_by_chance(inode->durable, change, state.prng);
       }
       inode->unsynced.clear();
       inode->visible = inode->durable;
@@ -437,8 +440,8 @@ void MemoryDisk::damage(const std::string& path, std::uint64_t offset, std::stri
   world_->state.with([&](World::State& state) {
     const auto it = state.visible.find(path);
     QUELL_ASSERT(it != state.visible.end(), "only a file that exists can be damaged");
-    put(it->second->visible, offset, bytes);
-    put(it->second->durable, offset, bytes);
+    memory_disk::put(it->second->visible, offset, bytes);
+    memory_disk::put(it->second->durable, offset, bytes);
   });
 }
 

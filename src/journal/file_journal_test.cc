@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::chrono::seconds kSecond{1};
 
-Frame make_frame(std::string body) {
+Frame frame_of(std::string body) {
   Frame frame;
   frame.source = "test";
   frame.body = std::move(body);
@@ -127,7 +127,7 @@ class Fixture {
   ~Fixture() { disk.open_gate(); }
 
   Status append(std::string body) {
-    return journal->append(make_frame(body), std::make_unique<NamedWaiter>(body));
+    return journal->append(frame_of(body), std::make_unique<NamedWaiter>(body));
   }
 
   // The next commits, until `frames` frames have been reported: `0:a,1:b;2:c`, `;` between commits.
@@ -196,7 +196,7 @@ TEST(FileJournal, ArrivalsNeverGoBack) {
   Fixture fixture;
   const auto append_at = [&](Duration now, std::optional<Duration> own = std::nullopt) {
     fixture.clock.set(Timestamp{now});
-    Frame frame = make_frame("x");
+    Frame frame = frame_of("x");
     if (own) frame.arrived_at = Timestamp{*own};
     ASSERT_TRUE(fixture.journal->append(std::move(frame)));
   };
@@ -285,7 +285,7 @@ TEST(FileJournalDeathTest, ByDefaultAFailedSyncEndsTheProcess) {
     const ManualClock clock;
     auto journal = open_file_journal({.directory = "j"}, disk, clock, [](Commit) {});
     disk.fail_operation(5);  // The sync of the first segment's header.
-    (void)(*journal)->append(make_frame("a")).has_value();
+    (void)(*journal)->append(frame_of("a")).has_value();
     (*journal)->close();
   };
   EXPECT_DEATH(run(), "quell: the journal has stopped, because the disk did not confirm a write");

@@ -23,6 +23,9 @@ struct JournalOptions {
   std::uint64_t reserve_bytes = 16ull << 20;      // Disk space is taken in steps of this size.
   std::uint64_t pending_bytes_max = 64ull << 20;  // Appended and not yet committed; then Exhausted.
   std::uint64_t record_bytes_max = 128ull << 20;
+  // Where a journal without any segment begins: what the store has already seen, when it outlived
+  // its journal, so that no offset is given twice.
+  std::uint64_t first_offset = 0;
   // Called when a sync failed: what the disk holds is unknown, so nothing may be answered any
   // more, and only a new process can recover. Not set: prints the error and aborts. When it
   // returns, every later append fails with Unavailable.

@@ -111,6 +111,20 @@ TEST(SegmentLog, KeepsEveryFieldOfAFrame) {
   EXPECT_EQ(count, 1);
 }
 
+TEST(SegmentLog, AnEmptyJournalBeginsWhereItIsTold) {
+  MemoryDisk disk;
+  auto options = small_options();
+  options.first_offset = 1000;
+  auto log = must_open(disk, options);
+  EXPECT_EQ(log->stats().begin_offset, 1000u);
+  EXPECT_EQ(commit_letters(*log, "ab").value(), 1000u);
+  log.reset();
+  options.first_offset = 7;  // Of no effect once there are segments.
+  log = must_open(disk, options);
+  EXPECT_EQ(log->stats().end_offset, 1002u);
+  EXPECT_EQ(bodies(*log, 1001), "b");
+}
+
 TEST(SegmentLog, BeginsANewSegmentWhenOneIsFull) {
   MemoryDisk disk;
   auto log = must_open(disk, small_options());

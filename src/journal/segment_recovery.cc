@@ -53,7 +53,7 @@ Status SegmentLog::recover() {
   }
   TRY_STATUS(load_segments(bases));
   if (!bases.empty()) TRY_STATUS(recover_active());
-  if (bases.empty()) end_offset_ = unfinished.value_or(0);
+  if (bases.empty()) end_offset_ = unfinished.value_or(options_.first_offset);
   if (unfinished && end_offset_ != *unfinished) {
     return fail(Errc::Corrupt,
                 fmt::format("the journal ends at frame {}, but a segment was begun for frame {}",
