@@ -7,6 +7,7 @@
 // Thread: the owner's only; the snapshots may go anywhere.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -96,6 +97,20 @@ class Book {
       Entry& entry = entries_.find(it->second)->second;
       if (keep(std::as_const(*entry.value))) result.push_back(share(entry));
     }
+    return result;
+  }
+
+  // Grows with every change that newest_first() shows.
+  std::uint64_t last_sequence() const { return sequence_; }
+
+  // Snapshots of what changed after `sequence`, oldest change first; only the newest `limit`.
+  std::vector<Snapshot> changed_since(std::uint64_t sequence, std::size_t limit) {
+    std::vector<Snapshot> result;
+    for (auto it = by_change_.rbegin(); it != by_change_.rend() && result.size() < limit; ++it) {
+      if (it->first <= sequence) break;
+      result.push_back(share(entries_.find(it->second)->second));
+    }
+    std::ranges::reverse(result);
     return result;
   }
 
