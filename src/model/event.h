@@ -83,6 +83,9 @@ struct Rejected {
 struct Decoded {
   std::vector<Event> events{};
   std::vector<Rejected> rejected{};
+  // What its provider pack says to leave out (a build that only starts, an event type that says
+  // nothing about operations): counted, answered like all others, and not kept.
+  std::uint64_t ignored = 0;
 };
 
 }  // namespace quell
