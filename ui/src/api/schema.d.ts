@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Incidents, newest updated first
-         * @description Matchers apply to `status`, `severity`, `title`, `assignee` and `entity` of the incident, and to the labels of its member alerts; an incident matches when one member (or the incident alone) satisfies all of them. `since` and `until` bound `updated_at`.
+         * @description Matchers apply to `status`, `severity`, `title`, `assignee` and `entity` of the incident, and to the labels of its member alerts; an incident matches when one of its first 200 members satisfies all of them. A page may be shorter than `limit` although `next` is not null: a rare filter is searched for in steps. `since` and `until` bound `updated_at`.
          */
         get: operations["list_incidents"];
         put?: never;
@@ -291,7 +291,7 @@ export interface paths {
         };
         /**
          * Alerts, newest updated first
-         * @description Live alerts: firing, held, and resolved until they leave the live time. Matchers apply to labels.
+         * @description Live alerts: firing, held, and resolved until they leave the live time. Matchers apply to labels. A page may be shorter than `limit` although `next` is not null: a rare filter is searched for in steps.
          */
         get: operations["list_alerts"];
         put?: never;
@@ -938,7 +938,7 @@ export interface paths {
         get: operations["am_get_silence"];
         put?: never;
         post?: never;
-        /** Not taken yet: says so */
+        /** There are none yet: says so */
         delete: operations["am_delete_silence"];
         options?: never;
         head?: never;
@@ -1655,7 +1655,6 @@ export interface components {
              * @description Default: now.
              */
             time?: string;
-            tenant?: string;
             /** @description Who does it; default: the name of the token, or `api`. */
             actor?: string;
         };
@@ -1723,7 +1722,7 @@ export interface components {
         };
         AmStatusPage: {
             cluster: {
-                name: string;
+                name?: string;
                 peers: {
                     name: string;
                     address: string;
@@ -2651,7 +2650,10 @@ export interface operations {
     };
     post_event: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only this tenant. */
+                tenant?: components["parameters"]["tenant"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2843,7 +2845,7 @@ export interface operations {
     list_windows: {
         parameters: {
             query?: {
-                /** @description A source; `` for all sources together; absent: every scope. */
+                /** @description A source; absent or empty: all sources together. */
                 scope?: string;
                 /** @description Only this tenant. */
                 tenant?: components["parameters"]["tenant"];
@@ -3756,7 +3758,6 @@ export interface operations {
         responses: {
             401: components["responses"]["Unauthenticated"];
             404: components["responses"]["NotFound"];
-            501: components["responses"]["NotImplemented"];
         };
     };
     am_healthy: {

@@ -8,6 +8,7 @@ export interface Snippet {
 
 export interface SnippetSource {
   name: string;
+  kind: string;
   path: string;
   protected: boolean;
 }
@@ -33,12 +34,14 @@ export function snippetsFor(source: SnippetSource, origin: string): Snippet[] {
     url: `${origin}${source.path}`,
     protected: source.protected,
   };
-  return (WRITERS[writerName(source)] ?? webhook)(place);
+  return writerOf(source)(place);
 }
 
-// A source is known by its name; Quell as an Alertmanager by its path.
-function writerName(source: SnippetSource): string {
-  return source.path.startsWith('/alertmanager') ? 'prometheus' : source.name;
+// A configured source has a name of its own and says its kind; Quell as an Alertmanager is known
+// by its path.
+function writerOf(source: SnippetSource): Writer {
+  if (source.path.startsWith('/alertmanager')) return prometheus;
+  return WRITERS[source.kind] ?? WRITERS[source.name] ?? webhook;
 }
 
 function curl(place: Place, type: string, body: string): string {

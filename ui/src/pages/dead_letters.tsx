@@ -64,7 +64,7 @@ export function DeadLettersPage() {
     <div className="page scroll">
       <header className="page-head">
         <h1>Dead letters</h1>
-        <span className="muted grow">
+        <span className="muted grow explain">
           could not be decoded; nothing is lost, each can be processed again
         </span>
         <label className="check">

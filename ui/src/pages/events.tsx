@@ -1,7 +1,7 @@
 // Every event as it arrives, with filters, and pause.
 import { useQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useRef } from 'react';
+import { useEffect, useRef } from 'react';
 import { Link, useLocation, useSearch } from 'wouter';
 
 import { api, unwrap } from '../api/client';
@@ -75,6 +75,8 @@ export function EventsPage({ open }: { open: string | null }) {
       {list.rows.length > 0 ? (
         <EventRows
           rows={list.rows}
+          paused={list.paused}
+          onScrolledDown={() => stream.setPaused(true)}
           onOpen={(event) => navigate(`/events/${eventKey(event)}${suffix}`)}
         />
       ) : stream.loading ? (
@@ -193,9 +195,18 @@ function useEventSources(rows: readonly EventItem[], chosen: string): string[] {
   return [...names].sort();
 }
 
-function EventRows(props: { rows: readonly EventItem[]; onOpen: (event: EventItem) => void }) {
-  const { rows, onOpen } = props;
+function EventRows(props: {
+  rows: readonly EventItem[];
+  paused: boolean;
+  onScrolledDown: () => void;
+  onOpen: (event: EventItem) => void;
+}) {
+  const { rows, paused, onScrolledDown, onOpen } = props;
   const scroller = useRef<HTMLDivElement>(null);
+  // Who scrolls down reads: new rows must not push the text away. Resuming goes back to the top.
+  useEffect(() => {
+    if (!paused) scroller.current?.scrollTo({ top: 0 });
+  }, [paused]);
   const height = useMedia(PHONE) ? 58 : 34;
   const virtual = useVirtualizer({
     count: rows.length,
@@ -209,7 +220,16 @@ function EventRows(props: { rows: readonly EventItem[]; onOpen: (event: EventIte
   });
   return (
     <div className="grid-wrap">
-      <div className="grid" role="table" aria-label="Events" aria-rowcount={rows.length} ref={scroller}>
+      <div
+        className="grid"
+        role="table"
+        aria-label="Events"
+        aria-rowcount={rows.length}
+        ref={scroller}
+        onScroll={(event) => {
+          if (!paused && event.currentTarget.scrollTop > height) onScrolledDown();
+        }}
+      >
         <div role="rowgroup" className="grid-rows" style={{ height: rows.length * height }}>
           {virtual.getVirtualItems().map((item) => {
             const event = rows[item.index];

@@ -24,7 +24,7 @@ export function HealthPage() {
     <div className="page scroll">
       <header className="page-head">
         <h1>Health</h1>
-        <span className="muted">five-minute windows of event time, newest first</span>
+        <span className="muted explain">five-minute windows of event time, newest first</span>
       </header>
       <div className="page-body stack">
         {windows.error && (

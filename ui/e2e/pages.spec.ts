@@ -1,0 +1,121 @@
+import { critical, expect, expectNoSidewaysScroll, incidentRow, test } from './quell';
+
+test('health shows the window of what just arrived', async ({ page, quell }) => {
+  await quell.fire(critical('CheckoutDown', 'checkout'));
+  await page.goto(quell.url);
+  const strip = page.getByRole('navigation', { name: 'Health' });
+  await expect(strip).toContainText('CRITICAL');
+  await strip.getByRole('link').first().click();
+  await expect(page).toHaveURL(/\/health\?/);
+  const row = page.getByRole('region', { name: 'Windows' }).getByRole('row').nth(1);
+  await expect(row).toContainText('CRITICAL');
+});
+
+test('live events appear, can be paused, filtered and opened', async ({ page, quell }) => {
+  await page.goto(`${quell.url}/events`);
+  await expect(page.getByRole('heading', { name: 'No event yet' })).toBeVisible();
+  await quell.fire(critical('CheckoutDown', 'checkout'));
+  const table = page.getByRole('table', { name: 'Events' });
+  await expect(table).toContainText('CheckoutDown');
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await quell.fire(critical('SearchDown', 'search'));
+  await expect(page.getByRole('button', { name: 'Resume (1 new)' })).toBeVisible();
+  await expect(table).not.toContainText('SearchDown');
+  await page.getByRole('button', { name: /Resume/ }).click();
+  await expect(table).toContainText('SearchDown');
+  await page.getByLabel('Search').fill('search');
+  await expect(table).not.toContainText('CheckoutDown');
+  await table.getByRole('button', { name: /SearchDown/ }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText(/^Frame \d+ as it arrived/).click();
+  await expect(dialog.locator('pre').last()).toContainText('"alertname": "SearchDown"');
+});
+
+test('what cannot be decoded is shown with its place and can be retried', async ({ page, quell }) => {
+  const bad = { specversion: '1.0', id: '7', source: '/ci' };
+  await quell.post('/ingest/cloudevents', bad, { 'Content-Type': 'application/cloudevents+json' });
+  await page.goto(`${quell.url}/deadletters`);
+  const letter = page.getByRole('link', { name: /cloudevents/ });
+  await expect(letter).toContainText('type');
+  await letter.click();
+  await expect(page.getByText('as it arrived')).toBeVisible();
+  await expect(page.locator('pre').last()).toContainText('"specversion"');
+  await page.getByRole('button', { name: 'Process again' }).click();
+  await expect(page.getByText('1 dead letter processed again: 0 with success')).toBeVisible();
+});
+
+test('a new dead letter appears without reload', async ({ page, quell }) => {
+  await page.goto(`${quell.url}/deadletters`);
+  await expect(page.getByRole('heading', { name: 'No dead letters' })).toBeVisible();
+  await quell.post('/ingest/cloudevents', '{"specversion":', {
+    'Content-Type': 'application/cloudevents+json',
+  });
+  await expect(page.getByRole('link', { name: /cloudevents/ })).toBeVisible();
+});
+
+test('the theme follows the system until it is chosen', async ({ page, quell }) => {
+  const background = () =>
+    page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.goto(quell.url);
+  const light = await background();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  expect(await background()).not.toBe(light);
+  await page.getByRole('button', { name: /^Theme: system/ }).last().click();
+  expect(await background()).toBe(light);
+  await page.reload();
+  expect(await background()).toBe(light);
+});
+
+for (const width of [360, 390, 768]) {
+  test(`no page scrolls sideways at ${width} pixels`, async ({ page, quell }) => {
+    await page.setViewportSize({ width, height: 844 });
+    const long = 'a-very-long-name-without-any-space-'.repeat(6);
+    await quell.fire(critical('CheckoutDown', 'checkout'), critical(long, long));
+    await quell.post('/ingest/cloudevents', { specversion: '1.0', id: long, source: `/${long}` });
+    await page.goto(quell.url);
+    await expect(incidentRow(page, /INC-000001/)).toBeVisible();
+    for (const path of [
+      '/',
+      '/incidents/INC-000001',
+      '/incidents/INC-000002',
+      '/health',
+      '/events',
+      '/deadletters',
+      '/sources',
+    ]) {
+      await page.goto(`${quell.url}${path}`);
+      await expect(page.locator('#page')).not.toContainText('Loading…');
+      await expectNoSidewaysScroll(page);
+    }
+  });
+}
+
+test.describe('with tokens', () => {
+  const token = 'correct-horse-battery-staple';
+  test.use({
+    config: `server:\n  tokens:\n    - name: kim\n      token: ${token}\n`,
+  });
+
+  test('the page asks for a token and keeps it', async ({ page, quell }) => {
+    await page.goto(quell.url);
+    await page.getByLabel('Token').fill('wrong-horse-battery-staple');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await expect(page.getByText('The token was not accepted.')).toBeVisible();
+    await page.getByLabel('Token').fill(token);
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await expect(page.getByRole('heading', { name: 'Nothing has arrived yet' })).toBeVisible();
+    await expect(
+      page.getByRole('button', { name: 'Connection: Live' }).last(),
+    ).toBeVisible();
+    const response = await quell.post(
+      '/alertmanager/api/v2/alerts',
+      [{ labels: { alertname: 'CheckoutDown', severity: 'critical' } }],
+      { Authorization: `Bearer ${token}` },
+    );
+    expect(response.status).toBe(200);
+    await expect(incidentRow(page, 'INC-000001')).toBeVisible();
+    await page.reload();
+    await expect(incidentRow(page, 'INC-000001')).toBeVisible();
+  });
+});
