@@ -42,7 +42,11 @@ class EventBuilder {
     event_.tenant = scope_.frame->tenant;
     TRY_STATUS(read_attributes());
     event_.kind = read_word(mapping_.kind, parse_event_kind).value_or(EventKind::Note);
-    if (event_.kind == EventKind::Alert) TRY_STATUS(read_status());
+    if (event_.kind == EventKind::Alert) {
+      TRY_STATUS(read_status());
+    } else {
+      event_.dedup_key.clear();
+    }
     read_times();
     TRY_STATUS(read_labels());
     read_severity();
@@ -163,7 +167,7 @@ class EventBuilder {
     PairCollector pairs(scratch_.pairs);
     for (const PairField& field : fields) {
       if (!field.name.empty()) {
-        if (read_text(field.value, scratch_.text)) pairs.add(field.name, scratch_.text);
+        if (read_text(field.value, scratch_.text)) pairs.add(field.name, trim(scratch_.text));
         continue;
       }
       for (const Pointer& pointer : field.copies) {
@@ -352,7 +356,9 @@ class FrameDecoder {
     const auto body = parse_json(scratch_.body, text);
     if (!body) {
       const std::string& where = body.error().place;
-      reject(body.error().message, place.empty() ? where : place + ", " + where, text);
+      // Within one line, its number and the byte say it all.
+      reject(body.error().message,
+             place.empty() ? where : place + ", " + where.substr(0, where.find(" (")), text);
       return;
     }
     scope_.body = scope_.item = *body;
