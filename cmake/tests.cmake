@@ -8,3 +8,10 @@ add_test(NAME journal_sim COMMAND journal_sim 0 500)
 add_test(NAME journal_anomaly COMMAND journal_sim anomaly 0)
 add_test(NAME journal_sim_canary COMMAND journal_sim canary)
 set_tests_properties(journal_sim_canary PROPERTIES WILL_FAIL TRUE)
+
+# Every provider pack against the samples beside it; UPDATE_GOLDEN=1 rewrites what is expected.
+add_executable(packs_test tests/packs/pack_samples_test.cc)
+target_include_directories(packs_test PRIVATE tests/packs)
+target_compile_definitions(packs_test PRIVATE QUELL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+target_link_libraries(packs_test PRIVATE quell_normalize fmt::fmt simdjson::simdjson GTest::gtest_main)
+add_test(NAME packs COMMAND packs_test)

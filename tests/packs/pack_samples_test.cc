@@ -7,7 +7,7 @@
 #include "model/event_json.h"
 #include "normalize/pack_decoder.h"
 #include "normalize/pack_library.h"
-#include "normalize/sample_files.h"
+#include "sample_files.h"
 
 namespace quell {
 namespace {
