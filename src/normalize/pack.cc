@@ -23,11 +23,11 @@ constexpr std::string_view kPackKeys[] = {"name",     "title",      "signature",
                                           "lines",    "parse_json", "absent",    "ignore_when",
                                           "defaults", "events"};
 constexpr std::string_view kEventKeys[] = {
-    "name",           "when",      "each",        "ignore_when", "resolved_when",
-    "kind",           "type",      "id",          "source",      "subject",
-    "time",           "starts_at", "ends_at",     "lease",       "lease_until",
-    "status",         "severity",  "title",       "entity",      "labels",
-    "correlation_id", "dedup_key", "annotations", "links",       "data"};
+    "title",          "name",      "when",        "each",    "ignore_when",
+    "resolved_when",  "kind",      "type",        "id",      "source",
+    "subject",        "time",      "starts_at",   "ends_at", "lease",
+    "lease_until",    "status",    "severity",    "entity",  "labels",
+    "correlation_id", "dedup_key", "annotations", "links",   "data"};
 constexpr std::string_view kSchemeKeys[] = {"scheme",      "header",    "prefix",
                                             "separator",   "encoding",  "timestamp_header",
                                             "signed_text", "tolerance", "parameter"};
