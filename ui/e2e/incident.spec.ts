@@ -19,7 +19,7 @@ test('a person takes it through its life', async ({ page, quell }) => {
   await quell.fire(critical('CheckoutDown', 'checkout'));
   await page.goto(`${quell.url}/incidents/INC-000001`);
   await page.getByRole('button', { name: 'Set your name' }).last().click();
-  await page.getByRole('textbox').fill('kim');
+  await page.getByRole('dialog').getByRole('textbox').fill('kim');
   await page.getByRole('button', { name: 'Save' }).click();
 
   const head = page.locator('.incident-head');

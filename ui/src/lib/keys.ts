@@ -17,12 +17,12 @@ export function useKeys(keys: KeyMap): void {
     latest.current = keys;
   });
   useEffect(() => {
-    let prefixAt = 0;
+    let prefixAt = Number.NEGATIVE_INFINITY;
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (isTyping(event.target) || document.querySelector('dialog[open]')) return;
       const sequence = event.timeStamp - prefixAt < 1000 ? `g ${event.key}` : event.key;
-      prefixAt = event.key === 'g' ? event.timeStamp : 0;
+      prefixAt = event.key === 'g' ? event.timeStamp : Number.NEGATIVE_INFINITY;
       const action = latest.current[sequence];
       if (!action) return;
       event.preventDefault();

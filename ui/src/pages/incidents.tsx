@@ -47,6 +47,7 @@ export function IncidentsPage() {
     incidentStore.setFilter(filterFromSearch(search));
   }, [search]);
 
+  useKeys({ '/': () => searchRef.current?.focus() });
   const setFilter = (next: IncidentFilter) =>
     navigate(`/${searchFromFilter(next)}`, { replace: true });
 
@@ -66,7 +67,7 @@ export function IncidentsPage() {
       {view.list.order.length === 0 ? (
         <NoRows view={view} filter={filter} onClear={() => setFilter(DEFAULT_FILTER)} />
       ) : (
-        <IncidentGrid view={view} searchRef={searchRef} />
+        <IncidentGrid view={view} />
       )}
       <NewsRegion />
     </>
@@ -121,12 +122,7 @@ function NoRows(props: { view: IncidentListView; filter: IncidentFilter; onClear
   );
 }
 
-interface GridProps {
-  view: IncidentListView;
-  searchRef: React.RefObject<HTMLInputElement | null>;
-}
-
-function IncidentGrid({ view, searchRef }: GridProps) {
+function IncidentGrid({ view }: { view: IncidentListView }) {
   const [, navigate] = useLocation();
   const scroller = useRef<HTMLDivElement>(null);
   const rowHeight = useMedia(PHONE) ? 92 : 56;
@@ -183,7 +179,6 @@ function IncidentGrid({ view, searchRef }: GridProps) {
     },
     a: () => acknowledge(view, selected),
     r: () => resolve(view, selected),
-    '/': () => searchRef.current?.focus(),
   });
 
   return (
