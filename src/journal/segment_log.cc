@@ -23,6 +23,12 @@ std::uint64_t make_mark(std::uint64_t base, Timestamp before, Timestamp now) {
   return hash64({bytes, sizeof times}, base) | 1;  // Never 0, which empty space is full of.
 }
 
+// Nothing was kept: says what the journal was doing, and what helps against a full disk.
+Error not_kept(Error error, std::string_view doing) {
+  if (error.code == Errc::Exhausted) error.message += "; free space or keep frames for less long";
+  return std::move(error).context(doing);
+}
+
 }  // namespace
 
 SegmentLog::SegmentLog(const JournalOptions& options, Disk& disk)
@@ -102,7 +108,7 @@ Result<std::unique_ptr<File>> SegmentLog::create_segment(const SegmentHeader& he
   if (prepared) prepared = file->write(0, encode_segment_header(header));
   if (!prepared) {
     (void)disk_.remove(path).has_value();  // Frees what it took; recovery would drop it too.
-    return std::unexpected(std::move(prepared).error().context("beginning a journal segment"));
+    return std::unexpected(not_kept(std::move(prepared).error(), "beginning a journal segment"));
   }
   if (auto synced = file->sync(); !synced) {
     return std::unexpected(broken_by(std::move(synced).error()));
@@ -123,7 +129,7 @@ Status SegmentLog::reserve(std::uint64_t batch_bytes) {
       std::max(needed, std::min(round_up(needed, options_.reserve_bytes), options_.segment_bytes));
   if (auto reserved = active_->allocate(wanted); !reserved) {
     (void)active_->truncate(allocated_).has_value();  // Gives a part back; zeros do no harm.
-    return std::unexpected(std::move(reserved).error().context("reserving journal space"));
+    return std::unexpected(not_kept(std::move(reserved).error(), "reserving journal space"));
   }
   allocated_ = wanted;
   return {};
@@ -136,7 +142,7 @@ Error SegmentLog::undo_write(Error error) {
   if (undone) undone = active_->sync();
   if (!undone) return broken_by(std::move(undone).error());
   allocated_ = position_;
-  return std::move(error).context("committing to the journal");
+  return not_kept(std::move(error), "committing to the journal");
 }
 
 Error SegmentLog::broken_by(Error error) {

@@ -368,7 +368,7 @@ TEST(SegmentLog, AFullDiskIsReportedAndPasses) {
   EXPECT_EQ(failed.error().code, Errc::Exhausted);
   EXPECT_EQ(failed.error().message,
             "reserving journal space: cannot reserve space for j/00000000000000000000.seg: "
-            "No space left on device");
+            "No space left on device; free space or keep frames for less long");
   EXPECT_FALSE(log->is_broken());
   EXPECT_EQ(bodies(*log), "ab");
   EXPECT_TRUE(commit_letters(*log, "d")) << "what fits is still taken";
@@ -376,7 +376,7 @@ TEST(SegmentLog, AFullDiskIsReportedAndPasses) {
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().message,
             "beginning a journal segment: cannot reserve space for j/00000000000000000003.seg: "
-            "No space left on device");
+            "No space left on device; free space or keep frames for less long");
   EXPECT_EQ(disk.list("j").value().size(), 1u) << "nothing is left of the attempt";
   EXPECT_FALSE(commit_letters(*log, "e")) << "the old segment must not grow beyond the new one";
   disk.set_capacity(1 << 20);
