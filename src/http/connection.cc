@@ -530,6 +530,7 @@ void Connection::on_readable() {
 // Closing a socket that has unread input resets it, and the client may lose the last answer. So the
 // client is told that this was all, and what it still sends is thrown away for a while.
 void Connection::linger() {
+  if (stream_) end_stream(*worker_, std::move(stream_));
   if (draining_ || peer_ended_) return close();
   ErrorCode error;
   socket_.shutdown(tcp::socket::shutdown_send, error);
