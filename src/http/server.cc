@@ -149,7 +149,7 @@ ServerStats BeastServer::stats() const {
 Result<std::unique_ptr<Server>> start_server(const ServerOptions& options, Handler& handler,
                                              const Clock& clock) {
   ErrorCode error;
-  const std::string_view text =
+  const std::string text =
       equals_ignore_case(options.address, "localhost") ? "127.0.0.1" : options.address;
   const auto address = boost::asio::ip::make_address(text, error);
   if (error) {
