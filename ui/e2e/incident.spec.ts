@@ -85,7 +85,7 @@ test('who was slower is told what the incident is now', async ({ page, quell }) 
   expect(other.status).toBe(200);
   await page.getByRole('button', { name: 'Acknowledge' }).click();
   await expect(
-    page.getByText('INC-000001 changed while you looked at it by robin, so nothing was done.'),
+    page.getByText('INC-000001 was changed by robin while you looked at it, so nothing was done.'),
   ).toBeVisible();
   await expect(page.locator('.incident-head')).toContainText('acknowledged');
   await page.goto(quell.url);

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { Link } from 'wouter';
 
 import type { AlertSummary, TimelineEntry } from '../api/types';
-import { plural } from '../lib/format';
+import { formatCount, plural } from '../lib/format';
 import { groupTimeline, type TimelineGroup } from '../lib/timeline';
 import { Icon, type IconName } from './icon';
 import { EntityChip, SeverityBadge, StatusMark, Time } from './marks';
@@ -51,12 +51,18 @@ const FOLDED_WORDS: Partial<Record<TimelineEntry['kind'], string>> = {
   alert_resolved: 'resolved',
 };
 
+/** A storm folds thousands of entries into one line; no more than this many are unfolded. */
+const UNFOLDED_MAX = 300;
+
 function Group({ group, alerts }: { group: TimelineGroup; alerts: AlertsById }) {
+  const [open, setOpen] = useState(false);
   const [first] = group.entries;
   if (!first) return null;
   if (group.entries.length === 1) return <Entry entry={first} alerts={alerts} />;
+  const shown = open ? group.entries.slice(0, UNFOLDED_MAX) : [];
+  const rest = group.entries.length - shown.length;
   return (
-    <details>
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
         <span className="line">
           <When entry={first} />
@@ -64,9 +70,10 @@ function Group({ group, alerts }: { group: TimelineGroup; alerts: AlertsById }) 
           <Icon name="down" />
         </span>
       </summary>
-      {group.entries.map((entry) => (
+      {shown.map((entry) => (
         <Entry key={entry.seq} entry={entry} alerts={alerts} />
       ))}
+      {open && rest > 0 && <p className="entry muted">and {formatCount(rest)} before them</p>}
     </details>
   );
 }

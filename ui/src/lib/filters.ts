@@ -106,6 +106,7 @@ export function compareIncidents(sort: Sort): (a: IncidentSummary, b: IncidentSu
 
 // The server writes UTC with 0 to 9 fraction digits: without the `Z` text order is time order.
 function compareTime(a: string, b: string): number {
+  if (a.length === b.length) return compareText(a, b);
   return compareText(a.replace('Z', ''), b.replace('Z', ''));
 }
 

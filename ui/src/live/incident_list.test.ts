@@ -6,6 +6,7 @@ import { makeIncident } from '../testing/make';
 import {
   addPage,
   applyIncident,
+  applyIncidents,
   beginLoad,
   emptyList,
   endLoad,
@@ -156,6 +157,23 @@ describe('rows that wait', () => {
   });
 });
 
+describe('a batch', () => {
+  test('says what is new to the reader and what changed, and equals one by one', () => {
+    const before = loaded([incident(1)]);
+    const batch = [
+      incident(1, { version: 2 }),
+      incident(2),
+      incident(3, { status: 'closed' }),
+      incident(2, { version: 2 }),
+      incident(1, { version: 2 }),
+    ];
+    const { state, opened, changed } = applyIncidents(before, batch, 7);
+    expect(opened.map((i) => i.id)).toEqual(['INC-000002']);
+    expect(changed).toBe(2);
+    expect(state).toEqual(batch.reduce((list, i) => applyIncident(list, i, 7), before));
+  });
+});
+
 describe('marks', () => {
   test('new and changed rows are told apart', () => {
     let list = applyIncident(loaded([incident(1)]), incident(2), 10);
@@ -172,6 +190,20 @@ describe('marks', () => {
     );
     const again = applyIncident(resolved, incident(1, { version: 3, status: 'open' }), 5);
     expect(again.marks.get('INC-000001')).toEqual({ kind: 'new', at: 5 });
+  });
+
+  test('what did not match and still does not is no news', () => {
+    const hidden = applyIncident(
+      loaded([incident(1)]),
+      incident(1, { version: 2, status: 'resolved' }),
+      0,
+    );
+    const { opened, changed, state } = applyIncidents(
+      fadeMarks(hidden, 1),
+      [incident(1, { version: 3, status: 'closed' })],
+      5,
+    );
+    expect([opened.length, changed, state.marks.size]).toEqual([0, 0, 0]);
   });
 
   test('a load marks nothing', () => {

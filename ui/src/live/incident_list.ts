@@ -80,17 +80,47 @@ export function applyIncident(
   incident: IncidentSummary,
   at: number,
 ): IncidentListState {
-  const known = state.entries.get(incident.id);
-  if (known && known.incident.version >= incident.version) return state;
-  const verdict = decide(state.filter, incident);
-  if (!known && verdict === 'no') return state;
-  if (verdict === 'ask' && !known?.matches) return { ...state, stale: true };
-  const matches = verdict !== 'no';
-  const entries = new Map(state.entries);
-  entries.set(incident.id, { incident, matches, generation: state.generation });
-  const marks = new Map(state.marks);
-  marks.set(incident.id, { kind: known?.matches ? 'changed' : 'new', at });
-  return { ...state, entries, marks };
+  return applyIncidents(state, [incident], at).state;
+}
+
+export interface Applied {
+  state: IncidentListState;
+  /** New to the reader. */
+  opened: IncidentSummary[];
+  changed: number;
+}
+
+/** A batch of them, in the order in which they came. Cost: one copy of the list, however many. */
+export function applyIncidents(
+  before: IncidentListState,
+  incidents: readonly IncidentSummary[],
+  at: number,
+): Applied {
+  const entries = new Map(before.entries);
+  const marks = new Map(before.marks);
+  const opened: IncidentSummary[] = [];
+  let changed = 0;
+  let touched = false;
+  let stale = before.stale;
+  for (const incident of incidents) {
+    const known = entries.get(incident.id);
+    if (known && known.incident.version >= incident.version) continue;
+    const verdict = decide(before.filter, incident);
+    if (!known && verdict === 'no') continue;
+    if (verdict === 'ask' && !known?.matches) {
+      stale = true;
+      continue;
+    }
+    const matches = verdict !== 'no';
+    entries.set(incident.id, { incident, matches, generation: before.generation });
+    touched = true;
+    if (!matches && !known?.matches) continue;
+    marks.set(incident.id, { kind: known?.matches ? 'changed' : 'new', at });
+    if (known?.matches) changed += 1;
+    else opened.push(incident);
+  }
+  if (touched) return { state: { ...before, entries, marks, stale }, opened, changed };
+  return { state: stale === before.stale ? before : { ...before, stale }, opened, changed };
 }
 
 /** Brings the shown order up to date. */

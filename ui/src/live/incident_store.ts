@@ -5,7 +5,7 @@ import { DEFAULT_FILTER, type IncidentFilter } from '../lib/filters';
 import { parseMatchers } from '../lib/matchers';
 import {
   addPage,
-  applyIncident,
+  applyIncidents,
   beginLoad,
   emptyList,
   endLoad,
@@ -116,20 +116,7 @@ export class IncidentStore {
     this.flushTimer = null;
     const queue = this.queue;
     this.queue = [];
-    const now = Date.now();
-    const opened: IncidentSummary[] = [];
-    let changed = 0;
-    let list = this.view.list;
-    for (const incident of queue) {
-      const before = list.entries.get(incident.id);
-      const next = applyIncident(list, incident, now);
-      const entry = next.entries.get(incident.id);
-      if (next !== list && entry?.matches) {
-        if (before?.matches) changed += 1;
-        else opened.push(incident);
-      }
-      list = next;
-    }
+    const { state: list, opened, changed } = applyIncidents(this.view.list, queue, Date.now());
     if (list.stale) this.reloadIn(STALE_MS);
     this.place(list);
     this.fadeTimer ??= window.setTimeout(() => this.fade(), MARK_MS);

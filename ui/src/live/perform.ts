@@ -52,7 +52,7 @@ export function conflictSentence(
   const by = now.timeline?.at(-1)?.actor;
   const who = by ? ` by ${by}` : '';
   return (
-    `${now.id} changed while you looked at it${who}, so nothing was done. ` +
+    `${now.id} was changed${who} while you looked at it, so nothing was done. ` +
     `It is now ${now.status}, severity ${now.severity}. Look again, then repeat.`
   );
 }

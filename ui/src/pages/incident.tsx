@@ -34,6 +34,9 @@ import { perform } from '../live/perform';
 import { listHref } from './incidents';
 
 const REFRESH_MS = 400;
+/** An incident with a long timeline is large: it is asked for less often. */
+const LONG_TIMELINE = 500;
+const LONG_REFRESH_MS = 2500;
 
 /** The incident, asked for again (not too often) when the stream says that it changed. */
 function useIncident(id: string) {
@@ -43,10 +46,11 @@ function useIncident(id: string) {
     const end = live.on('incident', (incident) => {
       const known = client.getQueryData<IncidentDetail>(['incident', id]);
       if (incident.id !== id || (known && known.version >= incident.version)) return;
+      const wait = (known?.timeline.length ?? 0) > LONG_TIMELINE ? LONG_REFRESH_MS : REFRESH_MS;
       timer ??= window.setTimeout(() => {
         timer = null;
         void client.invalidateQueries({ queryKey: ['incident', id] });
-      }, REFRESH_MS);
+      }, wait);
     });
     return () => {
       end();
@@ -307,6 +311,29 @@ function SeverityPick(props: { severity: number; onPick: (severity: number) => v
 
 const ALERTS_PAGE = 500;
 
+/** The incident brings its first 200 members; the rest comes page by page. */
+function useMemberAlerts(incident: IncidentDetail) {
+  const [more, setMore] = useState<{ items: AlertSummary[]; next: string | null } | null>(null);
+  const [error, setError] = useState<Error | null>(null);
+  const loadMore = async () => {
+    const query: { limit: number; cursor?: string } = { limit: ALERTS_PAGE };
+    if (more?.next) query.cursor = more.next;
+    try {
+      const params = { path: { id: incident.id }, query };
+      const page = await unwrap(api.GET('/api/v1/incidents/{id}/alerts', { params }));
+      setMore({ items: [...(more?.items ?? []), ...page.items], next: page.next });
+      setError(null);
+    } catch (e) {
+      setError(e instanceof Error ? e : new Error(String(e)));
+    }
+  };
+  if (more === null) return { alerts: incident.alerts, loadMore, error };
+  // What the incident itself brings is newer than an earlier page.
+  const newest = new Map(incident.alerts.map((alert) => [alert.fingerprint, alert]));
+  const alerts = more.items.map((alert) => newest.get(alert.fingerprint) ?? alert);
+  return { alerts, loadMore, error };
+}
+
 function AlertsPanel(props: {
   incident: IncidentDetail;
   selected: ReadonlySet<string>;
@@ -314,26 +341,7 @@ function AlertsPanel(props: {
   onSplit: () => void;
 }) {
   const { incident, selected } = props;
-  const [more, setMore] = useState<AlertSummary[] | null>(null);
-  const [error, setError] = useState<Error | null>(null);
-  const alerts = more ?? incident.alerts;
-  const loadAll = async () => {
-    const all: AlertSummary[] = [];
-    let cursor: string | null = null;
-    try {
-      do {
-        const query: { limit: number; cursor?: string } = { limit: ALERTS_PAGE };
-        if (cursor !== null) query.cursor = cursor;
-        const params = { path: { id: incident.id }, query };
-        const page = await unwrap(api.GET('/api/v1/incidents/{id}/alerts', { params }));
-        all.push(...page.items);
-        cursor = page.next;
-      } while (cursor !== null);
-      setMore(all);
-    } catch (e) {
-      setError(e instanceof Error ? e : new Error(String(e)));
-    }
-  };
+  const { alerts, loadMore, error } = useMemberAlerts(incident);
   const toggle = (fingerprint: string) => {
     const next = new Set(selected);
     if (!next.delete(fingerprint)) next.add(fingerprint);
@@ -375,8 +383,8 @@ function AlertsPanel(props: {
       {incident.alert_count > alerts.length && (
         <div className="panel-body">
           {error && <ErrorNotice error={error} />}
-          <button type="button" className="button small" onClick={() => void loadAll()}>
-            Show all {formatCount(incident.alert_count)}
+          <button type="button" className="button small" onClick={() => void loadMore()}>
+            Show more ({formatCount(alerts.length)} of {formatCount(incident.alert_count)})
           </button>
         </div>
       )}

@@ -151,9 +151,16 @@ function IncidentGrid({ view }: { view: IncidentListView }) {
     [navigate, select],
   );
   const selectedIndex = selected === null ? -1 : order.indexOf(selected);
+  // A row that left (it was resolved, say) is gone on from where it stood.
+  const lastIndex = useRef(-1);
+  useEffect(() => {
+    if (selectedIndex >= 0) lastIndex.current = selectedIndex;
+  }, [selectedIndex]);
   const move = (step: number) => {
     hold();
-    const index = Math.max(0, Math.min(order.length - 1, selectedIndex + step));
+    const gone = selectedIndex < 0 && lastIndex.current >= 0;
+    const from = gone ? lastIndex.current - (step > 0 ? 1 : 0) : selectedIndex;
+    const index = Math.max(0, Math.min(order.length - 1, from + step));
     const id = order[index];
     if (id === undefined) return;
     select(id);
