@@ -1,10 +1,16 @@
 #include "normalize/form.h"
 
-#include "base/crypto.h"
 #include "base/text.h"
 
 namespace quell {
 namespace {
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
 
 std::string decode_component(std::string_view text) {
   std::string out;
@@ -13,8 +19,10 @@ std::string decode_component(std::string_view text) {
     if (text[i] == '+') {
       out += ' ';
     } else if (text[i] == '%' && i + 2 < text.size()) {
-      const auto byte = hex_decode(text.substr(i + 1, 2));
-      out += byte ? *byte : std::string(1, '%');
+      const int high = hex_digit(text[i + 1]);
+      const int low = hex_digit(text[i + 2]);
+      const bool byte = high >= 0 && low >= 0;
+      out += byte ? static_cast<char>(high * 16 + low) : '%';
       if (byte) i += 2;
     } else {
       out += text[i];
