@@ -64,14 +64,15 @@ struct YamlLine {
 YamlLine read_line(std::string_view line) {
   YamlLine result;
   std::size_t i = 0;
-  while (i < line.size() && (line[i] == ' ' || (line[i] == '-' && line.substr(i, 2) == "- "))) {
+  // A secret in a comment is one too.
+  while (i < line.size() && (line[i] == ' ' || line[i] == '#' || line.substr(i, 2) == "- ")) {
     result.is_item |= line[i] == '-';
     ++i;
   }
   result.indent = i;
   auto colon = line.find(": ", i);
   if (colon == line.npos && line.ends_with(':')) colon = line.size() - 1;
-  if (colon == line.npos || i == line.size() || line[i] == '#') {
+  if (colon == line.npos || i == line.size()) {
     result.value = trim(line.substr(i));
     return result;
   }
@@ -83,10 +84,30 @@ YamlLine read_line(std::string_view line) {
   return result;
 }
 
+// `{name: kim, token: abc}` -> `{name: kim, token: "***"}`.
+std::string mask_flow(std::string_view line) {
+  std::string out;
+  for (;;) {
+    const auto colon = line.find(": ");
+    if (colon == line.npos) return out + std::string(line);
+    const std::string_view before = line.substr(0, colon);
+    const std::string_view key = before.substr(before.find_last_of("{[, ") + 1);
+    out += line.substr(0, colon + 2);
+    line.remove_prefix(colon + 2);
+    if (!names_secret(key) || line.empty() || line[0] == '[' || line[0] == '{') continue;
+    const bool is_quoted = line[0] == '"' || line[0] == '\'';
+    const auto end = is_quoted ? line.find(line[0], 1) : line.find_first_of(",}");
+    out += "\"***\"";
+    if (end == line.npos) return out;
+    line.remove_prefix(is_quoted ? end + 1 : end);
+  }
+}
+
 // Masks one line after the other; remembers a secret key whose value stands on the next lines.
 class YamlMask {
  public:
   std::string operator()(std::string_view line) {
+    if (line.find('{') != line.npos) return mask_urls(mask_flow(line));
     const YamlLine read = read_line(line);
     if (inside_secret_ && !read.value.empty() && read.key.empty() &&
         (read.is_item || read.indent > secret_indent_)) {

@@ -1,0 +1,282 @@
+// Alerts, events, dead letters and the server itself, through the router.
+#include <gtest/gtest.h>
+
+#include "api/api_world.h"
+#include "api/event_requests.h"
+#include "api/schema_check.h"
+#include "api/system_requests.h"
+#include "base/embedded.h"
+#include "model/command.h"
+
+namespace quell {
+
+EmbeddedFiles embedded_api();
+
+namespace {
+
+std::string detail_of(const http::Response& response) {
+  simdjson::dom::parser parser;
+  const auto document = parse_json(parser, response.body);
+  const auto place = json_text(*document, "place");
+  return std::to_string(response.status) + ' ' + (place.empty() ? "" : std::string(place) + ": ") +
+         std::string(json_text(*document, "detail"));
+}
+
+// One member of each item, the cursor and the total: "a b | s1 of 2".
+std::string list_of(const http::Response& response, std::string_view key) {
+  if (response.status != 200) return detail_of(response);
+  simdjson::dom::parser parser;
+  const auto document = parse_json(parser, response.body);
+  std::string line;
+  for (const auto item : (*document)["items"].get_array()) {
+    line += std::string(json_text(item, key)) + ' ';
+  }
+  line += "| " + std::string(json_text(*document, "next"));
+  if (const auto total = json_integer(*document, "total")) line += " of " + std::to_string(*total);
+  return line;
+}
+
+void check_shape(ApiWorld& world, std::string_view target, std::string_view schema) {
+  SchemaCheck check(*find_embedded(embedded_api(), "openapi.json"));
+  const auto response = world.get(target);
+  EXPECT_EQ(response.status, 200) << target;
+  EXPECT_EQ(check(response.body, schema), "") << target << '\n' << response.body;
+}
+
+struct AlertWorld : ApiWorld {
+  AlertWorld() {
+    fire("alertname=Pool,service=checkout", Severity::Critical);
+    fire("alertname=Slow,service=orders", Severity::Warning).incident = 7;
+    Alert& held = fire("alertname=Flaky,service=search", Severity::Info);
+    alerts.edit(held.key, [](Alert& alert) { alert.status = AlertStatus::Held; });
+  }
+};
+
+void check_alerts(std::string_view query, std::string_view want) {
+  AlertWorld world;
+  EXPECT_EQ(list_of(world.get("/api/v1/alerts" + std::string(query)), "title"), want) << query;
+}
+
+TEST(AlertRequests, List) {
+  check_alerts("", "Flaky Slow Pool |  of 3");
+  check_alerts("?status=firing", "Slow Pool |  of 2");
+  check_alerts("?status=held&status=resolved", "Flaky |  of 1");
+  check_alerts("?severity_min=warning", "Slow Pool | ");
+  check_alerts("?filter=service=~%22o.*%22", "Slow | ");
+  check_alerts("?q=CHECKOUT", "Pool | ");
+  check_alerts("?incident=INC-000007", "Slow | ");
+  check_alerts("?tenant=other", "| ");
+  check_alerts("?limit=1", "Flaky | s3 of 3");
+  check_alerts("?limit=1&cursor=s3", "Slow | s2 of 3");
+  check_alerts("?status=open", "400 status: 'open' is not one of firing, held, resolved");
+  check_alerts("?severity_min=bad",
+               "400 severity_min: 'bad' is not one of info, warning, error, critical");
+  check_alerts("?incident=x", "400 incident: 'x' is not an incident id such as INC-000001");
+}
+
+TEST(AlertRequests, OneOfTheLiveOnesOrOfThePast) {
+  AlertWorld world;
+  check_shape(world, "/api/v1/alerts", "AlertList");
+  const auto fingerprint =
+      format_fingerprint(LabelSet::parse("alertname=Pool,service=checkout")->fingerprint());
+  check_shape(world, "/api/v1/alerts/" + fingerprint, "AlertSummary");
+  check_shape(world, "/api/v1/alerts/" + fingerprint + "/trace", "Trace");
+  const Alert old{.key = {.tenant = "t", .fingerprint = 1}, .title = "Old"};
+  world.past.alerts[old.key] = old;
+  check_shape(world, "/api/v1/alerts/0000000000000001?tenant=t", "AlertSummary");
+  EXPECT_EQ(detail_of(world.get("/api/v1/alerts/0000000000000001")),
+            "404 tenant default has no alert 0000000000000001");
+  EXPECT_EQ(detail_of(world.get("/api/v1/alerts/1")),
+            "400 fingerprint: '1' is not a fingerprint of 16 hex digits");
+}
+
+struct PastWorld : ApiWorld {
+  PastWorld() {
+    for (std::uint64_t offset = 5; offset > 0; --offset) {
+      past.rows.push_back({.offset = offset, .index = 1, .arrived_at = kStart});
+      past.rows.back().event.title = "e" + std::to_string(offset);
+      past.letters.push_back({.offset = offset, .index = 0, .resolved = offset == 3});
+      past.letters.back().rejected.reason = "r" + std::to_string(offset);
+    }
+    frames[5] = Frame{.source = "cloudevents", .body = "{}"};
+  }
+};
+
+TEST(EventRequests, ListPagesByPosition) {
+  PastWorld world;
+  EXPECT_EQ(list_of(world.get("/api/v1/events?limit=2"), "title"), "e5 e4 | e4-1");
+  EXPECT_EQ(list_of(world.get("/api/v1/events?limit=2&cursor=e4-1"), "title"), "e3 e2 | e2-1");
+  EXPECT_EQ(list_of(world.get("/api/v1/events?limit=2&cursor=e2-1"), "title"), "e1 | ");
+  check_shape(world, "/api/v1/events", "EventList");
+}
+
+TEST(EventRequests, ParametersBecomeTheQuery) {
+  PastWorld world;
+  world.get(
+      "/api/v1/events?q=pool&source=/a&kind=change&severity_min=error&since=1h&alert="
+      "1e13768c7ec52373&incident=INC-000007&tenant=t&limit=7");
+  const EventQuery& asked = world.past.asked;
+  EXPECT_EQ(asked.text, "pool");
+  EXPECT_EQ(asked.source, "/a");
+  EXPECT_EQ(asked.kind, EventKind::Change);
+  EXPECT_EQ(asked.severity_min, Severity::Error);
+  EXPECT_EQ(asked.since, world.now - std::chrono::hours(1));
+  EXPECT_EQ(asked.alert, Fingerprint{0x1e13768c7ec52373});
+  EXPECT_EQ(asked.incident, 7u);
+  EXPECT_EQ(asked.tenant, "t");
+  EXPECT_EQ(asked.limit, 7u);
+  EXPECT_EQ(detail_of(world.get("/api/v1/events?kind=log")),
+            "400 kind: 'log' is not one of alert, change, note");
+}
+
+TEST(EventRequests, OneWithItsFrame) {
+  PastWorld world;
+  check_shape(world, "/api/v1/events/5/1", "EventDetail");
+  check_shape(world, "/api/v1/events/4/1", "EventDetail");  // Its frame is gone.
+  EXPECT_EQ(detail_of(world.get("/api/v1/events/5/0")), "404 there is no event 5/0");
+  EXPECT_EQ(detail_of(world.get("/api/v1/events/5/99999999999")),
+            "404 there is no event 5/99999999999");
+  EXPECT_EQ(detail_of(world.get("/api/v1/events/a/0")), "400 offset: 'a' is not a whole number");
+}
+
+TEST(DeadLetters, ListAndShow) {
+  PastWorld world;
+  EXPECT_EQ(list_of(world.get("/api/v1/deadletters"), "reason"), "r5 r4 r2 r1 | ");
+  EXPECT_EQ(list_of(world.get("/api/v1/deadletters?include_resolved=true"), "reason"),
+            "r5 r4 r3 r2 r1 | ");
+  check_shape(world, "/api/v1/deadletters", "DeadLetterList");
+  check_shape(world, "/api/v1/deadletters/5-0", "DeadLetterDetail");
+  EXPECT_EQ(detail_of(world.get("/api/v1/deadletters/9-0")), "404 there is no dead letter 9-0");
+  EXPECT_EQ(detail_of(world.get("/api/v1/deadletters/9")),
+            "400 id: '9' is not a dead letter id such as 4711-0");
+  EXPECT_EQ(detail_of(world.get("/api/v1/deadletters?include_resolved=maybe")),
+            "400 include_resolved: 'maybe' is neither true nor false");
+}
+
+TEST(DeadLetters, RetryIsACommand) {
+  PastWorld world;
+  Reply one = world.reply(ApiWorld::request("POST", "/api/v1/deadletters/5-0/retry"));
+  EXPECT_EQ(std::get<Submission>(one).body,
+            R"({"kind":"retry_dead_letters","actor":"api","dead_letter":"5-0"})");
+  Reply all = world.reply(ApiWorld::request("POST", "/api/v1/deadletters/retry"));
+  auto& submission = std::get<Submission>(all);
+  EXPECT_EQ(submission.body, R"({"kind":"retry_dead_letters","actor":"api"})");
+  EXPECT_EQ(submission.answer(world.live, {.retried = 5, .resolved = 3}).body,
+            R"({"retried":5,"resolved":3,"failed":2})");
+}
+
+// What a person posted, as `kind severity status entity title {labels} source`, or the refusal.
+std::string posted(std::string_view body) {
+  const Frame frame{.arrived_at = ApiWorld::kStart,
+                    .source = std::string(kPostedEventSource),
+                    .body = std::string(body)};
+  const Decoded decoded = decode_posted_event(frame);
+  if (decoded.events.empty()) {
+    return decoded.rejected.at(0).place + ": " + decoded.rejected.at(0).reason;
+  }
+  const Event& e = decoded.events[0];
+  return std::string(event_kind_name(e.kind)) + ' ' + std::string(severity_name(e.severity)) + ' ' +
+         std::string(event_status_name(e.status)) + ' ' + e.entity.to_string() + ' ' + e.title +
+         ' ' + e.labels.to_string() + ' ' + e.source;
+}
+
+void check_posted(std::string_view body, std::string_view want) {
+  EXPECT_EQ(posted(body), want) << body;
+}
+
+TEST(PostedEvents, AreNotesChangesOrAlerts) {
+  check_posted(R"({"title":"Hi"})", "note info   Hi {} /quell/api");
+  check_posted(R"({"title":"v2","kind":"change","entity":"checkout","actor":"kim"})",
+               "change info  service:checkout v2 {} /quell/people/kim");
+  check_posted(R"({"title":"Down","kind":"alert","severity":"critical","labels":{"a":"b"}})",
+               R"(alert critical firing  Down {a="b"} /quell/api)");
+  check_posted(R"({"title":"Down","kind":"alert","entity":"db","status":"resolved"})",
+               R"(alert info resolved service:db Down {alertname="Down", entity="db"} /quell/api)");
+  check_posted("{}", "/title: is needed and must not be empty");
+  check_posted(R"({"title":"a","kind":"x"})", "/kind: 'x' is not one of note, change, alert");
+  check_posted(R"({"title":"a","severity":"x"})",
+               "/severity: 'x' is not one of info, warning, error, critical");
+  check_posted(R"({"title":"a","time":"x"})",
+               "/time: 'x' is not an RFC 3339 time such as 2026-11-21T08:00:00Z");
+  check_posted(R"({"title":"a","labels":{"b":1}})", "/labels/b: must be a text");
+  check_posted(R"({"titel":"a"})", "/titel: there is no member 'titel', did you mean 'title'?");
+  check_posted("{", "byte 1 (line 1, column 2): not valid JSON: incomplete JSON");
+}
+
+TEST(PostedEvents, AreAnsweredWithTheEvent) {
+  ApiWorld world;
+  Reply reply = world.reply(
+      ApiWorld::request("POST", "/api/v1/events?tenant=t", R"({"title":"Hi","text":"There"})"));
+  auto& submission = std::get<Submission>(reply);
+  EXPECT_EQ(submission.kind, FrameKind::Ingest);
+  EXPECT_EQ(submission.source, "note");
+  EXPECT_EQ(submission.tenant, "t");
+  const auto response =
+      submission.answer(world.live, {.offset = 7, .arrived_at = ApiWorld::kStart});
+  EXPECT_EQ(response.status, 201);
+  EXPECT_EQ(header_of(response, "location"), "/api/v1/events/7/0");
+  SchemaCheck check(*find_embedded(embedded_api(), "openapi.json"));
+  EXPECT_EQ(check(response.body, "EventItem"), "");
+}
+
+TEST(SystemRequests, HaveTheDocumentedShapes) {
+  AlertWorld world;
+  world.live.sources = [] {
+    return std::vector<SourceFacts>{{.name = "agent", .path = "/ingest/agent", .kind = "agent"}};
+  };
+  world.live.topology = std::make_shared<const Topology>(*Topology::parse(
+      "services:\n  - name: checkout\n    owner: pay\n    depends_on: [orders]\n", "t.yaml"));
+  check_shape(world, "/api/v1/status", "Status");
+  check_shape(world, "/api/v1/sources", "SourceList");
+  check_shape(world, "/api/v1/config", "Config");
+  check_shape(world, "/api/v1/topology", "Topology");
+  EXPECT_EQ(world.get("/api/v1/topology").body,
+            R"({"entities":[{"entity":"service:checkout","owner":"pay"},)"
+            R"({"entity":"service:orders","owner":null}],)"
+            R"("edges":[{"from":"service:checkout","to":"service:orders"}]})");
+}
+
+TEST(SystemRequests, HealthAndReadiness) {
+  ApiWorld world;
+  EXPECT_EQ(world.get("/healthz").body, "OK\n");
+  EXPECT_EQ(world.get("/-/ready").status, 200);
+  world.constants.ready = false;
+  world.constants.not_ready_why = "replaying the journal";
+  EXPECT_EQ(world.get("/healthz").status, 200);
+  const auto response = world.get("/readyz");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.body, "replaying the journal\n");
+}
+
+TEST(SystemRequests, Documents) {
+  ApiWorld world;
+  simdjson::dom::parser parser;
+  const auto openapi = world.get("/api/openapi.json");
+  EXPECT_EQ(json_text(*parse_json(parser, openapi.body), "openapi"), "3.1.0");
+  const auto docs = world.get("/docs");
+  EXPECT_EQ(header_of(docs, "content-type"), "text/html; charset=utf-8");
+  EXPECT_NE(header_of(docs, "content-security-policy").find("script-src 'self'"),
+            std::string::npos);
+}
+
+void check_mask(std::string_view yaml, std::string_view want) {
+  EXPECT_EQ(mask_secrets(yaml), want);
+}
+
+TEST(MaskSecrets, KeepsTheRest) {
+  check_mask("a: b\n# token: old\n", "a: b\n# token: \"***\"\n");
+  check_mask("tokens: [{name: a, token: s3}, {token: 'x,y', name: b}]",
+             "tokens: [{name: a, token: \"***\"}, {token: \"***\", name: b}]");
+  check_mask("token: abc\nname: x", "token: \"***\"\nname: x");
+  check_mask("  - {name: a}\n  - api_key: 'x y'  # why", "  - {name: a}\n  - api_key: \"***\"");
+  check_mask("tokens:\n  - name: kim\n    token: s3\n",
+             "tokens:\n  - name: kim\n    token: \"***\"\n");
+  check_mask("secrets:\n  - one\n  - two\nnext: 1", "secrets:\n  - ***\n  - ***\nnext: 1");
+  check_mask("secret: |\n  line 1\n  line 2\nnext: 1", "secret: |\n  ***\n  ***\nnext: 1");
+  check_mask("url: https://kim:pw@host/x?a=b@c", "url: https://***@host/x?a=b@c");
+  check_mask("\nkey: k", "\nkey: \"***\"");
+  check_mask("monkey: k", "monkey: k");
+}
+
+}  // namespace
+}  // namespace quell
