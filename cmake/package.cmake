@@ -4,7 +4,7 @@ if(TARGET quell)
 endif()
 if(EXISTS ${CMAKE_SOURCE_DIR}/providers)
   install(DIRECTORY providers/ DESTINATION ${CMAKE_INSTALL_DATADIR}/quell/providers
-          FILES_MATCHING PATTERN "*.yaml")
+          FILES_MATCHING PATTERN "*.yaml" PATTERN samples EXCLUDE)
 endif()
 if(EXISTS ${CMAKE_SOURCE_DIR}/scenarios)
   install(DIRECTORY scenarios/ DESTINATION ${CMAKE_INSTALL_DATADIR}/quell/scenarios
