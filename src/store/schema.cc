@@ -71,7 +71,8 @@ CREATE TABLE metric_chunks(
   count INTEGER NOT NULL,
   series BLOB NOT NULL,
   samples BLOB NOT NULL);
-CREATE INDEX metric_chunks_series ON metric_chunks(metric, tenant, host, id);
+CREATE INDEX metric_chunks_series ON metric_chunks(metric, tenant, host, end_offset);
+CREATE INDEX metric_chunks_order ON metric_chunks(end_offset);
 )sql",
 };
 

@@ -193,15 +193,15 @@ Result<std::vector<MetricChunk>> SqliteStore::metric_chunks(const MetricQuery& q
       tenant && !query.host.empty()
           ? "SELECT series, first_time, last_time, end_offset, count, samples FROM metric_chunks "
             "INDEXED BY metric_chunks_series WHERE metric = ?1 AND tenant = ?2 AND host = ?3 "
-            "AND last_time >= ?4 AND first_time <= ?5 ORDER BY id DESC LIMIT ?6"
+            "AND last_time >= ?4 AND first_time <= ?5 ORDER BY end_offset DESC, id DESC LIMIT ?6"
       : tenant
           ? "SELECT series, first_time, last_time, end_offset, count, samples FROM metric_chunks "
             "INDEXED BY metric_chunks_series WHERE metric = ?1 AND tenant = ?2 AND ?3 = '' "
-            "AND last_time >= ?4 AND first_time <= ?5 ORDER BY id DESC LIMIT ?6"
+            "AND last_time >= ?4 AND first_time <= ?5 ORDER BY end_offset DESC, id DESC LIMIT ?6"
           : "SELECT series, first_time, last_time, end_offset, count, samples FROM metric_chunks "
             "INDEXED BY metric_chunks_series WHERE metric = ?1 AND ?2 = '' "
             "AND (?3 = '' OR host = ?3) "
-            "AND last_time >= ?4 AND first_time <= ?5 ORDER BY id DESC LIMIT ?6";
+            "AND last_time >= ?4 AND first_time <= ?5 ORDER BY end_offset DESC, id DESC LIMIT ?6";
   return with_reader([&](SqliteConnection& c) -> Result<std::vector<MetricChunk>> {
     TRY(Statement * select, c.statement(sql));
     const ResetAtEnd reset(*select);
@@ -222,7 +222,7 @@ Status SqliteStore::visit_metric_chunks(
   return with_reader([&](SqliteConnection& c) -> Status {
     TRY(Statement * select,
         c.statement("SELECT series, first_time, last_time, end_offset, count, samples "
-                    "FROM metric_chunks ORDER BY id DESC"));
+                    "FROM metric_chunks ORDER BY end_offset DESC, id DESC"));
     const ResetAtEnd reset(*select);
     while (true) {
       TRY(const bool row, select->step());

@@ -170,8 +170,10 @@ class Store {
                                                         std::uint32_t index) const = 0;
   virtual Result<std::vector<WindowRow>> windows(std::string_view tenant, std::string_view scope,
                                                  Timestamp since, std::uint32_t limit) const = 0;
+  // By falling end_offset, of equal ones the last written first: where two chunks hold a sample of
+  // one time, the first one counts.
   virtual Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery& query) const = 0;
-  // All chunks, last written first, until `visit` returns false.
+  // All chunks, in the same order, until `visit` returns false.
   virtual Status visit_metric_chunks(
       const std::function<bool(const MetricChunk&)>& visit) const = 0;
 };
