@@ -1,0 +1,243 @@
+#include "app/client_commands.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/client_print.h"
+#include "app/service.h"
+#include "base/json.h"
+#include "fetch/http_client.h"
+
+namespace quell {
+namespace {
+
+// Where the server is, and how its answers are shown.
+struct Connection {
+  std::string url = "http://127.0.0.1:8420";
+  std::string token{};
+  bool json = false;
+};
+
+class Client {
+ public:
+  explicit Client(const Connection& connection) : connection_(connection) {}
+
+  // Sends a request and hands a 2xx body on; everything else is told to the user.
+  ExitCode request(std::string_view method, const std::string& path, std::string body,
+                   const std::function<void(const std::string& body)>& show) const {
+    fetch::HttpRequest request{.method = std::string(method), .url = connection_.url + path};
+    if (!connection_.token.empty()) {
+      request.headers.emplace_back("authorization", "Bearer " + connection_.token);
+    }
+    if (!body.empty()) request.headers.emplace_back("content-type", "application/json");
+    request.body = std::move(body);
+    const auto answer = fetch::fetch(request);
+    if (!answer) {
+      fmt::print(stderr,
+                 "quell: {}\nIs `quell serve` running there? Another address: --url or "
+                 "QUELL_URL.\n",
+                 answer.error().to_string());
+      return ExitCode::Unreachable;
+    }
+    if (answer->status / 100 != 2) {
+      fmt::print(stderr, "quell: {}\n", describe_problem(answer->status, answer->body));
+      return ExitCode::Failed;
+    }
+    if (connection_.json) {
+      fmt::print("{}\n", answer->body);
+    } else {
+      show(answer->body);
+    }
+    return ExitCode::Done;
+  }
+
+ private:
+  const Connection& connection_;
+};
+
+std::string actor(const Environment& environment) {
+  const auto user = environment.find("USER");
+  return user == environment.end() || user->second.empty() ? "command line" : user->second;
+}
+
+std::string incident_path(const std::string& id) {
+  return "/api/v1/incidents/" + fetch::percent_encode(id);
+}
+
+// What all commands share.
+struct Setup {
+  CLI::App& app;
+  const Environment& environment;
+  ExitCode& code;
+  std::shared_ptr<Connection> connection;
+
+  CLI::App* add(const std::string& name, const std::string& help) {
+    CLI::App* command = app.add_subcommand(name, help);
+    command->add_option("--url", connection->url, "Address of the server (QUELL_URL)")
+        ->capture_default_str();
+    command->add_option("--token", connection->token,
+                        "Token, if the server wants one (QUELL_TOKEN)");
+    command->add_flag("--json", connection->json, "Print the server's JSON");
+    return command;
+  }
+};
+
+void add_lists(Setup& setup) {
+  struct Filters {
+    std::vector<std::string> status;
+    std::vector<std::string> match;
+    std::string text;
+    int limit = 50;
+  };
+  auto filters = std::make_shared<Filters>();
+  auto* incidents = setup.add("incidents", "List incidents, newest change first");
+  incidents->add_option("--status", filters->status, "open, acknowledged, …; may be repeated");
+  incidents->add_option("--match", filters->match, "Matcher such as service=checkout; repeatable");
+  incidents->add_option("--text", filters->text, "Words that must occur");
+  incidents->add_option("--limit", filters->limit, "At most so many")->capture_default_str();
+  incidents->callback([setup, filters] {
+    std::string path = fmt::format("/api/v1/incidents?limit={}", filters->limit);
+    for (const auto& s : filters->status) path += "&status=" + fetch::percent_encode(s);
+    for (const auto& m : filters->match) path += "&filter=" + fetch::percent_encode(m);
+    if (!filters->text.empty()) path += "&q=" + fetch::percent_encode(filters->text);
+    setup.code = Client(*setup.connection).request("GET", path, {}, print_incidents);
+  });
+  struct Letters {
+    std::string retry;
+    bool retry_all = false;
+  };
+  auto letters = std::make_shared<Letters>();
+  auto* dead = setup.add("deadletters", "List what could not be decoded, or try it again");
+  dead->add_option("--retry", letters->retry, "Process this one again, by its id");
+  dead->add_flag("--retry-all", letters->retry_all, "Process all again");
+  dead->callback([setup, letters] {
+    const Client client(*setup.connection);
+    const std::string base = "/api/v1/deadletters";
+    if (letters->retry_all || !letters->retry.empty()) {
+      const std::string which =
+          letters->retry_all ? "" : "/" + fetch::percent_encode(letters->retry);
+      setup.code = client.request("POST", base + which + "/retry", "{}", print_retry);
+      return;
+    }
+    setup.code = client.request("GET", base, {}, print_dead_letters);
+  });
+}
+
+void add_details(Setup& setup) {
+  auto id = std::make_shared<std::string>();
+  auto* show = setup.add("show", "Show an incident with its timeline");
+  show->add_option("ID", *id, "INC-000001")->required();
+  show->callback([setup, id] {
+    setup.code = Client(*setup.connection).request("GET", incident_path(*id), {}, print_incident);
+  });
+  auto subject = std::make_shared<std::string>();
+  auto* trace = setup.add("trace", "Say why: the verdicts about an incident or alert");
+  trace->add_option("ID", *subject, "INC-000001, or an alert's fingerprint")->required();
+  trace->callback([setup, subject] {
+    const bool is_alert = parse_fingerprint(*subject).has_value();
+    const std::string path =
+        is_alert ? "/api/v1/alerts/" + fetch::percent_encode(*subject) : incident_path(*subject);
+    setup.code = Client(*setup.connection).request("GET", path + "/trace", {}, print_trace);
+  });
+}
+
+// ack, resolve, reopen, note, merge: a POST with an actor and a text.
+void add_changes(Setup& setup) {
+  struct Change {
+    std::string name, verb, help, text_field, text_help;
+    bool text_required = false;
+    bool has_other = false;
+  };
+  const std::vector<Change> changes{
+      {"ack", "ack", "Acknowledge an incident", "reason", "Why", false, false},
+      {"resolve", "resolve", "Resolve an incident", "reason", "Why", false, false},
+      {"reopen", "reopen", "Open a resolved incident again", "reason", "Why", false, false},
+      {"note", "note", "Add a note to an incident", "text", "The note", true, false},
+      {"merge", "merge", "Put one incident into another", "reason", "Why", false, true}};
+  struct Values {
+    std::string id, into, text, by;
+  };
+  for (const Change& change : changes) {
+    auto values = std::make_shared<Values>();
+    auto* command = setup.add(change.name, change.help);
+    command->add_option("ID", values->id, "INC-000001")->required();
+    if (change.has_other) command->add_option("INTO", values->into, "INC-000002")->required();
+    auto* text = command->add_option(change.text_required ? "TEXT" : "--reason", values->text,
+                                     change.text_help);
+    if (change.text_required) text->required();
+    command->add_option("--by", values->by, "Who does it (the user of the shell)");
+    command->callback([setup, values, change] {
+      std::string body;
+      JsonWriter w(body);
+      w.begin_object().field("actor", values->by.empty() ? actor(setup.environment) : values->by);
+      if (!values->text.empty()) w.field(change.text_field, values->text);
+      if (change.has_other) w.field("into", values->into);
+      w.end_object();
+      setup.code =
+          Client(*setup.connection)
+              .request("POST", incident_path(values->id) + "/" + change.verb, body, print_changed);
+    });
+  }
+}
+
+void add_send(Setup& setup) {
+  struct Values {
+    std::string source = "cloudevents", file, content_type;
+  };
+  auto values = std::make_shared<Values>();
+  auto* command = setup.add("send", "Send events from a file or standard input");
+  command->add_option("FILE", values->file, "File to send; standard input when left out");
+  command->add_option("--source", values->source, "cloudevents, agent, alertmanager, or a pack")
+      ->capture_default_str();
+  command->add_option("--content-type", values->content_type, "When it is not what is usual");
+  command->callback([setup, values] {
+    const auto body = read_input(values->file);
+    if (!body) {
+      fmt::print(stderr, "quell: {}\n", body.error().to_string());
+      setup.code = ExitCode::Failed;
+      return;
+    }
+    setup.code = Client(*setup.connection)
+                     .request("POST", "/ingest/" + fetch::percent_encode(values->source), *body,
+                              print_accepted);
+  });
+}
+
+void add_version(Setup& setup) {
+  auto* command = setup.app.add_subcommand("version", "Print the version");
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "Print JSON");
+  command->callback([json] {
+    if (*json) {
+      fmt::print("{{\"version\":\"{}\",\"revision\":\"{}\"}}\n", version(), revision());
+    } else {
+      fmt::print("quell {} ({})\n", version(), revision());
+    }
+  });
+}
+
+}  // namespace
+
+void add_client_commands(CLI::App& app, const Environment& environment, ExitCode& code) {
+  auto connection = std::make_shared<Connection>();
+  if (const auto url = environment.find("QUELL_URL"); url != environment.end()) {
+    connection->url = url->second;
+  }
+  if (const auto token = environment.find("QUELL_TOKEN"); token != environment.end()) {
+    connection->token = token->second;
+  }
+  Setup setup{app, environment, code, connection};
+  add_lists(setup);
+  add_details(setup);
+  add_changes(setup);
+  add_send(setup);
+  add_version(setup);
+}
+
+}  // namespace quell

@@ -1,0 +1,162 @@
+#include "app/client_print.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "app/service.h"
+#include "base/json.h"
+#include "base/text.h"
+
+namespace quell {
+namespace {
+
+using Element = simdjson::dom::element;
+
+bool has_colours() {
+  static const bool kYes = isatty(fileno(stdout)) != 0;
+  return kYes;
+}
+
+std::string coloured(std::string_view text, int code) {
+  return has_colours() ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
+}
+
+int colour_of(std::int64_t severity) {
+  return severity <= 1 ? 31 : severity == 2 ? 33 : 36;
+}
+
+// Text of strangers: control characters would command the terminal.
+std::string plain(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    out += control ? ' ' : c;
+  }
+  return out;
+}
+
+std::string text_of(const Element& object, std::string_view key) {
+  return plain(json_text(object, key));
+}
+
+// `2026-11-21T08:00:10.123Z` -> `2026-11-21 08:00:10`
+std::string time_of(const Element& object, std::string_view key) {
+  std::string text = text_of(object, key).substr(0, 19);
+  std::ranges::replace(text, 'T', ' ');
+  return text;
+}
+
+void with_items(const std::string& json, std::string_view nothing,
+                const std::function<void(const Element&)>& show) {
+  simdjson::dom::parser parser;
+  const auto root = parse_json(parser, json);
+  simdjson::dom::array items;
+  if (!root || (*root)["items"].get(items) != simdjson::SUCCESS) return;
+  if (items.begin() == items.end()) fmt::print("{}\n", nothing);
+  for (const Element item : items) show(item);
+}
+
+void print_summary(const Element& i) {
+  const std::int64_t severity = json_integer(i, "severity").value_or(5);
+  fmt::print("{}  {}  {:<13}  {:>4} alerts  {}  {}\n", text_of(i, "id"),
+             coloured(fmt::format("SEV{}", severity), colour_of(severity)), text_of(i, "status"),
+             json_integer(i, "alert_count").value_or(0), time_of(i, "opened_at"),
+             text_of(i, "title"));
+}
+
+}  // namespace
+
+void print_incidents(const std::string& json) {
+  with_items(json, "no incidents", print_summary);
+}
+
+void print_changed(const std::string& json) {
+  simdjson::dom::parser parser;
+  if (const auto root = parse_json(parser, json)) print_summary(*root);
+}
+
+void print_incident(const std::string& json) {
+  simdjson::dom::parser parser;
+  const auto root = parse_json(parser, json);
+  if (!root) return;
+  print_summary(*root);
+  const auto section = [&](std::string_view key, std::string_view title, auto&& show) {
+    simdjson::dom::array items;
+    if ((*root)[key].get(items) != simdjson::SUCCESS || items.begin() == items.end()) return;
+    fmt::print("\n{}\n", coloured(title, 1));
+    for (const Element item : items) show(item);
+  };
+  section("alerts", "Alerts", [](const Element& a) {
+    fmt::print("  {}  {:<8}  {:<24}  {}\n", text_of(a, "fingerprint"), text_of(a, "status"),
+               text_of(a, "entity"), text_of(a, "title"));
+  });
+  section("changes", "Changes", [](const Element& c) {
+    fmt::print("  {}  {:<24}  {}\n", time_of(c, "time"), text_of(c, "entity"), text_of(c, "title"));
+  });
+  section("timeline", "Timeline", [](const Element& e) {
+    fmt::print("  {}  {:<16}  {:<12}  {}\n", time_of(e, "at"), text_of(e, "kind"),
+               text_of(e, "actor"), text_of(e, "text"));
+  });
+}
+
+void print_trace(const std::string& json) {
+  simdjson::dom::parser parser;
+  const auto root = parse_json(parser, json);
+  simdjson::dom::array verdicts;
+  if (!root || (*root)["verdicts"].get(verdicts) != simdjson::SUCCESS) return;
+  for (const Element v : verdicts) {
+    const std::int64_t count = json_integer(v, "count").value_or(1);
+    fmt::print("{}  {:<13} {}{}\n", time_of(v, "at"), text_of(v, "kind"),
+               count > 1 ? fmt::format("({} times) ", count) : "", text_of(v, "reason"));
+  }
+}
+
+void print_dead_letters(const std::string& json) {
+  with_items(json, "no dead letters", [](const Element& d) {
+    fmt::print("{:<12}  {}  {:<16}  {}{}\n", text_of(d, "id"), time_of(d, "arrived_at"),
+               text_of(d, "source"), text_of(d, "reason"),
+               json_text(d, "place").empty() ? "" : fmt::format("  (at {})", text_of(d, "place")));
+  });
+}
+
+void print_retry(const std::string& json) {
+  simdjson::dom::parser parser;
+  const auto root = parse_json(parser, json);
+  if (!root) return;
+  fmt::print("{} tried again, {} resolved, {} failed\n", json_integer(*root, "retried").value_or(0),
+             json_integer(*root, "resolved").value_or(0),
+             json_integer(*root, "failed").value_or(0));
+}
+
+void print_accepted(const std::string& json) {
+  simdjson::dom::parser parser;
+  const auto root = parse_json(parser, json);
+  if (!root) return;
+  fmt::print("{} accepted, {} of them duplicates\n", json_integer(*root, "accepted").value_or(0),
+             json_integer(*root, "duplicates").value_or(0));
+}
+
+std::string describe_problem(int status, std::string_view body) {
+  simdjson::dom::parser parser;
+  const auto root = parse_json(parser, body);
+  if (root) {
+    const std::string detail = text_of(*root, "detail");
+    if (!detail.empty()) return fmt::format("{} (HTTP {})", detail, status);
+  }
+  return fmt::format("HTTP {}: {}", status, plain(utf8_prefix(body, 200)));
+}
+
+Result<std::string> read_input(const std::string& path) {
+  if (!path.empty() && path != "-") return real_files().read(path);
+  std::string content;
+  char buffer[65536];
+  for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
+    content.append(buffer, n);
+  }
+  return content;
+}
+
+}  // namespace quell

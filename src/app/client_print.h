@@ -1,0 +1,25 @@
+// How the command line shows the server's answers to people. Colours only on a terminal.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace quell {
+
+void print_incidents(const std::string& json);
+void print_incident(const std::string& json);
+void print_trace(const std::string& json);
+void print_changed(const std::string& json);
+void print_dead_letters(const std::string& json);
+void print_retry(const std::string& json);
+void print_accepted(const std::string& json);
+
+// One line out of a problem document, or of any other refusal.
+std::string describe_problem(int status, std::string_view body);
+
+// A file, or standard input when `path` is empty or "-".
+Result<std::string> read_input(const std::string& path);
+
+}  // namespace quell

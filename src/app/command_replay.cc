@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "app/commands.h"
+#include "app/pipeline.h"
+#include "app/render.h"
+#include "app/scenario.h"
+#include "app/service.h"
+#include "base/disk.h"
+#include "journal/segment_log.h"
+#include "normalize/check_pack.h"
+
+namespace quell {
+namespace {
+
+ExitCode complain(const Error& error) {
+  fmt::print(stderr, "quell: {}\n", error.to_string());
+  return ExitCode::Failed;
+}
+
+// Feeds frames to a pipeline of its own, with the recorded configuration or another.
+class Replay {
+ public:
+  explicit Replay(const std::string& pipeline_text)
+      : pipeline_(packs_), pipeline_text_(pipeline_text) {}
+
+  void configure(Timestamp at) {
+    feed({.kind = FrameKind::Config, .source = "config", .body = pipeline_text_}, at);
+  }
+
+  // Frames of a journal: ticks are among them.
+  void recorded(Frame frame) {
+    if (!pipeline_text_.empty() && frame.kind == FrameKind::Config) frame.body = pipeline_text_;
+    feed(std::move(frame), frame.arrived_at);
+  }
+
+  // A frame at its time, with the ticks before it that a server would have made.
+  void told(Frame frame, Timestamp at) {
+    while (pipeline_.next_deadline() <= at) {
+      feed({.kind = FrameKind::Tick}, std::max(pipeline_.next_deadline(), pipeline_.now()));
+    }
+    feed(std::move(frame), at);
+  }
+
+  const Pipeline& pipeline() const { return pipeline_; }
+
+ private:
+  void feed(Frame frame, Timestamp at) {
+    frame.offset = next_++;
+    frame.arrived_at = std::max(at, pipeline_.now());
+    pipeline_.on_frame(frame);
+  }
+
+  const PackLibrary packs_ = PackLibrary::built_in();
+  Pipeline pipeline_;
+  std::string pipeline_text_;
+  std::uint64_t next_ = 0;
+};
+
+Result<std::string> pipeline_text_of(std::string_view yaml, std::string_view name,
+                                     const Environment& environment) {
+  TRY(Settings settings, parse_settings(yaml, name, environment, real_files()));
+  return std::move(settings.pipeline_text);
+}
+
+Status replay_scenario(const std::string& path, const std::string& other_config,
+                       std::unique_ptr<Replay>& replay) {
+  TRY(const std::string text, real_files().read(path));
+  TRY(const Scenario scenario, parse_scenario(text, path));
+  TRY(std::string config, pipeline_text_of(scenario.config, path, {}));
+  replay = std::make_unique<Replay>(other_config.empty() ? config : other_config);
+  replay->configure(scenario.start);
+  for (const ScenarioStep& step : scenario.steps) {
+    if (step.kind == ScenarioStep::Kind::Expect) continue;
+    const bool is_frame = step.kind == ScenarioStep::Kind::Frame;
+    replay->told(is_frame ? step.frame : Frame{.kind = FrameKind::Tick}, step.at);
+  }
+  return {};
+}
+
+Status replay_journal(const std::string& directory, const std::string& other_config,
+                      std::unique_ptr<Replay>& replay) {
+  replay = std::make_unique<Replay>(other_config);
+  const auto disk = make_posix_disk();
+  std::uint64_t frames = 0;
+  const bool shows_progress = isatty(fileno(stderr)) != 0;
+  const JournalOptions options{.directory = directory};
+  TRY(const auto log, SegmentLog::open(options, *disk));
+  TRY_STATUS(log->read(log->stats().begin_offset, [&](Frame frame) {
+    replay->recorded(std::move(frame));
+    if (shows_progress && ++frames % 10'000 == 0) {
+      fmt::print(stderr, "\r{} frames", frames);
+    }
+    return true;
+  }));
+  if (shows_progress && frames >= 10'000) fmt::print(stderr, "\r\x1b[K");
+  return {};
+}
+
+}  // namespace
+
+ExitCode run_replay(const ReplayArguments& arguments, const Environment& environment) {
+  std::string other_config;
+  if (!arguments.config.empty()) {
+    const auto yaml = real_files().read(arguments.config);
+    if (!yaml) return complain(yaml.error());
+    auto text = pipeline_text_of(*yaml, arguments.config, environment);
+    if (!text) return complain(text.error());
+    other_config = *std::move(text);
+  }
+  for (const std::string& path : arguments.files) {
+    std::unique_ptr<Replay> replay;
+    const bool is_journal = std::filesystem::is_directory(path);
+    const std::string inside = path + "/journal";
+    const std::string directory = std::filesystem::is_directory(inside) ? inside : path;
+    const Status done = is_journal ? replay_journal(directory, other_config, replay)
+                                   : replay_scenario(path, other_config, replay);
+    if (!done) return complain(done.error());
+    fmt::print("{}", arguments.json ? render_incidents_json(replay->pipeline()) + "\n"
+                                    : render_incidents(replay->pipeline()));
+  }
+  return ExitCode::Done;
+}
+
+ExitCode run_check(const CheckArguments& arguments, const Environment& environment) {
+  const FileReader files = real_files();
+  if (arguments.pack.empty()) {
+    if (arguments.config.empty()) {
+      fmt::print(stderr, "quell: check needs CONFIG, or --pack and --sample\n");
+      return ExitCode::Usage;
+    }
+    const auto yaml = files.read(arguments.config);
+    if (!yaml) return complain(yaml.error());
+    const auto settings = parse_settings(*yaml, arguments.config, environment, files);
+    if (!settings) return complain(settings.error());
+    fmt::print("{}: good ({} rules, {} sources, {} packs, {} entities)\n", arguments.config,
+               settings->pipeline.correlation.rules.size(), settings->sources.size(),
+               settings->packs.size(), settings->pipeline.topology.owners().size());
+    return ExitCode::Done;
+  }
+  PackSample sample{.pack_file = arguments.pack, .secret = arguments.secret};
+  sample.arrived_at = SystemClock().now();
+  auto pack = files.read(arguments.pack);
+  if (!pack) return complain(pack.error());
+  sample.pack_text = *std::move(pack);
+  if (arguments.sample.empty()) {
+    fmt::print(stderr, "quell: --pack needs --sample, a request body to try it on\n");
+    return ExitCode::Usage;
+  }
+  auto body = files.read(arguments.sample);
+  if (!body) return complain(body.error());
+  sample.body = *std::move(body);
+  if (!arguments.headers.empty()) {
+    const auto text = files.read(arguments.headers);
+    if (!text) return complain(text.error());
+    auto headers = parse_header_lines(*text, arguments.headers);
+    if (!headers) return complain(headers.error());
+    sample.headers = *std::move(headers);
+  }
+  const auto result = check_pack(sample);
+  if (!result) return complain(result.error());
+  fmt::print("{}", *result);
+  return ExitCode::Done;
+}
+
+}  // namespace quell

@@ -1,0 +1,50 @@
+// The commands of the program.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/settings.h"
+
+namespace quell {
+
+// What every command ends with, as the shell sees it.
+enum class ExitCode : int {
+  Done = 0,
+  Failed = 1,       // Bad input, refused, not found.
+  Usage = 2,        // Wrong arguments.
+  Unreachable = 3,  // The server did not answer.
+};
+
+struct ServeArguments {
+  std::string config{};  // Path; empty: none.
+  std::string data{};    // Overrides server.data.
+  std::string listen{};  // Overrides server.listen.
+};
+ExitCode run_serve(const ServeArguments& arguments, const Environment& environment);
+
+struct DemoArguments {
+  std::string scenario{};  // Empty: all, one after another.
+  double speed = 10;
+  std::string listen{"127.0.0.1:8420"};
+  bool once = false;  // End when the scenarios have been told.
+};
+ExitCode run_demo(const DemoArguments& arguments, const Environment& environment);
+
+struct ReplayArguments {
+  std::vector<std::string> files{};  // Scenario files, or a journal's directory.
+  std::string config{};              // Instead of the recorded one: a back-test.
+  bool json = false;
+};
+ExitCode run_replay(const ReplayArguments& arguments, const Environment& environment);
+
+struct CheckArguments {
+  std::string config{};
+  std::string pack{};
+  std::string sample{};
+  std::string headers{};
+  std::string secret{};
+};
+ExitCode run_check(const CheckArguments& arguments, const Environment& environment);
+
+}  // namespace quell

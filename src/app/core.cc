@@ -1,0 +1,180 @@
+#include "app/core.h"
+
+#include <algorithm>
+#include <span>
+
+#include "app/pause.h"
+#include "base/time.h"
+
+namespace quell {
+namespace {
+
+constexpr Duration kSlice = std::chrono::milliseconds(2);  // Of frames, before calls get a turn.
+constexpr Duration kPublishEvery = std::chrono::milliseconds(20);
+constexpr Duration kCommitEvery = std::chrono::milliseconds(100);
+constexpr int kCommitShare = 4;  // A commit that took t is followed by 4t without one.
+
+std::size_t weight_of(const std::vector<Frame>& frames) {
+  std::size_t bytes = 0;
+  for (const Frame& frame : frames) bytes += 256 + frame.body.size();
+  return bytes;
+}
+
+}  // namespace
+
+Core::Core(std::unique_ptr<Pipeline> pipeline, const Clock& clock, MetricList& metrics,
+           StreamHubOptions hub_options, std::uint64_t queue_bytes_max)
+    : clock_(clock),
+      metrics_(metrics),
+      inbox_(queue_bytes_max),
+      pipeline_(std::move(pipeline)),
+      hub_(hub_options, pipeline_->alerts()) {}
+
+Core::~Core() {
+  stop();
+}
+
+void Core::start(StoreWriter& writer) {
+  writer_ = &writer;
+  tick_due_ = to_ns(pipeline_->next_deadline());
+  thread_ = std::thread([this] { run(); });
+}
+
+void Core::stop() {
+  inbox_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Core::deliver(Commit commit) {
+  if (!commit.status) {
+    for (const auto& waiter : commit.waiters) {
+      if (waiter) static_cast<FrameWaiter&>(*waiter).refused(commit.status.error());
+    }
+    return;
+  }
+  lag_.fetch_add(commit.frames.size(), std::memory_order_relaxed);
+  const std::size_t weight = weight_of(commit.frames);
+  Item item{.frames = std::move(commit.frames), .waiters = std::move(commit.waiters)};
+  // A closed queue loses nothing: the frames are in the journal, and the next start replays them.
+  (void)inbox_.push(std::move(item), weight);
+}
+
+bool Core::call(CoreTask task) {
+  Item item;
+  item.task = std::move(task);
+  return inbox_.try_push(std::move(item));
+}
+
+void Core::nudge() {
+  if (nudged_.exchange(true)) return;
+  if (!call([this] { nudged_ = false; })) nudged_ = false;
+}
+
+void Core::committed(Duration took) {
+  const Duration rest = std::max(kCommitEvery, took * kCommitShare);
+  commit_after_ = to_ns(clock_.now() + rest);
+}
+
+void Core::run() {
+  for (;;) {
+    auto items = backlog_.empty() ? inbox_.pop_all() : inbox_.try_pop_all();
+    if (items.empty() && backlog_.empty()) break;  // Closed, and nothing is left.
+    take(std::move(items));
+    const Timestamp end = clock_.now() + kSlice;
+    while (!backlog_.empty()) {
+      work(backlog_.front());
+      backlog_.pop_front();
+      if (clock_.now() >= end) break;
+    }
+    round();
+  }
+  while (writer_->busy() && !writer_->failing()) pause_for(std::chrono::milliseconds(1));
+  if (!writer_->busy() && pipeline_->has_changes()) writer_->commit(pipeline_->take_batch());
+}
+
+// People wait for calls; frames are durable and can wait for a moment.
+void Core::take(std::vector<Item> items) {
+  for (Item& item : items) {
+    if (!item.task) {
+      backlog_.push_back(std::move(item));
+      continue;
+    }
+    metrics_.calls.add();
+    item.task();
+  }
+}
+
+void Core::work(Item& item) {
+  for (std::size_t i = 0; i < item.frames.size(); ++i) {
+    Waiter* waiter = i < item.waiters.size() ? item.waiters[i].get() : nullptr;
+    apply(item.frames[i], waiter);
+  }
+  lag_.fetch_sub(item.frames.size(), std::memory_order_relaxed);
+}
+
+void Core::apply(const Frame& frame, Waiter* waiter) {
+  const Timestamp begin = clock_.now();
+  FrameOutcome outcome = pipeline_->on_frame(frame);
+  metrics_.frames.add();
+  metrics_.events.add(outcome.accepted);
+  metrics_.duplicates.add(outcome.duplicates);
+  metrics_.rejected.add(outcome.rejected.size());
+  if (waiter != nullptr) static_cast<FrameWaiter*>(waiter)->applied(frame, std::move(outcome));
+  const Timestamp end = clock_.now();
+  metrics_.frame_seconds.observe(to_seconds(end - begin));
+  metrics_.lag_seconds.observe(to_seconds(end - frame.arrived_at));
+}
+
+void Core::round() {
+  const Timestamp now = clock_.now();
+  tick_due_.store(to_ns(pipeline_->next_deadline()), std::memory_order_relaxed);
+  if (now - published_at_ >= kPublishEvery) publish(now);
+  if (to_ns(now) >= commit_after_.load(std::memory_order_relaxed) && !writer_->busy()) commit(now);
+}
+
+void Core::publish(Timestamp now) {
+  published_at_ = now;
+  const auto gather = [](auto& book, std::uint64_t& published) {
+    constexpr std::size_t kAtOnce = 2000;  // Newest; a client that lists sees the others.
+    using Snapshot = typename std::decay_t<decltype(book)>::Snapshot;
+    std::vector<Snapshot> changed = book.changed_since(published, kAtOnce);
+    published = book.last_sequence();
+    return changed;
+  };
+  if (hub_.wants(Topic::Incidents)) {
+    for (const auto& snapshot : gather(pipeline_->incidents(), published_incidents_)) {
+      hub_.publish(snapshot);
+    }
+  } else {
+    published_incidents_ = pipeline_->incidents().last_sequence();
+  }
+  if (hub_.wants(Topic::Alerts)) {
+    for (const auto& snapshot : gather(pipeline_->alerts(), published_alerts_)) {
+      hub_.publish(snapshot);
+    }
+  } else {
+    published_alerts_ = pipeline_->alerts().last_sequence();
+  }
+  const auto& events = pipeline_->pending_events();
+  const auto& letters = pipeline_->pending_dead_letters();
+  if (published_events_ < events.size()) {
+    hub_.publish(std::span(events).subspan(published_events_));
+    published_events_ = events.size();
+  }
+  if (published_letters_ < letters.size()) {
+    hub_.publish(std::span(letters).subspan(published_letters_));
+    published_letters_ = letters.size();
+  }
+  if (on_publish_) on_publish_(now);
+  hub_.tick(now);
+}
+
+void Core::commit(Timestamp now) {
+  if (!pipeline_->has_changes()) return;
+  publish(now);  // What the batch takes away can be published no more.
+  published_events_ = 0;
+  published_letters_ = 0;
+  writer_->commit(pipeline_->take_batch());
+}
+
+}  // namespace quell

@@ -1,0 +1,51 @@
+#include "app/decoders.h"
+
+#include <fmt/format.h>
+
+#include "api/event_requests.h"
+#include "wire/alertmanager.h"
+#include "wire/cloudevents.h"
+#include "wire/pagerduty_events.h"
+
+namespace quell {
+namespace {
+
+DecodedFrame answered(Answered answered) {
+  return {std::move(answered.decoded), {}, std::move(answered.reply)};
+}
+
+DecodedFrame without_reply(Decoded decoded) {
+  return {std::move(decoded), {}, {.status = 0}};
+}
+
+}  // namespace
+
+DecodedFrame Decoders::decode(const Frame& frame) {
+  const std::string_view kind = frame.source;
+  if (kind == "alertmanager-v2") {
+    return answered(decode_alertmanager_alerts(frame, limits_, scratch_));
+  }
+  if (kind == "alertmanager") {
+    return without_reply(decode_alertmanager_webhook(frame, limits_, scratch_));
+  }
+  if (kind == "cloudevents") return without_reply(decode_cloudevents(frame, limits_, scratch_));
+  if (kind == "pagerduty-events") {
+    return answered(decode_pagerduty_event(frame, limits_, scratch_));
+  }
+  if (kind == "agent") {
+    DecodedSamples samples = agent_.decode(frame);
+    DecodedFrame decoded = without_reply({{}, std::move(samples.rejected)});
+    decoded.samples = std::move(samples.samples);
+    return decoded;
+  }
+  if (kind == kPostedEventSource) return without_reply(decode_posted_event(frame));
+  const Pack* pack = packs_.find(kind);
+  if (pack == nullptr) {
+    Decoded decoded;
+    decoded.rejected.push_back({.reason = fmt::format("there is no source or pack '{}'", kind)});
+    return without_reply(std::move(decoded));
+  }
+  return without_reply(decode_with_pack(*pack, frame, pack_scratch_));
+}
+
+}  // namespace quell

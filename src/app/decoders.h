@@ -1,0 +1,47 @@
+// Decoders: a frame -> events, samples, and what its sender is told. The list of all formats.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/event.h"
+#include "model/frame.h"
+#include "model/sample.h"
+#include "normalize/pack_decoder.h"
+#include "normalize/pack_library.h"
+#include "wire/agent.h"
+#include "wire/limits.h"
+#include "wire/reply.h"
+#include "wire/scratch.h"
+
+namespace quell {
+
+struct DecodedFrame {
+  Decoded decoded{};
+  SampleBatch samples{};
+  WireReply reply{};
+};
+
+// The names of the built-in formats; every other source is the name of a pack.
+inline constexpr std::string_view kBuiltInKinds[] = {
+    "cloudevents", "alertmanager", "alertmanager-v2", "agent", "pagerduty-events", "api"};
+
+// Thread: one at a time. What is returned depends on the frame alone.
+class Decoders {
+ public:
+  explicit Decoders(PackLibrary packs) : packs_(std::move(packs)) {}
+
+  void set_packs(PackLibrary packs) { packs_ = std::move(packs); }
+  DecodedFrame decode(const Frame& frame);
+
+ private:
+  PackLibrary packs_;
+  WireLimits limits_;
+  WireScratch scratch_;
+  AgentDecoder agent_;
+  PackScratch pack_scratch_;
+};
+
+}  // namespace quell

@@ -1,0 +1,412 @@
+#include "app/gateway.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "api/assets.h"
+#include "api/problem.h"
+#include "api/stream_hub.h"
+#include "app/dead_letter_retry.h"
+#include "app/ingest_answer.h"
+#include "model/command.h"
+#include "normalize/signature.h"
+#include "wire/cloudevents.h"
+
+namespace quell {
+namespace {
+
+// Headers that carry secrets, or that only Quell itself may set, are not journaled.
+constexpr std::array<std::string_view, 7> kSecretHeaders{
+    "authorization", "cookie",        "proxy-authorization", "x-gitlab-token",
+    "x-api-key",     "x-quell-token", "x-auth-token"};
+
+bool is_journaled(std::string_view header) {
+  return std::ranges::find(kSecretHeaders, header) == kSecretHeaders.end() &&
+         !header.starts_with("quell-");
+}
+
+std::string tenant_of(const SourceSetting& source, const http::Request& request) {
+  if (!source.tenant.empty()) return source.tenant;
+  const std::string_view tenant = request.header("x-scope-orgid");
+  const bool plain = !tenant.empty() && tenant.size() <= 128 &&
+                     tenant.find_first_not_of(
+                         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                         "0123456789-_.") == tenant.npos;
+  return plain ? std::string(tenant) : std::string(kDefaultTenant);
+}
+
+Role roles_of(TokenRole role) {
+  switch (role) {
+    case TokenRole::Read: return Role::Read;
+    case TokenRole::Write: return Role::Read | Role::Write;
+    case TokenRole::Ingest: return Role::Ingest;
+  }
+  return Role::Read;
+}
+
+}  // namespace
+
+GatewayConfig gateway_config(const Settings& settings) {
+  GatewayConfig config;
+  config.packs = settings.packs;
+  config.external_url = settings.external_url;
+  config.body_bytes_max = settings.body_bytes_max;
+  for (const TokenSetting& token : settings.tokens) {
+    config.auth.tokens.push_back({token.name, token.token, roles_of(token.role)});
+  }
+  for (const SourceSetting& source : settings.sources) {
+    config.sources.emplace(source.name, source);
+    if (source.token.empty() && source.secret.empty()) continue;
+    config.auth.sources.push_back({.source = source.name,
+                                   .secrets = source.token.empty()
+                                                  ? std::vector<std::string>{}
+                                                  : std::vector<std::string>{source.token},
+                                   .is_signed = !source.secret.empty()});
+  }
+  return config;
+}
+
+struct Gateway::Pending {
+  http::Request request{};
+  SharedResponder responder{};
+  const Route* route = nullptr;
+  std::vector<std::pair<std::string_view, std::string>> parameters{};
+  Identity identity{};
+  Timestamp now{};
+  std::string source{};  // Ingest.
+
+  Call call() const { return {request, parameters, identity, now}; }
+};
+
+Gateway::Gateway(GatewayConfig config, Core& core, Worker& worker, Journal& journal,
+                 const Store& store, const Clock& clock, MetricList& metrics, GatewayHooks hooks)
+    : config_(std::make_shared<const GatewayConfig>(std::move(config))),
+      core_(core),
+      worker_(worker),
+      journal_(journal),
+      store_(store),
+      clock_(clock),
+      metrics_(metrics),
+      hooks_(std::move(hooks)) {}
+
+void Gateway::set_config(GatewayConfig config) {
+  config_.with([&](auto& c) { c = std::make_shared<const GatewayConfig>(std::move(config)); });
+}
+
+std::shared_ptr<const GatewayConfig> Gateway::config() const {
+  return const_cast<Guarded<std::shared_ptr<const GatewayConfig>>&>(config_).with(
+      [](const auto& c) { return c; });
+}
+
+void Gateway::answer(http::Responder& responder, http::Response response) {
+  metrics_.requests.at(std::to_string(response.status)).add();
+  responder.send(std::move(response));
+}
+
+std::uint64_t Gateway::body_limit(std::string_view method, std::string_view path) const {
+  constexpr std::uint64_t kControlMax = 1 << 20;
+  const bool ingests = path.starts_with("/ingest/") || path.starts_with("/alertmanager/");
+  return method == "POST" && ingests ? config()->body_bytes_max : kControlMax;
+}
+
+http::StreamKind Gateway::stream_kind(std::string_view path) const {
+  if (path == "/api/v1/stream") return http::StreamKind::Events;
+  if (path == "/api/v1/ws") return http::StreamKind::WebSocket;
+  return http::StreamKind::None;
+}
+
+void Gateway::handle(http::Request request, std::unique_ptr<http::Responder> owned) {
+  const SharedResponder responder = std::move(owned);
+  RouteMatch match = find_route(request.method, request.path);
+  if (match.route == nullptr) {
+    const bool reads = request.method == "GET" || request.method == "HEAD";
+    if (reads) {
+      if (auto asset = serve_asset(request, hooks_.constants())) {
+        return answer(*responder, *std::move(asset));
+      }
+    }
+    return answer(*responder, *std::move(match.refusal));
+  }
+  Pending pending{.request = std::move(request),
+                  .responder = responder,
+                  .route = match.route,
+                  .now = clock_.now()};
+  const bool ingests = match.route->where == Where::Ingest;
+  if (ingests) pending.source = frame_source(match);
+  pending.parameters = std::move(match.parameters);
+  auto identity = authorize(config()->auth, pending.request, match.route->role, pending.source);
+  if (!identity) return answer(*responder, problem(identity.error()));
+  pending.identity = *std::move(identity);
+  switch (match.route->where) {
+    case Where::Inline:
+      return answer(*responder, run_inline(*match.route, pending.call(), hooks_.constants()));
+    case Where::Core: return to_core(std::move(pending));
+    case Where::Worker:
+    case Where::App: return to_worker(std::move(pending));
+    case Where::Ingest: return ingest(std::move(pending));
+    case Where::Stream:
+      return answer(*responder, problem(406, "not_acceptable",
+                                        "ask for a stream here: "
+                                        "Accept: text/event-stream, or a WebSocket"));
+  }
+}
+
+Status Gateway::check_source(const GatewayConfig& config, const SourceSetting& source,
+                             const http::Request& request) const {
+  if (source.secret.empty()) return {};
+  const Pack* pack = config.packs.find(source.kind);
+  const auto schemes = pack == nullptr || pack->signature.empty()
+                           ? default_signature_schemes()
+                           : std::span<const SignatureScheme>(pack->signature);
+  return verify_signature(
+      schemes, source.secret,
+      {.headers = request.headers, .query = request.query, .body = request.body}, clock_.now());
+}
+
+namespace {
+
+// Tells a sender what became of its frame.
+class IngestWaiter final : public FrameWaiter {
+ public:
+  using Answer = std::move_only_function<void(http::Response)>;
+  using Applied = std::move_only_function<void(const Frame&, const FrameOutcome&)>;
+  IngestWaiter(Answer answer, Applied applied, std::string external_url)
+      : answer_(std::move(answer)),
+        applied_(std::move(applied)),
+        external_url_(std::move(external_url)) {}
+
+  void applied(const Frame& frame, FrameOutcome outcome) override {
+    applied_(frame, outcome);
+    answer_(ingest_answer(frame, outcome, external_url_));
+  }
+  void refused(const Error& error) override { answer_(problem(error)); }
+
+ private:
+  Answer answer_;
+  Applied applied_;
+  std::string external_url_;
+};
+
+// Runs a function when a frame was applied.
+class CallbackWaiter final : public FrameWaiter {
+ public:
+  using Done = std::move_only_function<void(const Frame&, Result<FrameOutcome>)>;
+  explicit CallbackWaiter(Done done) : done_(std::move(done)) {}
+  void applied(const Frame& frame, FrameOutcome outcome) override {
+    done_(frame, std::move(outcome));
+  }
+  void refused(const Error& error) override { done_(Frame{}, std::unexpected(error)); }
+
+ private:
+  Done done_;
+};
+
+}  // namespace
+
+void Gateway::ingest(Pending pending) {
+  const auto config = this->config();
+  SourceSetting source{.name = pending.source, .kind = pending.source};
+  if (const auto known = config->sources.find(pending.source); known != config->sources.end()) {
+    source = known->second;
+  }
+  const bool built_in = std::ranges::find(kBuiltInKinds, source.kind) != std::end(kBuiltInKinds);
+  if (!built_in && config->packs.find(source.kind) == nullptr) {
+    return answer(*pending.responder,
+                  problem({Errc::NotFound,
+                           fmt::format("there is no source or provider pack '{}'", source.kind),
+                           {}}));
+  }
+  if (auto checked = check_source(*config, source, pending.request); !checked) {
+    return answer(*pending.responder, problem(checked.error()));
+  }
+  metrics_.ingested.at(source.name).add();
+  Frame frame{.kind = FrameKind::Ingest,
+              .source = source.kind,
+              .tenant = tenant_of(source, pending.request),
+              .content_type = std::string(pending.request.header("content-type"))};
+  for (auto& header : pending.request.headers) {
+    if (is_journaled(header.first)) frame.headers.push_back(std::move(header));
+  }
+  frame.body = std::move(pending.request.body);
+  const SharedResponder responder = pending.responder;
+  auto waiter = std::make_unique<IngestWaiter>(
+      [this, responder](http::Response response) { answer(*responder, std::move(response)); },
+      [this, name = source.name](const Frame& f, const FrameOutcome& outcome) {
+        hooks_.on_ingested(name, f, outcome);
+      },
+      config->external_url);
+  if (auto queued = journal_.append(std::move(frame), std::move(waiter)); !queued) {
+    metrics_.refused.at(source.name).add();
+    answer(*responder, problem(queued.error()));
+  }
+}
+
+void Gateway::to_core(Pending pending) {
+  const SharedResponder responder = pending.responder;
+  auto shared = std::make_shared<Pending>(std::move(pending));
+  const bool queued = core_.call([this, shared] {
+    LiveView live = hooks_.live();
+    on_reply(shared, run_core(*shared->route, shared->call(), live));
+  });
+  if (!queued) {
+    answer(*responder, problem({Errc::Unavailable, "the server is overloaded or stopping", {}}));
+  }
+}
+
+void Gateway::on_reply(std::shared_ptr<Pending> pending, Reply reply) {
+  if (auto* response = std::get_if<http::Response>(&reply)) {
+    return answer(*pending->responder, std::move(*response));
+  }
+  if (auto* submission = std::get_if<Submission>(&reply)) {
+    return submit(std::move(pending), std::move(*submission));
+  }
+  auto deferred = std::make_shared<Deferred>(std::move(std::get<Deferred>(reply)));
+  const bool queued = worker_.run([this, pending, deferred] {
+    answer(*pending->responder, run_deferred(*deferred, history()));
+  });
+  if (!queued) {
+    answer(*pending->responder, problem({Errc::Unavailable, "too many queries are waiting", {}}));
+  }
+}
+
+void Gateway::to_worker(Pending pending) {
+  const SharedResponder responder = pending.responder;
+  auto shared = std::make_shared<Pending>(std::move(pending));
+  const bool queued = worker_.run([this, shared] {
+    if (shared->route->where == Where::App) {
+      return answer(*shared->responder, hooks_.app(shared->route->operation, shared->call()));
+    }
+    answer(*shared->responder, run_worker(*shared->route, shared->call(), history()));
+  });
+  if (!queued) {
+    answer(*responder, problem({Errc::Unavailable, "too many queries are waiting", {}}));
+  }
+}
+
+History Gateway::history() const {
+  return {.store = store_, .read_frame = [this](std::uint64_t offset) -> Result<Frame> {
+            std::optional<Frame> found;
+            TRY_STATUS(journal_.read(offset, [&](Frame frame) {
+              if (frame.offset == offset) found = std::move(frame);
+              return false;
+            }));
+            if (!found) {
+              return fail(Errc::NotFound, fmt::format("frame {} is not kept any more", offset));
+            }
+            return *std::move(found);
+          }};
+}
+
+void Gateway::submit(std::shared_ptr<Pending> pending, Submission submission) {
+  if (submission.kind == FrameKind::Command) {
+    const auto command = decode_command(submission.body);
+    if (command && command->kind == CommandKind::RetryDeadLetters) {
+      return retry_dead_letters(std::move(pending), std::move(submission));
+    }
+  }
+  Frame frame{.kind = submission.kind,
+              .source = submission.source,
+              .tenant = submission.tenant,
+              .content_type = "application/json",
+              .body = std::move(submission.body)};
+  auto waiter =
+      std::make_unique<CallbackWaiter>([this, pending, reply = std::move(submission.answer)](
+                                           const Frame& f, Result<FrameOutcome> outcome) mutable {
+        if (!outcome) return answer(*pending->responder, problem(outcome.error()));
+        if (!outcome->command)
+          return answer(*pending->responder, problem(outcome->command.error()));
+        LiveView live = hooks_.live();
+        const Applied applied{
+            .offset = f.offset, .arrived_at = f.arrived_at, .incident = *outcome->command};
+        answer(*pending->responder, reply(live, applied));
+      });
+  if (auto queued = journal_.append(std::move(frame), std::move(waiter)); !queued) {
+    answer(*pending->responder, problem(queued.error()));
+  }
+}
+
+namespace {
+
+// Counts how the frames of one retry end; the last one answers.
+struct RetryCount {
+  std::atomic<std::uint64_t> open{1};
+  std::atomic<std::uint64_t> retried{0};
+  std::atomic<std::uint64_t> resolved{0};
+};
+
+// What is to be tried again: the one that the command names, or all that are open.
+Result<std::vector<DeadLetter>> letters_to_retry(const Store& store, const Command& command) {
+  constexpr std::uint32_t kAtOnce = 1000;
+  if (command.dead_letter) {
+    TRY(auto letter, store.dead_letter(command.dead_letter->offset, command.dead_letter->index));
+    if (!letter) {
+      return fail(Errc::NotFound, fmt::format("there is no dead letter {}",
+                                              format_dead_letter_id(*command.dead_letter)));
+    }
+    return std::vector<DeadLetter>{*std::move(letter)};
+  }
+  return store.dead_letters({.limit = kAtOnce});
+}
+
+}  // namespace
+
+void Gateway::retry_dead_letters(std::shared_ptr<Pending> pending, Submission submission) {
+  auto reply = std::make_shared<Submission>(std::move(submission));
+  auto count = std::make_shared<RetryCount>();
+  auto finish = [this, pending, reply, count] {
+    if (count->open.fetch_sub(1) != 1) return;
+    const bool queued = core_.call([this, pending, reply, count] {
+      LiveView live = hooks_.live();
+      const Applied applied{.retried = count->retried, .resolved = count->resolved};
+      answer(*pending->responder, reply->answer(live, applied));
+    });
+    if (!queued) answer(*pending->responder, problem({Errc::Unavailable, "stopping", {}}));
+  };
+  const bool queued = worker_.run([this, pending, reply, count, finish] {
+    auto letters = letters_to_retry(store_, *decode_command(reply->body));
+    if (!letters) return answer(*pending->responder, problem(letters.error()));
+    const History past = history();
+    for (const DeadLetter& letter : *letters) {
+      auto frame = past.read_frame(letter.offset);
+      if (!frame) continue;  // Retention has taken it.
+      ++count->open;
+      ++count->retried;
+      auto waiter = std::make_unique<CallbackWaiter>(
+          [count, finish](const Frame&, Result<FrameOutcome> outcome) {
+            if (outcome && outcome->rejected.empty()) ++count->resolved;
+            finish();
+          });
+      Frame again = retry_frame(*std::move(frame), letter);
+      again.arrived_at = {};
+      if (!journal_.append(std::move(again), std::move(waiter))) finish();
+    }
+    finish();
+  });
+  if (!queued) {
+    answer(*pending->responder, problem({Errc::Unavailable, "too many queries are waiting", {}}));
+  }
+}
+
+Status Gateway::open_stream(const http::Request& request, std::shared_ptr<http::Stream> stream) {
+  if (auto identity = authorize(config()->auth, request, Role::Read, {}); !identity) {
+    return std::unexpected(identity.error());
+  }
+  TRY(Subscription subscription, stream_subscription(request, stream_kind(request.path)));
+  auto shared = std::make_shared<Subscription>(std::move(subscription));
+  const bool queued = core_.call(
+      [this, stream, shared] { core_.hub().subscribe(stream, std::move(*shared), clock_.now()); });
+  if (!queued) return fail(Errc::Unavailable, "the server is overloaded or stopping");
+  return {};
+}
+
+void Gateway::on_stream_message(const std::shared_ptr<http::Stream>&, std::string) {
+  // Clients only listen; what they say is read so that the connection stays alive.
+}
+
+void Gateway::on_stream_closed(const std::shared_ptr<http::Stream>& stream) {
+  (void)core_.call([this, stream] { core_.hub().unsubscribe(stream, clock_.now()); });
+}
+
+}  // namespace quell

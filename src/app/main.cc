@@ -1,0 +1,92 @@
+// quell: the command line. What the program is made of is in service.cc.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <string>
+
+#include "app/client_commands.h"
+#include "app/commands.h"
+#include "app/service.h"
+
+extern char** environ;  // NOLINT: POSIX names it so.
+
+namespace {
+
+using quell::ExitCode;
+
+quell::Environment read_environment() {
+  quell::Environment environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const auto equals = text.find('=');
+    if (equals != text.npos) environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return environment;
+}
+
+void add_serve(CLI::App& app, const quell::Environment& environment, ExitCode& code) {
+  auto* command = app.add_subcommand("serve", "Run the server");
+  auto arguments = std::make_shared<quell::ServeArguments>();
+  command->add_option("--config", arguments->config, "Configuration file (YAML)");
+  command->add_option("--data", arguments->data, "Directory of journal and store (./quell-data)");
+  command->add_option("--listen", arguments->listen, "ADDRESS:PORT (127.0.0.1:8420)");
+  command->callback([=, &environment, &code] { code = run_serve(*arguments, environment); });
+}
+
+void add_demo(CLI::App& app, const quell::Environment& environment, ExitCode& code) {
+  auto* command = app.add_subcommand("demo", "Run a server and tell it incidents, live");
+  auto arguments = std::make_shared<quell::DemoArguments>();
+  command->add_option("--scenario", arguments->scenario, "One scenario by name; all when left out");
+  command->add_option("--speed", arguments->speed, "How much faster than told")
+      ->check(CLI::Range(0.1, 1000.0))
+      ->capture_default_str();
+  command->add_option("--listen", arguments->listen, "ADDRESS:PORT")->capture_default_str();
+  command->add_flag("--once", arguments->once, "End when everything has been told");
+  command->callback([=, &environment, &code] { code = run_demo(*arguments, environment); });
+}
+
+void add_replay(CLI::App& app, const quell::Environment& environment, ExitCode& code) {
+  auto* command = app.add_subcommand(
+      "replay", "Run recorded input again and print the incidents that come of it");
+  auto arguments = std::make_shared<quell::ReplayArguments>();
+  command->add_option("FILE", arguments->files, "Scenario files (.scn), or journal directories")
+      ->required();
+  command->add_option("--config", arguments->config,
+                      "Use this configuration instead of the recorded one");
+  command->add_flag("--json", arguments->json, "Print JSON");
+  command->callback([=, &environment, &code] { code = run_replay(*arguments, environment); });
+}
+
+void add_check(CLI::App& app, const quell::Environment& environment, ExitCode& code) {
+  auto* command = app.add_subcommand("check", "Check a configuration, or a provider pack");
+  auto arguments = std::make_shared<quell::CheckArguments>();
+  command->add_option("CONFIG", arguments->config, "Configuration file");
+  command->add_option("--pack", arguments->pack, "Provider pack (YAML) to try");
+  command->add_option("--sample", arguments->sample, "Request body to try it on");
+  command->add_option("--headers", arguments->headers, "File of 'Name: value' request headers");
+  command->add_option("--secret", arguments->secret, "Check the signature with this secret");
+  command->callback([=, &environment, &code] { code = run_check(*arguments, environment); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const quell::Environment environment = read_environment();
+  ExitCode code = ExitCode::Done;
+  CLI::App app{"Quell: from thousands of alerts to a few explained incidents."};
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done; 1 it went wrong; 2 wrong usage; 3 the server cannot be reached.\n"
+      "Environment: QUELL_… sets options (docs/configuration.md); client commands read QUELL_URL "
+      "and QUELL_TOKEN.");
+  add_serve(app, environment, code);
+  add_demo(app, environment, code);
+  add_replay(app, environment, code);
+  add_check(app, environment, code);
+  quell::add_client_commands(app, environment, code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::Usage);
+  }
+  return static_cast<int>(code);
+}

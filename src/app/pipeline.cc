@@ -1,0 +1,323 @@
+#include "app/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "app/dead_letter_retry.h"
+#include "app/settings.h"
+#include "base/bytes.h"
+#include "base/json.h"
+#include "base/time.h"
+#include "incident/lifecycle.h"
+
+namespace quell {
+namespace {
+
+constexpr std::uint8_t kSnapshotVersion = 1;
+// Event times further ahead than this do not move the watermark: a sender's clock is wrong.
+constexpr Duration kFutureMax = std::chrono::minutes(10);
+
+// When a window that is open at `t` can close without further events.
+Timestamp end_of_window(Timestamp t) {
+  const Duration into = t.time_since_epoch() % HealthWindows::kLength;
+  return t - into + HealthWindows::kLength + HealthWindows::kLateness + HealthWindows::kQuietAfter;
+}
+
+// The correlator's view of incidents: the book, changed by events of the lifecycle only.
+class Sink final : public IncidentSink {
+ public:
+  Sink(IncidentBook& book, PipelineCounters& counters) : book_(book), counters_(counters) {}
+
+  const Incident* find(IncidentId id) const override { return book_.find(id); }
+  IncidentId create(std::string tenant) override {
+    Incident incident;
+    incident.tenant = std::move(tenant);
+    ++counters_.incidents_opened;
+    return book_.add(std::move(incident)).id;
+  }
+  void append(IncidentId id, IncidentEvent event) override {
+    book_.edit(id, [&](Incident& incident) { quell::append(incident, std::move(event)); });
+  }
+  void annotate(IncidentId id, const std::function<void(Incident&)>& change) override {
+    book_.edit(id, change);
+  }
+  void remove(IncidentId id) override { book_.remove(id); }
+  std::vector<IncidentId> all() const override {
+    std::vector<IncidentId> ids;
+    book_.newest_first(UINT64_MAX, [&](std::uint64_t, const Incident& incident) {
+      ids.push_back(incident.id);
+      return true;
+    });
+    std::ranges::sort(ids);
+    return ids;
+  }
+
+ private:
+  IncidentBook& book_;
+  PipelineCounters& counters_;
+};
+
+}  // namespace
+
+Pipeline::Pipeline(const PackLibrary& built_in)
+    : built_in_(built_in),
+      options_(std::make_shared<const PipelineOptions>()),
+      decoders_(built_in),
+      sink_(std::make_unique<Sink>(incidents_, counters_)),
+      tracker_(options_->alerts, alerts_),
+      correlator_(options_->correlation, options_->topology, alerts_, *sink_) {}
+
+Pipeline::~Pipeline() = default;
+
+FrameOutcome Pipeline::on_frame(const Frame& frame) {
+  QUELL_ASSERT(frame.offset == next_offset_ || counters_.frames == 0,
+               "frames come in the order of their offsets");
+  QUELL_ASSERT(frame.arrived_at >= now_, "arrival times do not fall");
+  next_offset_ = frame.offset + 1;
+  now_ = frame.arrived_at;
+  step_ = {.now = frame.arrived_at, .offset = frame.offset};
+  ++counters_.frames;
+  on_time();
+  switch (frame.kind) {
+    case FrameKind::Ingest: return on_ingest(frame);
+    case FrameKind::Tick: advance_watermark(now_); return {};
+    case FrameKind::Config: return on_config(frame);
+    case FrameKind::Command: return on_command(frame);
+  }
+  return {};
+}
+
+void Pipeline::on_time() {
+  std::vector<AlertOutcome> outcomes;
+  const auto in_use = [&](const Alert& alert) { return correlator_.in_use(alert); };
+  tracker_.on_time(step_, in_use, outcomes);
+  for (const AlertOutcome& outcome : outcomes) correlator_.on_alert(outcome, step_);
+  correlator_.on_time(step_);
+  windows_.on_tick(now_);
+  if (now_ >= windows_due_) {
+    const bool more = end_of_window(last_counted_) > now_;
+    windows_due_ = more ? end_of_window(last_counted_) : Timestamp::max();
+  }
+  for (HealthWindow& window : windows_.take_closed()) closed_windows_.push_back(std::move(window));
+}
+
+// Windows close with the events of the next one; when none come, a tick after their end does it.
+void Pipeline::count_in_windows(const Event& event) {
+  windows_.on_event(event, now_);
+  last_counted_ = now_;
+  if (windows_due_ == Timestamp::max()) windows_due_ = end_of_window(now_);
+}
+
+Timestamp Pipeline::next_deadline() const {
+  return std::min({tracker_.next_deadline(), correlator_.next_deadline(), windows_due_});
+}
+
+void Pipeline::advance_watermark(Timestamp event_time) {
+  if (event_time > now_ && event_time - now_ > kFutureMax) return;
+  max_event_time_ = std::max(max_event_time_, event_time);
+  const Timestamp watermark = max_event_time_ - options_->correlation.lateness;
+  if (watermark <= watermark_) return;
+  watermark_ = watermark;
+  correlator_.on_watermark(watermark_, step_);
+}
+
+FrameOutcome Pipeline::on_ingest(const Frame& frame) {
+  DecodedFrame decoded = decoders_.decode(frame);
+  FrameOutcome outcome;
+  outcome.reply = std::move(decoded.reply);
+  counters_.rejected += decoded.decoded.rejected.size();
+  counters_.samples += decoded.samples.size();
+  Timestamp latest = Timestamp::min();
+  std::uint32_t index = 0;
+  for (Event& event : decoded.decoded.events) {
+    latest = std::max(latest, event.time);
+    on_event(std::move(event), index++, outcome);
+  }
+  outcome.accepted = index + static_cast<std::uint32_t>(decoded.samples.size());
+  if (latest != Timestamp::min()) advance_watermark(latest);
+  keep_rejected(frame, decoded.decoded.rejected);
+  outcome.rejected = std::move(decoded.decoded.rejected);
+  return outcome;
+}
+
+void Pipeline::on_event(Event event, std::uint32_t index, FrameOutcome& outcome) {
+  if (event.tenant.empty()) event.tenant = kDefaultTenant;
+  ++counters_.events;
+  if (event.time < watermark_ && event.kind != EventKind::Alert) ++counters_.late;
+  const SeenIds::Verdict seen = seen_.check(event, now_);
+  if (seen != SeenIds::Verdict::New) {
+    ++outcome.duplicates;
+    ++counters_.duplicates;
+    if (seen == SeenIds::Verdict::OtherContent) {
+      batch_.dead_letters.push_back(
+          {.offset = step_.offset,
+           .index = index,
+           .arrived_at = now_,
+           .tenant = event.tenant,
+           .source = event.source,
+           .rejected = {fmt::format("the id '{}' came before from '{}' with other content; the "
+                                    "first one counts",
+                                    event.id, event.source),
+                        fmt::format("event {}", index), event.title}});
+    }
+    return;
+  }
+  count_in_windows(event);
+  EventRow row{.offset = step_.offset, .index = index, .arrived_at = now_};
+  if (event.kind == EventKind::Alert) {
+    const AlertOutcome alert = tracker_.on_event(event, step_);
+    correlator_.on_alert(alert, step_);
+    if (outcome.alerts.size() < FrameOutcome::kAlertsNamed) outcome.alerts.push_back(alert.key);
+    if (!alert.fresh) {
+      ++outcome.duplicates;
+      ++counters_.duplicates;
+      return;
+    }
+    row.alert = alert.key.fingerprint;
+    if (const Alert* known = alerts_.find(alert.key)) row.incident = known->incident;
+  } else if (event.kind == EventKind::Change) {
+    correlator_.on_change(event, step_);
+  }
+  row.event = std::move(event);
+  batch_.events.push_back(std::move(row));
+}
+
+void Pipeline::keep_rejected(const Frame& frame, const std::vector<Rejected>& rejected) {
+  if (auto letter = retried_dead_letter(frame)) {
+    letter->attempts += 1;
+    letter->resolved = rejected.empty();
+    if (!rejected.empty()) letter->rejected = rejected.front();
+    batch_.dead_letters.push_back(*std::move(letter));
+    return;
+  }
+  std::uint32_t index = 0;
+  for (const Rejected& item : rejected) {
+    batch_.dead_letters.push_back({.offset = frame.offset,
+                                   .index = index++,
+                                   .arrived_at = now_,
+                                   .tenant = frame.tenant,
+                                   .source = frame.source,
+                                   .rejected = item});
+  }
+}
+
+FrameOutcome Pipeline::on_config(const Frame& frame) {
+  FrameOutcome outcome;
+  if (auto taken = take_config(frame.body); !taken) {
+    // Checked before it was journaled; a newer program may still refuse what an older one took.
+    outcome.rejected.push_back({.reason = taken.error().message, .place = taken.error().place});
+    keep_rejected(frame, outcome.rejected);
+    return outcome;
+  }
+  outcome.accepted = 1;
+  return outcome;
+}
+
+Status Pipeline::take_config(std::string text) {
+  TRY(PipelineOptions options, parse_pipeline_config(text));
+  PackLibrary packs = built_in_;
+  TRY_STATUS(packs.add(options.packs));
+  decoders_.set_packs(std::move(packs));
+  options_ = std::make_shared<const PipelineOptions>(std::move(options));
+  config_text_ = std::move(text);
+  tracker_.set_options(options_->alerts);
+  correlator_.reconfigure(options_->correlation, options_->topology);
+  return {};
+}
+
+bool Pipeline::has_changes() const {
+  return alerts_.has_dirty() || incidents_.has_dirty() || !batch_.events.empty() ||
+         !batch_.dead_letters.empty() || batch_.next_offset != next_offset_;
+}
+
+StoreBatch Pipeline::take_batch() {
+  batch_.next_offset = next_offset_;
+  batch_.now = now_;
+  batch_.engine = snapshot();
+  batch_.alerts = alerts_.take_dirty();
+  batch_.removed_alerts = alerts_.take_removed();
+  batch_.incidents = incidents_.take_dirty();
+  batch_.removed_incidents = incidents_.take_removed();
+  batch_.seen_ids = seen_.take_fresh();
+  for (const HealthWindow& window : closed_windows_) {
+    WindowRow row{.tenant = window.tenant, .scope = window.scope, .starts_at = window.starts_at};
+    encode_health_window(window, row.record);
+    batch_.windows.push_back(std::move(row));
+  }
+  closed_windows_.clear();
+  StoreBatch batch = std::move(batch_);
+  batch_ = {};
+  batch_.next_offset = next_offset_;
+  return batch;
+}
+
+std::string Pipeline::snapshot() const {
+  std::string bytes;
+  ByteWriter w(bytes);
+  w.u8(kSnapshotVersion);
+  w.time(now_);
+  w.time(max_event_time_);
+  w.time(watermark_);
+  w.text(config_text_);
+  w.u64(incidents_.last_id());
+  for (const std::uint64_t count :
+       {counters_.frames, counters_.events, counters_.duplicates, counters_.rejected,
+        counters_.late, counters_.samples, counters_.incidents_opened}) {
+    w.u64(count);
+  }
+  correlator_.snapshot(w);
+  w.time(windows_due_);
+  w.time(last_counted_);
+  std::string windows;
+  windows_.snapshot(windows);
+  w.text(windows);
+  return bytes;
+}
+
+Status Pipeline::restore(StoredState stored) {
+  next_offset_ = stored.next_offset;
+  batch_.next_offset = stored.next_offset;
+  if (stored.engine.empty()) return {};
+  std::ranges::sort(stored.alerts, {},
+                    [](const Alert& a) { return std::pair(a.updated_at, a.key); });
+  std::ranges::sort(stored.incidents, {},
+                    [](const Incident& i) { return std::pair(i.updated_at, i.id); });
+  for (Alert& alert : stored.alerts) alerts_.put_back(std::move(alert));
+  for (Incident& incident : stored.incidents) incidents_.put_back(std::move(incident));
+  seen_.restore(stored.seen_ids);
+  return restore_engine(stored.engine, stored.windows);
+}
+
+Status Pipeline::restore_engine(std::string_view bytes, const std::vector<WindowRow>& windows) {
+  ByteReader r(bytes);
+  if (r.u8() != kSnapshotVersion) {
+    return fail(Errc::Corrupt, "the stored state was written by another version of Quell");
+  }
+  now_ = r.time();
+  max_event_time_ = r.time();
+  watermark_ = r.time();
+  config_text_ = r.string();
+  incidents_.set_last_id(r.u64());
+  for (std::uint64_t* count :
+       {&counters_.frames, &counters_.events, &counters_.duplicates, &counters_.rejected,
+        &counters_.late, &counters_.samples, &counters_.incidents_opened}) {
+    *count = r.u64();
+  }
+  if (!config_text_.empty()) TRY_STATUS(take_config(config_text_));
+  tracker_.rebuild();
+  TRY_STATUS(correlator_.restore(r));
+  windows_due_ = r.time();
+  last_counted_ = r.time();
+  std::vector<HealthWindow> closed;
+  for (const WindowRow& row : windows) {
+    TRY(HealthWindow window, decode_health_window(row.record));
+    closed.push_back(std::move(window));
+  }
+  const std::string_view open = r.text();
+  if (!r.ok()) return fail(Errc::Corrupt, "the stored state ends early");
+  return windows_.restore(open, closed);
+}
+
+}  // namespace quell

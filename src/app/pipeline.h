@@ -1,0 +1,136 @@
+// Pipeline: frames -> events -> alerts -> incidents. Everything that Quell decides, decided here,
+// as a pure function of the frames: no clock, no thread, no file.
+//
+// The server, the replay, the scenarios and the simulation all run this class.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/decoders.h"
+#include "app/pipeline_options.h"
+#include "app/seen_ids.h"
+#include "correlate/alert_book.h"
+#include "correlate/alert_tracker.h"
+#include "correlate/correlator.h"
+#include "incident/incident_book.h"
+#include "model/command.h"
+#include "model/frame.h"
+#include "store/store.h"
+#include "stream/health_window.h"
+#include "topology/topology.h"
+#include "wire/reply.h"
+
+namespace quell {
+
+// What one frame led to.
+struct FrameOutcome {
+  WireReply reply{.status = 0};  // What the protocol demands; status 0: it demands nothing.
+  std::uint32_t accepted = 0;    // Events or samples.
+  std::uint32_t duplicates = 0;  // Of these, the ones that said nothing new.
+  std::vector<Rejected> rejected{};
+  std::vector<AlertKey> alerts{};  // Of its alert events; at most kAlertsNamed.
+  // Commands only: the incident that was changed or made, or why not.
+  Result<IncidentId> command = IncidentId{0};
+
+  static constexpr std::size_t kAlertsNamed = 1000;
+};
+
+// Totals since the first frame of the journal (they are part of the snapshot).
+struct PipelineCounters {
+  std::uint64_t frames = 0;
+  std::uint64_t events = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t rejected = 0;
+  std::uint64_t late = 0;
+  std::uint64_t samples = 0;
+  std::uint64_t incidents_opened = 0;
+  bool operator==(const PipelineCounters&) const = default;
+};
+
+// Invariant: equal frames in equal order give equal state, replies and batches, also when the
+// pipeline is rebuilt from its batches between any two frames.
+//
+// Thread: one.
+class Pipeline {
+ public:
+  // The packs of the configuration are added to `built_in`.
+  explicit Pipeline(const PackLibrary& built_in);
+  ~Pipeline();
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  // Requires: offsets that rise by one, arrival times that do not fall.
+  FrameOutcome on_frame(const Frame& frame);
+
+  // The earliest time at which a Tick would change something. Timestamp::max(): never.
+  Timestamp next_deadline() const;
+
+  // Everything that changed since the last call, ready to be committed with its offset.
+  StoreBatch take_batch();
+  bool has_changes() const;
+
+  // Makes the state that `stored` describes. Requires: a new pipeline. Errors: Corrupt.
+  Status restore(StoredState stored);
+
+  std::uint64_t next_offset() const { return next_offset_; }
+  Timestamp now() const { return now_; }
+  Timestamp watermark() const { return watermark_; }
+  const PipelineCounters& counters() const { return counters_; }
+  std::shared_ptr<const PipelineOptions> options() const { return options_; }
+  const std::string& config_text() const { return config_text_; }
+  AlertBook& alerts() { return alerts_; }
+  IncidentBook& incidents() { return incidents_; }
+  const AlertBook& alerts() const { return alerts_; }
+  const IncidentBook& incidents() const { return incidents_; }
+  const HealthWindows& windows() const { return windows_; }
+  // Events of the batch that take_batch() will return, oldest first.
+  const std::vector<EventRow>& pending_events() const { return batch_.events; }
+  const std::vector<DeadLetter>& pending_dead_letters() const { return batch_.dead_letters; }
+  const std::vector<HealthWindow>& pending_windows() const { return closed_windows_; }
+
+ private:
+  FrameOutcome on_ingest(const Frame& frame);
+  FrameOutcome on_config(const Frame& frame);
+  Status take_config(std::string text);
+  FrameOutcome on_command(const Frame& frame);
+  Result<IncidentId> apply(const Command& command, const Step& step);
+  Result<IncidentId> apply_to_incident(const Command& command, const Step& step);
+  void on_event(Event event, std::uint32_t index, FrameOutcome& outcome);
+  void keep_rejected(const Frame& frame, const std::vector<Rejected>& rejected);
+  void on_time();
+  void count_in_windows(const Event& event);
+  void advance_watermark(Timestamp event_time);
+  std::string snapshot() const;
+  Status restore_engine(std::string_view bytes, const std::vector<WindowRow>& windows);
+
+  const PackLibrary& built_in_;
+  std::shared_ptr<const PipelineOptions> options_;
+  std::string config_text_;
+  Decoders decoders_;
+
+  AlertBook alerts_;
+  IncidentBook incidents_;
+  std::unique_ptr<IncidentSink> sink_;
+  AlertTracker tracker_;
+  Correlator correlator_;
+  SeenIds seen_;
+  HealthWindows windows_;
+  Timestamp windows_due_ = Timestamp::max();  // When open windows can close without more events.
+  Timestamp last_counted_{};
+
+  PipelineCounters counters_;
+  StoreBatch batch_;
+  std::vector<HealthWindow> closed_windows_;
+  Step step_;
+  Timestamp now_ = Timestamp::min();
+  Timestamp max_event_time_ = Timestamp::min();
+  Timestamp watermark_ = Timestamp::min();
+  std::uint64_t next_offset_ = 0;
+};
+
+}  // namespace quell

@@ -1,0 +1,90 @@
+// What people ask for, applied to incidents: the Command frames.
+#include <fmt/format.h>
+
+#include "app/pipeline.h"
+#include "incident/lifecycle.h"
+
+namespace quell {
+namespace {
+
+IncidentStatus target_of(CommandKind kind) {
+  switch (kind) {
+    case CommandKind::Acknowledge: return IncidentStatus::Acknowledged;
+    case CommandKind::Investigate: return IncidentStatus::Investigating;
+    case CommandKind::Mitigate: return IncidentStatus::Mitigated;
+    case CommandKind::Resolve: return IncidentStatus::Resolved;
+    case CommandKind::Close: return IncidentStatus::Closed;
+    default: return IncidentStatus::Open;
+  }
+}
+
+}  // namespace
+
+FrameOutcome Pipeline::on_command(const Frame& frame) {
+  FrameOutcome outcome;
+  if (const auto command = decode_command(frame.body)) {
+    outcome.command = apply(*command, step_);
+  } else {
+    outcome.command = std::unexpected(command.error());
+  }
+  outcome.accepted = outcome.command ? 1 : 0;
+  return outcome;
+}
+
+Result<IncidentId> Pipeline::apply(const Command& command, const Step& step) {
+  // Retrying is the shell's work: it journals the old frames again (dead_letter_retry.h).
+  if (command.kind == CommandKind::RetryDeadLetters) return IncidentId{0};
+  const Incident* incident = incidents_.find(command.incident);
+  if (incident == nullptr) {
+    return fail(Errc::NotFound,
+                fmt::format("{} is not a live incident", format_incident_id(command.incident)));
+  }
+  if (command.expected_version && *command.expected_version != incident->version()) {
+    return fail(Errc::Outdated,
+                fmt::format("{} has changed: it is at version {}, the request was for {}",
+                            format_incident_id(command.incident), incident->version(),
+                            *command.expected_version));
+  }
+  return apply_to_incident(command, step);
+}
+
+Result<IncidentId> Pipeline::apply_to_incident(const Command& command, const Step& step) {
+  const IncidentId id = command.incident;
+  const auto record = [&](IncidentEvent event) {
+    event.at = step.now;
+    event.event_time = step.now;
+    event.offset = step.offset;
+    event.actor = command.actor;
+    sink_->append(id, std::move(event));
+    return id;
+  };
+  switch (command.kind) {
+    case CommandKind::Acknowledge:
+    case CommandKind::Investigate:
+    case CommandKind::Mitigate:
+    case CommandKind::Resolve:
+    case CommandKind::Close:
+    case CommandKind::Reopen: {
+      const IncidentStatus to = target_of(command.kind);
+      TRY_STATUS(check_status_change(*incidents_.find(id), to));
+      TRY_STATUS(correlator_.set_status(id, to, command.actor, command.text, step));
+      return id;
+    }
+    case CommandKind::Note: return record({.kind = IncidentEventKind::Note, .text = command.text});
+    case CommandKind::Assign:
+      return record({.kind = IncidentEventKind::Assigned, .text = command.text});
+    case CommandKind::SetSeverity:
+      return record({.kind = IncidentEventKind::SeverityChanged, .number = command.number});
+    case CommandKind::SetTitle:
+      return record({.kind = IncidentEventKind::TitleChanged, .text = command.text});
+    case CommandKind::Merge:
+      TRY_STATUS(correlator_.merge(id, command.other, command.actor, command.text, step));
+      return command.other;
+    case CommandKind::Split:
+      return correlator_.split(id, command.alerts, command.actor, command.text, step);
+    case CommandKind::RetryDeadLetters: break;
+  }
+  return id;
+}
+
+}  // namespace quell

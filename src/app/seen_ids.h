@@ -1,0 +1,42 @@
+// SeenIds: which events came before, by (tenant, source, id), within a time and a number.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "model/event.h"
+#include "store/store.h"
+
+namespace quell {
+
+// Memory: about 100 bytes per id. Thread: the owner's.
+class SeenIds {
+ public:
+  static constexpr std::size_t kIdsMax = 1'000'000;
+  static constexpr Duration kKeptFor = std::chrono::hours(24);
+
+  enum class Verdict : std::uint8_t { New, Duplicate, OtherContent };
+
+  // Remembers the event, unless it has no id: then it is New every time.
+  Verdict check(const Event& event, Timestamp now);
+
+  // What was remembered since the last call.
+  std::vector<SeenId> take_fresh() { return std::exchange(fresh_, {}); }
+  void restore(const std::vector<SeenId>& ids);
+  std::size_t size() const { return content_.size(); }
+
+ private:
+  void remember(const SeenId& id);
+  void forget_before(Timestamp t);
+
+  std::unordered_map<Hash128, Hash128, Hash128Hasher> content_;
+  std::deque<std::pair<Timestamp, Hash128>> order_;
+  std::vector<SeenId> fresh_;
+};
+
+}  // namespace quell

@@ -1,0 +1,407 @@
+#include "app/service.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <future>
+
+#include "api/metrics_page.h"
+#include "api/problem.h"
+#include "api/system_requests.h"
+#include "app/core.h"
+#include "app/gateway.h"
+#include "app/pause.h"
+#include "app/process_facts.h"
+#include "base/disk.h"
+#include "base/embedded.h"
+#include "base/json.h"
+#include "base/time.h"
+#include "wire/cloudevents.h"
+
+namespace quell {
+
+EmbeddedFiles embedded_ui();  // ui/dist
+
+namespace {
+
+constexpr Duration kTickEvery = std::chrono::milliseconds(50);
+constexpr Duration kStatusEvery = std::chrono::seconds(1);
+constexpr Duration kStopGrace = std::chrono::seconds(5);
+constexpr std::size_t kWorkerTasksMax = 1000;
+
+struct ListenAddress {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+Result<ListenAddress> parse_listen(const std::string& text) {
+  const auto colon = text.rfind(':');
+  ListenAddress address;
+  std::uint32_t port = 0;
+  const char* first = text.data() + (colon == text.npos ? 0 : colon + 1);
+  const auto [end, error] = std::from_chars(first, text.data() + text.size(), port);
+  if (colon == text.npos || error != std::errc{} || end != text.data() + text.size() ||
+      port > 65535) {
+    return fail(
+        Errc::InvalidArgument,
+        fmt::format("server.listen: '{}' is not ADDRESS:PORT such as 127.0.0.1:8420", text));
+  }
+  address.host = text.substr(0, colon);
+  if (address.host.starts_with('[') && address.host.ends_with(']')) {
+    address.host = address.host.substr(1, address.host.size() - 2);
+  }
+  if (address.host.empty()) address.host = "0.0.0.0";
+  address.port = static_cast<std::uint16_t>(port);
+  return address;
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+class ServiceImpl final : public Service {
+ public:
+  ServiceImpl(ServiceOptions options, const Clock& clock, const Log& log)
+      : options_(std::move(options)), clock_(clock), log_(log), worker_(kWorkerTasksMax) {}
+
+  ~ServiceImpl() override { stop(); }
+
+  Status start() {
+    const Settings& settings = options_.settings;
+    TRY(const ListenAddress listen, parse_listen(settings.listen));
+    if (settings.tokens.empty() && !is_loopback(listen.host)) {
+      return fail(Errc::InvalidArgument,
+                  fmt::format("{} can be reached from other machines, and no token is configured: "
+                              "add server.tokens, or listen on 127.0.0.1",
+                              settings.listen));
+    }
+    address_ = listen.host;
+    started_at_ = clock_.now();
+    config_facts_ = {options_.config_yaml, options_.config_path, started_at_};
+    TRY_STATUS(open_data());
+    TRY_STATUS(send_config(settings.pipeline_text));
+    TRY_STATUS(serve(listen));
+    ready_ = true;
+    ticker_ = std::jthread([this](std::stop_token stop) { tick(stop); });
+    return {};
+  }
+
+  std::uint16_t port() const override { return server_->port(); }
+  const std::string& address() const override { return address_; }
+
+  Result<bool> reload() override {
+    if (options_.config_path.empty()) {
+      return fail(Errc::Conflict, "the server was started without --config: nothing to reload");
+    }
+    const FileReader files = real_files();
+    TRY(std::string yaml, files.read(options_.config_path));
+    TRY(Settings settings, parse_settings(yaml, options_.config_path, options_.environment, files));
+    const bool changed =
+        yaml != config_facts_.yaml || settings.pipeline_text != options_.settings.pipeline_text;
+    if (settings.pipeline_text != options_.settings.pipeline_text) {
+      TRY_STATUS(send_config(settings.pipeline_text));
+    }
+    gateway_->set_config(gateway_config(settings));
+    writer_->set_options({settings.retention, settings.journal_keep});
+    on_core([&] { config_facts_ = {yaml, options_.config_path, clock_.now()}; });
+    options_.settings = std::move(settings);
+    log_.info("configuration reloaded", {{"changed", changed ? "true" : "false"}});
+    return changed;
+  }
+
+  void stop() override {
+    if (stopped_) return;
+    stopped_ = true;
+    ready_ = false;
+    ticker_ = {};
+    if (server_) server_->stop(kStopGrace);
+    if (journal_) journal_->close();
+    worker_.stop();
+    if (core_) core_->stop();
+    writer_.reset();
+    log_.info("stopped");
+  }
+
+ private:
+  Status open_data() {
+    const Settings& settings = options_.settings;
+    disk_ = make_posix_disk();
+    JournalOptions journal_options{.directory = settings.data + "/journal",
+                                   .segment_bytes = settings.segment_bytes,
+                                   .pending_bytes_max = settings.pending_bytes_max};
+    TRY(journal_, open_file_journal(journal_options, *disk_, clock_,
+                                    [this](Commit commit) { core_->deliver(std::move(commit)); }));
+    TRY(store_, open_sqlite_store(settings.data + "/quell.db"));
+    TRY(StoredState stored, store_->restore());
+    auto pipeline = std::make_unique<Pipeline>(built_in_packs_);
+    const std::uint64_t from = stored.next_offset;
+    TRY_STATUS(pipeline->restore(std::move(stored)));
+    TRY_STATUS(journal_->read(from, [&](Frame frame) {
+      pipeline->on_frame(frame);
+      return true;
+    }));
+    log_.info("state restored",
+              {{"data", settings.data},
+               {"frames", std::to_string(pipeline->next_offset())},
+               {"replayed", std::to_string(pipeline->next_offset() - from)},
+               {"alerts", std::to_string(pipeline->alerts().size())},
+               {"took", format_duration(std::chrono::floor<std::chrono::milliseconds>(
+                            clock_.now() - started_at_))}});
+    const auto first_id = static_cast<std::uint64_t>(to_ns(started_at_)) / 1'000'000;
+    core_ =
+        std::make_unique<Core>(std::move(pipeline), clock_, metrics_,
+                               StreamHubOptions{.first_id = first_id}, settings.queue_bytes_max);
+    writer_ = std::make_unique<StoreWriter>(
+        *store_, *journal_, clock_, log_, metrics_,
+        StoreWriterOptions{settings.retention, settings.journal_keep},
+        [this](std::uint64_t, Duration took) { core_->committed(took); });
+    core_->set_on_publish([this](Timestamp now) {
+      if (now - status_at_ < kStatusEvery) return;
+      status_at_ = now;
+      if (core_->hub().wants(Topic::Server)) core_->hub().publish_status(live(), now);
+    });
+    core_->start(*writer_);
+    return {};
+  }
+
+  Status serve(const ListenAddress& listen) {
+    const Settings& settings = options_.settings;
+    GatewayHooks hooks{
+        .live = [this] { return live(); },
+        .constants = [this] { return constants(); },
+        .app = [this](std::string_view operation,
+                      const Call& call) { return app_request(operation, call); },
+        .on_ingested = [this](const std::string& source, const Frame& frame,
+                              const FrameOutcome& outcome) { count(source, frame, outcome); }};
+    gateway_ = std::make_unique<Gateway>(gateway_config(settings), *core_, worker_, *journal_,
+                                         *store_, clock_, metrics_, std::move(hooks));
+    http::ServerOptions http_options;
+    http_options.address = listen.host;
+    http_options.port = listen.port;
+    http_options.threads = static_cast<int>(settings.http_threads);
+    http_options.connections_max = settings.connections_max;
+    http_options.allowed_hosts = settings.allowed_hosts;
+    TRY(server_, http::start_server(http_options, *gateway_, clock_));
+    return {};
+  }
+
+  // Runs f on the core thread and waits for it. Not from the core thread.
+  void on_core(const std::function<void()>& f) {
+    std::promise<void> done;
+    if (core_->call([&] {
+          f();
+          done.set_value();
+        })) {
+      done.get_future().wait();
+    }
+  }
+
+  // Journals the configuration, unless it is already in force, and waits until it is.
+  Status send_config(const std::string& text) {
+    std::string current;
+    on_core([&] { current = core_->pipeline().config_text(); });
+    if (current == text) return {};
+    class ConfigWaiter final : public FrameWaiter {
+     public:
+      explicit ConfigWaiter(std::promise<Status>& done) : done_(done) {}
+      void applied(const Frame&, FrameOutcome outcome) override {
+        if (outcome.rejected.empty()) return done_.set_value({});
+        done_.set_value(fail(Errc::InvalidArgument, outcome.rejected.front().reason));
+      }
+      void refused(const Error& error) override { done_.set_value(std::unexpected(error)); }
+
+     private:
+      std::promise<Status>& done_;
+    };
+    std::promise<Status> done;
+    TRY_STATUS(journal_->append({.kind = FrameKind::Config, .source = "config", .body = text},
+                                std::make_unique<ConfigWaiter>(done)));
+    return done.get_future().get();
+  }
+
+  // Ticks when something is due, and lets the core publish and commit.
+  void tick(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      pause_for(kTickEvery, stop);
+      if (to_ns(clock_.now()) >= core_->tick_due_ns() && core_->lag_frames() == 0) {
+        (void)journal_->append({.kind = FrameKind::Tick, .source = "tick"});
+      }
+      core_->nudge();
+    }
+  }
+
+  // The core's.
+  LiveView live() {
+    Pipeline& pipeline = core_->pipeline();
+    const auto options = pipeline.options();
+    return {.alerts = pipeline.alerts(),
+            .incidents = pipeline.incidents(),
+            .topology = std::shared_ptr<const Topology>(options, &options->topology),
+            .config = config_facts_,
+            .alertmanager = alertmanager_,
+            .facts = [this] { return facts(); },
+            .sources = [this] { return sources(); }};
+  }
+
+  ServerFacts facts() {
+    const Pipeline& pipeline = core_->pipeline();
+    const JournalStats stats = journal_->stats();
+    const PipelineCounters& counters = pipeline.counters();
+    ServerFacts facts{.version = std::string(version()),
+                      .revision = std::string(revision()),
+                      .started_at = started_at_};
+    facts.journal_begin_offset = stats.begin_offset;
+    facts.journal_end_offset = stats.end_offset;
+    facts.journal_size_bytes = stats.size_bytes;
+    facts.journal_segments = stats.segments;
+    facts.lag_frames = core_->lag_frames();
+    facts.events_total = counters.events;
+    facts.deduplicated_total = counters.duplicates;
+    facts.dead_letters = counters.rejected;
+    if (pipeline.watermark() != Timestamp::min()) facts.watermark = pipeline.watermark();
+    return facts;
+  }
+
+  std::vector<SourceFacts> sources() {
+    std::map<std::string, SourceFacts> all;
+    const auto add = [&](const std::string& name, const std::string& kind, bool is_protected) {
+      all[name] = {
+          .name = name,
+          .path = name == "alertmanager-v2" ? "/alertmanager/api/v2/alerts" : "/ingest/" + name,
+          .kind = kind,
+          .is_protected = is_protected || !options_.settings.tokens.empty()};
+    };
+    for (const std::string_view kind : kBuiltInKinds) {
+      if (kind != "api") add(std::string(kind), std::string(kind), false);
+    }
+    for (const std::string_view name : options_.settings.packs.names()) {
+      add(std::string(name), "pack", false);
+    }
+    for (const SourceSetting& source : options_.settings.sources) {
+      add(source.name, source.kind, !source.token.empty() || !source.secret.empty());
+    }
+    std::vector<SourceFacts> result;
+    for (auto& [name, facts] : all) {
+      if (const auto seen = ingested_.find(name); seen != ingested_.end()) {
+        facts.last_event_at = seen->second.last_event_at;
+        facts.events = seen->second.events;
+        facts.rejected = seen->second.rejected;
+      }
+      result.push_back(std::move(facts));
+    }
+    return result;
+  }
+
+  void count(const std::string& source, const Frame& frame, const FrameOutcome& outcome) {
+    SourceFacts& facts = ingested_[source];
+    facts.last_event_at = frame.arrived_at;
+    facts.events += outcome.accepted;
+    facts.rejected += outcome.rejected.size();
+  }
+
+  StaticView constants() const {
+    StaticView view{.version = std::string(version()),
+                    .revision = std::string(revision()),
+                    .ui = embedded_ui()};
+    view.ready = ready_ && !writer_->failing();
+    if (!ready_) view.not_ready_why = "starting or stopping";
+    if (ready_ && writer_->failing()) view.not_ready_why = "the store cannot be written to";
+    return view;
+  }
+
+  // A worker's.
+  http::Response app_request(std::string_view operation, const Call& call) {
+    if (operation == "get_own_metrics") return own_metrics(call);
+    if (operation == "handshake_cloudevents") {
+      const auto headers = cloudevents_handshake(call.request.header("webhook-request-origin"),
+                                                 call.request.header("webhook-request-rate"));
+      if (!headers) return problem(400, "invalid_argument", "WebHook-Request-Origin is missing");
+      return {.status = 200, .headers = *headers};
+    }
+    if (operation == "reload_config") {
+      const auto changed = reload();
+      if (!changed) return problem(changed.error());
+      return json_response(*changed ? R"({"changed":true})" : R"({"changed":false})");
+    }
+    return problem(501, "not_implemented", fmt::format("{} is not there yet", operation));
+  }
+
+  http::Response own_metrics(const Call& call) {
+    auto families = metrics_.collect();
+    families.push_back(build_info(version(), revision()));
+    for (MetricFamily& family : process_metrics(process_facts(started_at_))) {
+      families.push_back(std::move(family));
+    }
+    const JournalStats stats = journal_->stats();
+    const auto gauge = [&](std::string_view name, std::string_view help, double value) {
+      families.push_back(gauge_value(name, help, value));
+    };
+    gauge("quell_journal_end_offset", "One past the last durable frame.",
+          static_cast<double>(stats.end_offset));
+    gauge("quell_journal_size_bytes", "Bytes in journal files.",
+          static_cast<double>(stats.size_bytes));
+    gauge("quell_journal_commits", "Group commits since the start.",
+          static_cast<double>(stats.commits));
+    gauge("quell_journal_pending_bytes", "Received and not yet durable.",
+          static_cast<double>(stats.pending_bytes));
+    gauge("quell_core_lag_frames", "Durable and not yet applied.",
+          static_cast<double>(core_->lag_frames()));
+    const http::ServerStats http_stats = server_->stats();
+    gauge("quell_http_connections", "Open connections.",
+          static_cast<double>(http_stats.connections_open));
+    gauge("quell_http_streams", "Open streams.", static_cast<double>(http_stats.streams_open));
+    on_core([&] {
+      const Pipeline& pipeline = core_->pipeline();
+      gauge("quell_alerts_firing", "Alerts that fire.",
+            static_cast<double>(pipeline.alerts().counts().of(AlertStatus::Firing)));
+      gauge("quell_alerts_held", "Alerts that are held.",
+            static_cast<double>(pipeline.alerts().counts().of(AlertStatus::Held)));
+      gauge("quell_incidents_open", "Incidents that nobody acknowledged.",
+            static_cast<double>(pipeline.incidents().count(IncidentStatus::Open)));
+      if (pipeline.watermark() != Timestamp::min()) {
+        gauge("quell_core_watermark_seconds", "Event time up to which all is settled.",
+              to_seconds(pipeline.watermark().time_since_epoch()));
+      }
+    });
+    return metrics_response(families, call.request.header("accept"));
+  }
+
+  ServiceOptions options_;
+  const Clock& clock_;
+  const Log& log_;
+  MetricList metrics_;
+  const PackLibrary built_in_packs_ = PackLibrary::built_in();
+  const AlertmanagerOptions alertmanager_{};
+  std::string address_;
+  Timestamp started_at_{};
+  std::atomic<bool> ready_{false};
+  bool stopped_ = false;
+
+  std::unique_ptr<Disk> disk_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Core> core_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<StoreWriter> writer_;
+  Worker worker_;
+  std::unique_ptr<Gateway> gateway_;
+  std::unique_ptr<http::Server> server_;
+  std::jthread ticker_;
+
+  // The core's.
+  ConfigFacts config_facts_;
+  std::map<std::string, SourceFacts> ingested_;
+  Timestamp status_at_{};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> start_service(ServiceOptions options, const Clock& clock,
+                                               const Log& log) {
+  auto service = std::make_unique<ServiceImpl>(std::move(options), clock, log);
+  TRY_STATUS(service->start());
+  return service;
+}
+
+}  // namespace quell

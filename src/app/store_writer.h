@@ -1,0 +1,74 @@
+// StoreWriter: commits batches and applies retention on a thread of its own, so that the core never
+// waits for SQLite.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "base/bounded_queue.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "journal/journal.h"
+#include "store/store.h"
+
+namespace quell {
+
+struct StoreWriterMetrics {
+  explicit StoreWriterMetrics(MetricList& list)
+      : commits(list, "quell_store_commits_total", "Store transactions."),
+        failures(list, "quell_store_commit_failures_total", "Store transactions that failed."),
+        retained(list, "quell_store_retention_rows_total", "Rows that retention removed."),
+        commit_seconds(list, "quell_store_commit_seconds", "One store transaction.", kSlowBuckets) {
+  }
+  Counter commits;
+  Counter failures;
+  Counter retained;
+  Histogram commit_seconds;
+};
+
+struct StoreWriterOptions {
+  RetentionPolicy retention{};
+  Duration journal_keep{};
+};
+
+class StoreWriter {
+ public:
+  // `on_done(offset, took)` is called on the writer's thread after each commit that succeeded.
+  StoreWriter(Store& store, Journal& journal, const Clock& clock, const Log& log, MetricList& list,
+              StoreWriterOptions options, std::function<void(std::uint64_t, Duration)> on_done);
+  ~StoreWriter();  // Commits what was handed over.
+
+  // Requires: not busy(). Thread: the core's.
+  void commit(StoreBatch batch);
+  bool busy() const { return busy_.load(std::memory_order_acquire); }
+  // Why the last commit failed; it is tried again until it succeeds. Thread: any.
+  bool failing() const { return failing_.load(std::memory_order_relaxed); }
+
+  void set_options(StoreWriterOptions options);
+
+ private:
+  void run();
+  void write(const StoreBatch& batch);
+  void retain(std::uint64_t committed_offset);
+
+  Store& store_;
+  Journal& journal_;
+  const Clock& clock_;
+  const Log& log_;
+  StoreWriterMetrics metrics_;
+  Guarded<StoreWriterOptions> options_;
+  const std::function<void(std::uint64_t, Duration)> on_done_;
+
+  BoundedQueue<StoreBatch> batches_{1};
+  std::atomic<bool> busy_{false};
+  std::atomic<bool> failing_{false};
+  std::atomic<bool> stopping_{false};
+  Timestamp retain_at_{};
+  std::jthread thread_;  // Last: it uses everything above.
+};
+
+}  // namespace quell

@@ -1,0 +1,214 @@
+// Plays every scenario of a directory four ways: straight, again (byte-equal), with a restart after
+// every step (byte-equal), and with frames shuffled within the allowed lateness (equal incidents).
+//
+//   scenario_test DIRECTORY            UPDATE_GOLDEN=1 rewrites the expected blocks.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "app/pipeline.h"
+#include "app/render.h"
+#include "app/scenario.h"
+#include "app/settings.h"
+#include "base/prng.h"
+#include "tests/support/memory_store.h"
+
+namespace quell {
+namespace {
+
+constexpr Duration kLateness = std::chrono::seconds(10);
+constexpr std::uint64_t kShuffles = 8;
+
+enum class Mode { Straight, Restarts };
+
+struct Played {
+  std::string state;                 // Everything, at the end.
+  std::vector<std::string> expects;  // What each `expect` should say.
+};
+
+class Player {
+ public:
+  Player(const PackLibrary& packs, const std::string& config, Mode mode)
+      : packs_(packs), mode_(mode), pipeline_(std::make_unique<Pipeline>(packs)) {
+    const auto settings = parse_settings(config, "config", {}, no_files());
+    if (!settings) {
+      fmt::print(stderr, "{}\n", settings.error().to_string());
+      std::exit(2);
+    }
+    play({.kind = FrameKind::Config, .source = "config", .body = settings->pipeline_text},
+         kScenarioStart - std::chrono::hours(1));
+  }
+
+  void play(Frame frame, Timestamp at) {
+    tick_until(at);
+    feed(std::move(frame), at);
+  }
+
+  // Ticks as the server's ticker would: when something is due.
+  void tick_until(Timestamp at) {
+    for (;;) {
+      const Timestamp due = pipeline_->next_deadline();
+      if (due > at || due == Timestamp::max()) return;
+      feed({.kind = FrameKind::Tick}, std::max(due, pipeline_->now()));
+    }
+  }
+
+  const Pipeline& pipeline() const { return *pipeline_; }
+
+ private:
+  void feed(Frame frame, Timestamp at) {
+    frame.offset = pipeline_->next_offset();
+    frame.arrived_at = at;
+    pipeline_->on_frame(frame);
+    if (mode_ != Mode::Restarts) return;
+    store_.commit(pipeline_->take_batch());
+    pipeline_ = std::make_unique<Pipeline>(packs_);
+    const auto restored = pipeline_->restore(store_.restore());
+    QUELL_ASSERT(restored.has_value(), "what was stored can be read");
+  }
+
+  const PackLibrary& packs_;
+  Mode mode_;
+  MemoryStore store_;
+  std::unique_ptr<Pipeline> pipeline_;
+};
+
+Played play(const Scenario& scenario, const PackLibrary& packs, Mode mode) {
+  Player player(packs, scenario.config, mode);
+  Played played;
+  for (const ScenarioStep& step : scenario.steps) {
+    switch (step.kind) {
+      case ScenarioStep::Kind::Frame: player.play(step.frame, step.at); break;
+      case ScenarioStep::Kind::Advance:
+        player.tick_until(step.at);
+        player.play({.kind = FrameKind::Tick}, step.at);
+        break;
+      case ScenarioStep::Kind::Expect:
+        played.expects.push_back(render_incidents(player.pipeline()));
+        break;
+    }
+  }
+  played.state = render_state(player.pipeline());
+  return played;
+}
+
+// Delays every ingested frame by less than the lateness; nothing passes a command or an `expect`,
+// because people act on what they see.
+Scenario shuffled(const Scenario& scenario, std::uint64_t seed) {
+  Prng prng(seed);
+  Scenario result = scenario;
+  auto& steps = result.steps;
+  const auto is_barrier = [](const ScenarioStep& step) {
+    return step.kind != ScenarioStep::Kind::Frame || step.frame.kind != FrameKind::Ingest;
+  };
+  for (auto begin = steps.begin(); begin != steps.end();) {
+    const auto end = std::find_if(begin, steps.end(), is_barrier);
+    const Timestamp latest = end == steps.end() ? Timestamp::max() : end->at;
+    for (auto it = begin; it != end; ++it) {
+      const auto delay = Duration{
+          static_cast<std::int64_t>(prng.below(static_cast<std::uint64_t>(kLateness.count())))};
+      it->at = std::min(it->at + delay, latest);
+    }
+    std::stable_sort(begin, end, [](const auto& a, const auto& b) { return a.at < b.at; });
+    begin = end == steps.end() ? end : end + 1;
+  }
+  return result;
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+// The file as it would read if every expectation held.
+std::string with_expectations(const std::string& text, const std::vector<std::string>& expects) {
+  std::istringstream in(text);
+  std::string out;
+  std::string line;
+  std::size_t next = 0;
+  while (std::getline(in, line)) {
+    out += line + "\n";
+    if (line != "expect") continue;
+    while (std::getline(in, line) && line != "----") {
+    }
+    out += expects[next++] + "----\n";
+  }
+  return out;
+}
+
+bool check(const std::filesystem::path& path, const PackLibrary& packs) {
+  const std::string text = read_file(path);
+  const auto scenario = parse_scenario(text, path.string());
+  if (!scenario) {
+    fmt::print("{}\n", scenario.error().to_string());
+    return false;
+  }
+  bool good = true;
+  const auto complain = [&](std::string_view what) {
+    fmt::print("{}: {}\n", path.string(), what);
+    good = false;
+  };
+  const Played straight = play(*scenario, packs, Mode::Straight);
+  if (play(*scenario, packs, Mode::Straight).state != straight.state) {
+    complain("a second run gives another state");
+  }
+  const Played restarted = play(*scenario, packs, Mode::Restarts);
+  if (restarted.state != straight.state) {
+    complain("restarts change the state");
+    std::ofstream(path.stem().string() + ".straight.json") << straight.state;
+    std::ofstream(path.stem().string() + ".restarts.json") << restarted.state;
+  }
+  for (std::uint64_t seed = 1; seed <= kShuffles; ++seed) {
+    const Played other = play(shuffled(*scenario, seed), packs, Mode::Straight);
+    if (other.expects == straight.expects) continue;
+    complain(fmt::format("another order of arrival (seed {}) gives other incidents:\n{}-- not\n{}",
+                         seed, fmt::join(other.expects, "--\n"),
+                         fmt::join(straight.expects, "--\n")));
+    break;
+  }
+  const std::string want = with_expectations(text, straight.expects);
+  if (straight.expects.empty()) complain("expects nothing");
+  if (want != text && std::getenv("UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(path) << want;
+  } else if (want != text) {
+    complain(fmt::format("other incidents than expected; got:\n{}",
+                         fmt::join(straight.expects, "--\n")));
+  }
+  return good;
+}
+
+int run(const std::filesystem::path& directory) {
+  const PackLibrary packs = PackLibrary::built_in();
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().extension() == ".scn") files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  int failed = 0;
+  for (const auto& path : files) {
+    const bool good = check(path, packs);
+    fmt::print("{} {}\n", good ? "ok    " : "FAILED", path.filename().string());
+    failed += good ? 0 : 1;
+  }
+  fmt::print("{} scenarios, {} failed\n", files.size(), failed);
+  return failed == 0 && !files.empty() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace quell
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    fmt::print(stderr, "usage: scenario_test DIRECTORY\n");
+    return 2;
+  }
+  return quell::run(argv[1]);
+}

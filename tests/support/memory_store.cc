@@ -1,0 +1,38 @@
+#include "tests/support/memory_store.h"
+
+namespace quell {
+
+// Values are kept as bytes, so that the encodings are tested as well.
+void MemoryStore::commit(const StoreBatch& batch) {
+  next_offset_ = batch.next_offset;
+  engine_ = batch.engine;
+  for (const auto& alert : batch.alerts) {
+    std::string bytes;
+    encode_alert(*alert, bytes);
+    alerts_[alert->key] = std::move(bytes);
+  }
+  for (const AlertKey& key : batch.removed_alerts) alerts_.erase(key);
+  for (const auto& incident : batch.incidents) {
+    std::string bytes;
+    encode_incident(*incident, bytes);
+    incidents_[incident->id] = std::move(bytes);
+  }
+  for (const IncidentId id : batch.removed_incidents) incidents_.erase(id);
+  for (const WindowRow& row : batch.windows) windows_[{row.tenant, row.scope, row.starts_at}] = row;
+  seen_ids_.insert(seen_ids_.end(), batch.seen_ids.begin(), batch.seen_ids.end());
+}
+
+StoredState MemoryStore::restore() const {
+  StoredState state;
+  state.next_offset = next_offset_;
+  state.engine = engine_;
+  for (const auto& [key, bytes] : alerts_) state.alerts.push_back(decode_alert(bytes).value());
+  for (const auto& [id, bytes] : incidents_) {
+    state.incidents.push_back(decode_incident(bytes).value());
+  }
+  state.seen_ids = seen_ids_;
+  for (const auto& [key, row] : windows_) state.windows.push_back(row);
+  return state;
+}
+
+}  // namespace quell
