@@ -16,7 +16,7 @@
 namespace quell {
 namespace {
 
-constexpr int kRuns = 15;
+constexpr int kRuns = 25;
 
 double processor_seconds() {
   timespec t{};
@@ -119,7 +119,9 @@ void bench_samples() {
 }  // namespace
 }  // namespace quell
 
-int main() {
-  quell::bench_alerts();
-  quell::bench_samples();
+// wire_bench [alerts|samples]
+int main(int argc, char** argv) {
+  const std::string_view only = argc > 1 ? argv[1] : "";
+  if (only.empty() || only == "alerts") quell::bench_alerts();
+  if (only.empty() || only == "samples") quell::bench_samples();
 }

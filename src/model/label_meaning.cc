@@ -139,7 +139,7 @@ std::string_view first_of(const LabelSet& labels, const std::array<std::string_v
   for (const Label label : labels) {
     if (label.name.size() >= 64 || (lengths >> label.name.size() & 1) == 0) continue;
     for (std::size_t i = 0; i < best; ++i) {
-      if (names[i] != label.name) continue;
+      if (names[i][0] != label.name[0] || names[i] != label.name) continue;
       best = i;
       value = label.value;
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include "base/hash.h"
 
@@ -34,30 +35,62 @@ void LabelSet::append(const Label& label) {
   bytes_.append(label.value);
 }
 
-Result<LabelSet> LabelSet::Builder::build() {
-  std::erase_if(pairs_, [](const Label& l) { return l.value.empty() && !l.name.empty(); });
-  // Most senders sort by name.
-  if (!std::ranges::is_sorted(pairs_, {}, &Label::name)) {
-    std::ranges::sort(pairs_, {}, &Label::name);
+namespace {
+
+// Most names differ in their first letter, and then there is no need for a call.
+bool name_less(const Label& a, const Label& b) {
+  if (!a.name.empty() && !b.name.empty() && a.name[0] != b.name[0]) {
+    return static_cast<unsigned char>(a.name[0]) < static_cast<unsigned char>(b.name[0]);
   }
+  return a.name < b.name;
+}
+
+// memcpy for the sizes that most names and values have, without the call.
+void copy_short(char* to, std::string_view text) {
+  const auto copy_ends = [&]<class Word>(Word) {
+    Word first;
+    Word last;
+    std::memcpy(&first, text.data(), sizeof first);
+    std::memcpy(&last, text.data() + text.size() - sizeof last, sizeof last);
+    std::memcpy(to, &first, sizeof first);
+    std::memcpy(to + text.size() - sizeof last, &last, sizeof last);
+  };
+  if (text.size() >= 8 && text.size() <= 16) {
+    copy_ends(std::uint64_t{});
+  } else if (text.size() >= 4 && text.size() < 8) {
+    copy_ends(std::uint32_t{});
+  } else {
+    std::memcpy(to, text.data(), text.size());
+  }
+}
+
+}  // namespace
+
+Result<LabelSet> LabelSet::Builder::build() {
+  auto pairs = std::span(pairs_).first(count_);
+  const auto without_value = std::ranges::remove_if(
+      pairs, [](const Label& l) { return l.value.empty() && !l.name.empty(); });
+  pairs = pairs.first(pairs.size() - without_value.size());
+  // Most senders sort by name.
+  if (!std::ranges::is_sorted(pairs, name_less)) std::ranges::sort(pairs, name_less);
   std::size_t size = 0;
-  for (std::size_t i = 0; i < pairs_.size(); ++i) {
-    if (pairs_[i].name.empty()) return fail(Errc::InvalidArgument, "a label name is empty");
-    if (i > 0 && pairs_[i].name == pairs_[i - 1].name) {
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    if (pairs[i].name.empty()) return fail(Errc::InvalidArgument, "a label name is empty");
+    if (i > 0 && pairs[i].name == pairs[i - 1].name) {
       return fail(Errc::InvalidArgument,
-                  fmt::format("label '{}' appears twice", pairs_[i].name.substr(0, 128)));
+                  fmt::format("label '{}' appears twice", pairs[i].name.substr(0, 128)));
     }
-    size += kHeader + pairs_[i].name.size() + pairs_[i].value.size();
+    size += kHeader + pairs[i].name.size() + pairs[i].value.size();
   }
   LabelSet labels;
   labels.bytes_.resize(size);
   char* out = labels.bytes_.data();
-  for (const Label& label : pairs_) {
+  for (const Label& label : pairs) {
     const std::uint32_t sizes[2] = {static_cast<std::uint32_t>(label.name.size()),
                                     static_cast<std::uint32_t>(label.value.size())};
     std::memcpy(out, sizes, sizeof sizes);
-    std::memcpy(out + kHeader, label.name.data(), sizes[0]);
-    std::memcpy(out + kHeader + sizes[0], label.value.data(), sizes[1]);
+    copy_short(out + kHeader, label.name);
+    copy_short(out + kHeader + sizes[0], label.value);
     out += kHeader + sizes[0] + sizes[1];
   }
   return labels;

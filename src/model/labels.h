@@ -103,13 +103,17 @@ class LabelSet {
 // Collects pairs in any order; reusable, so that a decoder allocates once.
 class LabelSet::Builder {
  public:
-  void clear() { pairs_.clear(); }
-  void add(std::string_view name, std::string_view value) { pairs_.push_back({name, value}); }
+  void clear() { count_ = 0; }
+  void add(std::string_view name, std::string_view value) {
+    if (count_ == pairs_.size()) pairs_.resize(2 * count_ + 16);
+    pairs_[count_++] = {name, value};
+  }
   // The views given to add() must still be alive. Errors: as LabelSet::from.
   Result<LabelSet> build();
 
  private:
-  std::vector<Label> pairs_;
+  std::vector<Label> pairs_;  // The first count_ of them count; the others are room.
+  std::size_t count_ = 0;
 };
 
 }  // namespace quell

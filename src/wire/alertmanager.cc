@@ -55,18 +55,19 @@ Result<AlertFields> read_alert(const Json& alert) {
   if (alert.get(object) != simdjson::SUCCESS) return wire::wrong_kind("an object", alert, "");
   AlertFields fields;
   for (const auto [name, value] : object) {
-    if (name == "labels") {
+    if (name.empty()) continue;
+    if (name[0] == 'l' && name == "labels") {
       fields.labels = value;
       fields.has_labels = !value.is_null();
       continue;
     }
-    if (name == "annotations") {
+    if (name[0] == 'a' && name == "annotations") {
       fields.annotations = value;
       fields.has_annotations = !value.is_null();
       continue;
     }
     for (const auto& [known, member] : kTexts) {
-      if (known.size() != name.size() || known != name) continue;
+      if (known.size() != name.size() || known[0] != name[0] || known != name) continue;
       TRY(fields.*member, wire::text_or_null(value, name));
       break;
     }
