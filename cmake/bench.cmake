@@ -6,6 +6,8 @@ function(quell_bench name)
 endfunction()
 
 quell_bench(http_bench quell_http)
+quell_bench(loadgen quell_base Boost::headers Threads::Threads fmt::fmt simdjson::simdjson)
+target_sources(loadgen PRIVATE bench/load_bodies.cc)
 quell_bench(wire_bench quell_wire fmt::fmt simdjson::simdjson)
 quell_bench(store_bench quell_store fmt::fmt)
 quell_bench(journal_bench quell_journal fmt::fmt)
