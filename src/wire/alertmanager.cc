@@ -68,6 +68,7 @@ Result<AlertFields> read_alert(const Json& alert) {
     }
     for (const auto& [known, member] : kTexts) {
       if (known.size() != name.size() || known[0] != name[0] || known != name) continue;
+      if (value.get(fields.*member) == simdjson::SUCCESS) break;
       TRY(fields.*member, wire::text_or_null(value, name));
       break;
     }

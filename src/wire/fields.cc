@@ -92,7 +92,7 @@ Result<LabelSet> LabelReader::labels(const Json& object) {
       return wrong_kind("a string", value, pointer_step(name));
     }
     if (text.empty()) continue;
-    TRY_STATUS(check(name, text));
+    if (!is_fine(name, text)) TRY_STATUS(check(name, text));
     if (text.size() > limits_.label_value_bytes_max) {
       return fail(Errc::InvalidArgument,
                   fmt::format("a value of {} bytes, the limit is {}", text.size(),
@@ -119,7 +119,7 @@ Status LabelReader::add_annotations(const Json& object) {
       return wrong_kind("a string", value, pointer_step(name));
     }
     if (text.empty() || name.starts_with("quell.")) continue;
-    TRY_STATUS(check(name, text));
+    if (!is_fine(name, text)) TRY_STATUS(check(name, text));
     const std::size_t room = left > name.size() ? left - name.size() : 0;
     const std::string_view kept = utf8_prefix(text, room);
     cut |= kept.size() < text.size();

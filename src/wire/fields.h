@@ -52,6 +52,11 @@ class LabelReader {
   LabelSet::Builder& builder() { return builder_; }
 
  private:
+  // Whether check() has nothing to say; asked first, because most pairs are fine.
+  bool is_fine(std::string_view name, std::string_view value) const {
+    return !name.empty() && name.size() <= limits_.label_name_bytes_max &&
+           (!may_hold_nul_ || (name.find('\0') == name.npos && value.find('\0') == value.npos));
+  }
   Status check(std::string_view name, std::string_view value) const;
 
   const WireLimits& limits_;
