@@ -164,6 +164,39 @@ TEST(PackSamples, ASubscriptionLinkIsShownOnlyWhenItIsAmazons) {
   EXPECT_TRUE(only(foreign).links.empty());
 }
 
+// The code block of docs/provider-packs.md that begins with `start`.
+std::string block_of_docs(std::string_view page, std::string_view start) {
+  const auto begin = page.find(start);
+  if (begin == page.npos) return {};
+  return std::string(page.substr(begin, page.find("\n```", begin) + 1 - begin));
+}
+
+TEST(PackDocs, TheExampleDoesWhatThePageSays) {
+  const std::string page =
+      read_test_file(std::filesystem::path(QUELL_SOURCE_DIR) / "docs/provider-packs.md");
+  const auto pack = parse_pack(block_of_docs(page, "name: my-tool"), "docs/provider-packs.md");
+  ASSERT_TRUE(pack) << pack.error().to_string();
+  Frame frame{.arrived_at = *parse_rfc3339("2026-11-21T08:30:00Z")};
+  frame.body = block_of_docs(page, "{\"env\": \"prod\", \"checks\"");
+  PackScratch scratch;
+  const Decoded decoded = decode_with_pack(*pack, frame, scratch);
+  ASSERT_EQ(decoded.events.size(), 2u);
+  EXPECT_EQ(decoded.events[0].title, "db-1: 91% of /var");
+  EXPECT_EQ(decoded.events[0].source, "/my-tool/prod");
+  EXPECT_EQ(decoded.events[0].severity, Severity::Error);
+  EXPECT_EQ(decoded.events[0].entity.to_string(), "node:db-1");
+  EXPECT_EQ(decoded.events[1].status, EventStatus::Resolved);
+  EXPECT_EQ(decoded.events[1].dedup_key, "db-1/ntp");
+}
+
+TEST(PackDocs, EveryPackHasAPage) {
+  for (const std::string_view name : library().names()) {
+    const auto page =
+        std::filesystem::path(QUELL_SOURCE_DIR) / "docs/sources" / (std::string(name) + ".md");
+    EXPECT_TRUE(std::filesystem::exists(page)) << page;
+  }
+}
+
 TEST(PackSamples, EveryPackHasSamples) {
   std::set<std::string> seen;
   for (const SampleFile& sample : all_samples()) seen.insert(sample.pack);
