@@ -181,7 +181,7 @@ class Store {
 inline constexpr std::uint32_t kRetainRows = 2000;
 
 struct SqliteStoreOptions {
-  std::uint32_t pages_max = 0;  // Of 4 KiB; 0: no limit. Beyond it, commits fail with Exhausted.
+  std::uint32_t pages_max = 0;  // Of 8 KiB; 0: no limit. Beyond it, commits fail with Exhausted.
 };
 
 // Opens or creates `path`. SQLite in WAL mode with synchronous=FULL (docs/formats/store.md). The

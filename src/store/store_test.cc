@@ -619,7 +619,7 @@ TEST_F(StoreTest, AKilledWriterLeavesAWholeNumberOfCommits) {
 TEST_F(StoreTest, AFullDiskFailsTheCommitAndNothingElse) {
   const auto want = expected_contents(path("want.db"), 60);
   std::set<std::uint64_t> stopped_at;
-  for (std::uint32_t pages = 40; pages < 110; pages += 7) {
+  for (std::uint32_t pages = 33; pages < 56; pages += 3) {
     const std::string file = path(fmt::format("full{}.db", pages));
     std::uint64_t n = 1;
     {

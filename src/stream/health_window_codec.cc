@@ -9,7 +9,7 @@ namespace quell {
 namespace {
 
 constexpr std::uint8_t kWindowVersion = 1;
-constexpr std::uint8_t kSnapshotVersion = 1;
+constexpr std::uint8_t kHealthSnapshotVersion = 1;
 
 template <class Map>
 std::vector<typename Map::const_iterator> sorted_by_key(const Map& map) {
@@ -122,7 +122,7 @@ HealthWindows::Tally HealthWindows::read_tally(ByteReader& r) {
 void HealthWindows::snapshot(std::string& out) const {
   QUELL_ASSERT(closed_.empty(), "closed windows were taken before the snapshot");
   ByteWriter w(out);
-  w.u8(kSnapshotVersion);
+  w.u8(kHealthSnapshotVersion);
   for (const std::uint64_t n :
        {stats_.late, stats_.late_unplaced, stats_.future, stats_.tenants_dropped,
         stats_.scopes_dropped, stats_.ids_dropped}) {
@@ -184,7 +184,7 @@ Status HealthWindows::read_tenant(ByteReader& r, const ClosedIndex& closed) {
 
 Status HealthWindows::restore(std::string_view bytes, const std::vector<HealthWindow>& closed) {
   ByteReader r(bytes);
-  if (r.u8() != kSnapshotVersion) {
+  if (r.u8() != kHealthSnapshotVersion) {
     return fail(Errc::Corrupt, "snapshot of health windows of an unknown version");
   }
   ClosedIndex index;

@@ -9,7 +9,7 @@
 
 #include "base/prng.h"
 
-namespace quell {
+namespace quell::sample_book_test {
 namespace {
 
 using std::chrono::milliseconds;
@@ -279,4 +279,4 @@ TEST(SampleBookProperty, ACrashLosesAndDoublesNothing) {
 }
 
 }  // namespace
-}  // namespace quell
+}  // namespace quell::sample_book_test

@@ -8,7 +8,7 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kSnapshotVersion = 1;
+constexpr std::uint8_t kThresholdSnapshotVersion = 1;
 constexpr std::string_view kSource = "/quell/thresholds";
 
 Status check_rule(const ThresholdRule& rule) {
@@ -247,7 +247,7 @@ void ThresholdRules::on_tick(Timestamp now, std::vector<Event>& out) {
 
 void ThresholdRules::snapshot(std::string& out) const {
   ByteWriter w(out);
-  w.u8(kSnapshotVersion);
+  w.u8(kThresholdSnapshotVersion);
   w.u64(states_.size());
   for (const auto& [key, s] : states_) {
     w.text(std::get<0>(key));
@@ -269,7 +269,7 @@ void ThresholdRules::snapshot(std::string& out) const {
 
 Status ThresholdRules::restore(std::string_view bytes) {
   ByteReader r(bytes);
-  if (r.u8() != kSnapshotVersion) {
+  if (r.u8() != kThresholdSnapshotVersion) {
     return fail(Errc::Corrupt, "snapshot of threshold rules of an unknown version");
   }
   std::map<Key, State> states;

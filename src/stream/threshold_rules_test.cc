@@ -7,7 +7,7 @@
 
 #include "base/prng.h"
 
-namespace quell {
+namespace quell::threshold_rules_test {
 namespace {
 
 using std::chrono::minutes;
@@ -250,4 +250,4 @@ TEST(ThresholdRules, ADamagedSnapshotLeavesTheStateAsItWas) {
 }
 
 }  // namespace
-}  // namespace quell
+}  // namespace quell::threshold_rules_test
