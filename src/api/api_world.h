@@ -23,6 +23,7 @@ class MemoryPast final : public Store {
   std::map<AlertKey, Alert> alerts{};
   std::vector<EventRow> rows{};  // Newest first.
   std::vector<DeadLetter> letters{};
+  std::vector<WindowRow> window_rows{};  // Newest first.
   mutable EventQuery asked{};
 
   Status commit(const StoreBatch&) override { return {}; }
@@ -75,9 +76,14 @@ class MemoryPast final : public Store {
     }
     return std::optional<DeadLetter>{};
   }
-  Result<std::vector<WindowRow>> windows(std::string_view, std::string_view, Timestamp,
-                                         std::uint32_t) const override {
-    return std::vector<WindowRow>{};
+  Result<std::vector<WindowRow>> windows(std::string_view tenant, std::string_view scope,
+                                         Timestamp since, std::uint32_t limit) const override {
+    std::vector<WindowRow> page;
+    for (const WindowRow& row : window_rows) {
+      const bool fits = row.tenant == tenant && row.scope == scope && row.starts_at >= since;
+      if (fits && page.size() < limit) page.push_back(row);
+    }
+    return page;
   }
   Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery&) const override {
     return std::vector<MetricChunk>{};

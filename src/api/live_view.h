@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "correlate/alert_book.h"
 #include "incident/incident_book.h"
+#include "stream/health_window.h"
 #include "topology/topology.h"
 
 namespace quell {
@@ -61,6 +62,7 @@ struct LiveView {
   const AlertmanagerOptions& alertmanager;
   std::function<ServerFacts()> facts{};
   std::function<std::vector<SourceFacts>()> sources{};
+  const HealthWindows* windows = nullptr;  // Null: none are kept.
 };
 
 }  // namespace quell

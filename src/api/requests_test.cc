@@ -219,6 +219,44 @@ TEST(PostedEvents, AreAnsweredWithTheEvent) {
   EXPECT_EQ(check(response.body, "EventItem"), "");
 }
 
+struct WindowWorld : ApiWorld {
+  HealthWindows windows{};
+  WindowWorld() {
+    live.windows = &windows;
+    Event event{.source = "/a", .type = "t", .time = now, .tenant = std::string(kDefaultTenant)};
+    event.severity = Severity::Critical;
+    event.correlation_id = "c-1";
+    for (int i = 0; i < 3; ++i) windows.on_event(event, now);
+    for (int i = 1; i <= 2; ++i) {
+      HealthWindow closed{.tenant = std::string(kDefaultTenant), .closed = true};
+      closed.starts_at = kStart - i * HealthWindows::kLength;
+      closed.ends_at = closed.starts_at + HealthWindows::kLength;
+      closed.zscore = 1.5;
+      closed.top_error_sources.push_back({.source = "/a", .count = 2});
+      closed.correlated_groups.push_back({.correlation_id = "c", .count = 3, .sources = {"/a"}});
+      WindowRow row{.tenant = closed.tenant, .starts_at = closed.starts_at};
+      encode_health_window(closed, row.record);
+      past.window_rows.push_back(std::move(row));
+    }
+  }
+};
+
+void check_windows(std::string_view query, std::string_view want) {
+  WindowWorld world;
+  EXPECT_EQ(list_of(world.get("/api/v1/health/windows" + std::string(query)), "starts_at"), want);
+}
+
+TEST(WindowRequests, OpenOnesThenThePast) {
+  WindowWorld world;
+  check_shape(world, "/api/v1/health/windows", "WindowList");
+  check_windows("", "2026-11-21T08:10:00Z 2026-11-21T07:55:00Z 2026-11-21T07:50:00Z | ");
+  check_windows("?limit=2", "2026-11-21T08:10:00Z 2026-11-21T07:55:00Z | ");
+  check_windows("?since=2026-11-21T07:55:00Z", "2026-11-21T08:10:00Z 2026-11-21T07:55:00Z | ");
+  check_windows("?scope=/a", "2026-11-21T08:10:00Z | ");
+  check_windows("?tenant=other", "| ");
+  check_windows("?limit=x", "400 limit: 'x' is not a number from 1 to 1000");
+}
+
 TEST(SystemRequests, HaveTheDocumentedShapes) {
   AlertWorld world;
   world.live.sources = [] {

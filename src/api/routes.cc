@@ -5,6 +5,7 @@
 #include "api/incident_requests.h"
 #include "api/router.h"
 #include "api/system_requests.h"
+#include "api/window_requests.h"
 
 namespace quell {
 namespace {
@@ -63,7 +64,7 @@ constexpr Route kRoutes[] = {
     past("/api/v1/deadletters/{id}", "get_deadletter", get_dead_letter),
     change("/api/v1/deadletters/{id}/retry", "retry_deadletter", retry_dead_letters),
     change("/api/v1/deadletters/retry", "retry_deadletters", retry_dead_letters),
-    {kGet, "/api/v1/health/windows", "list_windows", Where::App, Role::Read, {}, {}},
+    read("/api/v1/health/windows", "list_windows", list_windows),
     {kGet, "/api/v1/metrics", "list_metrics", Where::App, Role::Read, {}, {}},
     {kGet, "/api/v1/metrics/{metric}", "get_metric", Where::App, Role::Read, {}, {}},
     read("/api/v1/topology", "get_topology", get_topology),
