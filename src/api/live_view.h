@@ -12,6 +12,7 @@
 #include "correlate/alert_book.h"
 #include "incident/incident_book.h"
 #include "stream/health_window.h"
+#include "stream/sample_book.h"
 #include "topology/topology.h"
 
 namespace quell {
@@ -63,6 +64,7 @@ struct LiveView {
   std::function<ServerFacts()> facts{};
   std::function<std::vector<SourceFacts>()> sources{};
   const HealthWindows* windows = nullptr;  // Null: none are kept.
+  const SampleBook* samples = nullptr;
 };
 
 }  // namespace quell

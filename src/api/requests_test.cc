@@ -257,6 +257,43 @@ TEST(WindowRequests, OpenOnesThenThePast) {
   check_windows("?limit=x", "400 limit: 'x' is not a number from 1 to 1000");
 }
 
+struct MetricWorld : ApiWorld {
+  SampleBook samples{};
+  MetricWorld() {
+    live.samples = &samples;
+    auto series = std::make_shared<Series>(Series{.tenant = "t", .host = "db-1", .metric = "cpu"});
+    series->id = series_id(series->tenant, series->host, series->metric, series->tags);
+    SampleBatch batch{.series = {series}};
+    for (int i = 0; i < 3; ++i) {
+      batch.series_index.push_back(0);
+      batch.times.push_back(kStart + std::chrono::minutes(i));
+      batch.values.push_back(i + 0.5);
+    }
+    samples.add(batch, 0, now);
+  }
+};
+
+void check_samples(std::string_view query, std::string_view want) {
+  MetricWorld world;
+  const auto response = world.get("/api/v1/metrics/cpu" + std::string(query));
+  EXPECT_EQ(response.status == 200 ? response.body : detail_of(response), want) << query;
+}
+
+TEST(MetricRequests, SamplesOfOneMetric) {
+  MetricWorld world;
+  check_shape(world, "/api/v1/metrics", "MetricNames");
+  check_shape(world, "/api/v1/metrics/cpu", "MetricResult");
+  EXPECT_EQ(world.get("/api/v1/metrics").body, R"({"items":["cpu"]})");
+  check_samples("?limit=2",
+                R"({"metric":"cpu","series":[{"tenant":"t","host":"db-1","unit":"","tags":{},)"
+                R"("samples":[[1795248060000,1.5],[1795248120000,2.5]]}]})");
+  check_samples("?host=db-1&tenant=t&until=2026-11-21T08:00:00Z",
+                R"({"metric":"cpu","series":[{"tenant":"t","host":"db-1","unit":"","tags":{},)"
+                R"("samples":[[1795248000000,0.5]]}]})");
+  check_samples("?host=db-2", "404 there are no samples of the metric 'cpu' here");
+  check_samples("?limit=10001", "400 limit: '10001' is not a number from 1 to 10000");
+}
+
 TEST(SystemRequests, HaveTheDocumentedShapes) {
   AlertWorld world;
   world.live.sources = [] {

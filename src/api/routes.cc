@@ -3,6 +3,7 @@
 #include "api/alertmanager_api.h"
 #include "api/event_requests.h"
 #include "api/incident_requests.h"
+#include "api/metric_requests.h"
 #include "api/router.h"
 #include "api/system_requests.h"
 #include "api/window_requests.h"
@@ -65,8 +66,8 @@ constexpr Route kRoutes[] = {
     change("/api/v1/deadletters/{id}/retry", "retry_deadletter", retry_dead_letters),
     change("/api/v1/deadletters/retry", "retry_deadletters", retry_dead_letters),
     read("/api/v1/health/windows", "list_windows", list_windows),
-    {kGet, "/api/v1/metrics", "list_metrics", Where::App, Role::Read, {}, {}},
-    {kGet, "/api/v1/metrics/{metric}", "get_metric", Where::App, Role::Read, {}, {}},
+    read("/api/v1/metrics", "list_metrics", list_metrics),
+    read("/api/v1/metrics/{metric}", "get_metric", get_metric),
     read("/api/v1/topology", "get_topology", get_topology),
     read("/api/v1/sources", "list_sources", list_sources),
     read("/api/v1/config", "get_config", get_config),
