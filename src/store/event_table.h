@@ -1,8 +1,11 @@
 // EventTable: the rows of events, in the order of their frames, with what finds them.
 //
 // The index by alert is cut into segments of kSegmentRows events: an index over all of them would
-// have a page to write for nearly every event, because alerts come in no order (45,000 inserts/s
-// with a million events; with segments 250,000). A query by alert asks segment after segment.
+// have a page to write for nearly every event, because alerts come in no order. A query by alert
+// asks segment after segment.
+//
+// Cost: 5.5 to 6.5 us of CPU per event in batches of 10,000; of these the index by alert takes 1.7
+// and the one by incident 1.0 (bench/store_bench.cc).
 #pragma once
 
 #include <optional>

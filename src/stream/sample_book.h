@@ -71,7 +71,8 @@ struct SeriesSamples {
 Status merge_chunks(std::vector<SeriesSamples>& into, const std::vector<MetricChunk>& chunks,
                     const SampleQuery& query);
 
-// Thread: one. Cost: about 30 ns per sample in order; one that is k places late, k moves.
+// Thread: one. Cost: 45 to 150 ns per sample in order, by how many series a batch holds; one that
+// is k places late, k moves.
 // Memory: 16 bytes * samples_max, and about 200 bytes per series. When the room is used up, the
 // tenth of the series that were not heard of for longest leaves; what waits in them becomes chunks.
 class SampleBook {
