@@ -230,8 +230,8 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path,
                                                  const SqliteStoreOptions& options) {
   TRY(FileLock lock, FileLock::take(path + ".lock"));
   TRY(auto writer, SqliteConnection::open(path, SqliteConnection::Mode::Write));
-  // Pages of 8 KiB: chunks of alerts cost a seventh less CPU than with 4 KiB, and a commit of one row
-  // still writes little. 2000 pages (16 MB) between checkpoints: fewer, larger ones write pages
+  // Pages of 8 KiB: chunks of alerts cost a seventh less CPU than with 4 KiB, and a commit of one
+  // row still writes little. 2000 pages (16 MB) between checkpoints: fewer, larger ones write pages
   // that change often once.
   const std::string pragmas = fmt::format(
       "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
