@@ -31,7 +31,10 @@ test('live events appear, can be paused, filtered and opened', async ({ page, qu
   await expect(dialog.locator('pre').last()).toContainText('"alertname": "SearchDown"');
 });
 
-test('what cannot be decoded is shown with its place and can be retried', async ({ page, quell }) => {
+test('what cannot be decoded is shown with its place and can be retried', async ({
+  page,
+  quell,
+}) => {
   const bad = { specversion: '1.0', id: '7', source: '/ci' };
   await quell.post('/ingest/cloudevents', bad, { 'Content-Type': 'application/cloudevents+json' });
   await page.goto(`${quell.url}/deadletters`);
@@ -61,7 +64,10 @@ test('the theme follows the system until it is chosen', async ({ page, quell }) 
   const light = await background();
   await page.emulateMedia({ colorScheme: 'dark' });
   expect(await background()).not.toBe(light);
-  await page.getByRole('button', { name: /^Theme: system/ }).last().click();
+  await page
+    .getByRole('button', { name: /^Theme: system/ })
+    .last()
+    .click();
   expect(await background()).toBe(light);
   await page.reload();
   expect(await background()).toBe(light);
@@ -93,8 +99,16 @@ for (const width of [360, 390, 768]) {
 
 test.describe('with tokens', () => {
   const token = 'correct-horse-battery-staple';
+  const ingestToken = 'only-for-what-sends-alerts';
   test.use({
-    config: `server:\n  tokens:\n    - name: kim\n      token: ${token}\n`,
+    config: `server:
+  tokens:
+    - name: kim
+      token: ${token}
+    - name: prometheus
+      token: ${ingestToken}
+      role: ingest
+`,
   });
 
   test('the page asks for a token and keeps it', async ({ page, quell }) => {
@@ -105,13 +119,11 @@ test.describe('with tokens', () => {
     await page.getByLabel('Token').fill(token);
     await page.getByRole('button', { name: 'Continue' }).click();
     await expect(page.getByRole('heading', { name: 'Nothing has arrived yet' })).toBeVisible();
-    await expect(
-      page.getByRole('button', { name: 'Connection: Live' }).last(),
-    ).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Connection: Live' }).last()).toBeVisible();
     const response = await quell.post(
       '/alertmanager/api/v2/alerts',
       [{ labels: { alertname: 'CheckoutDown', severity: 'critical' } }],
-      { Authorization: `Bearer ${token}` },
+      { Authorization: `Bearer ${ingestToken}` },
     );
     expect(response.status).toBe(200);
     await expect(incidentRow(page, 'INC-000001')).toBeVisible();

@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline';
 
 import { expect, test as base, type Page } from '@playwright/test';
 
-const BINARY = process.env['QUELL'] ?? path.resolve(import.meta.dirname, '../../build/release/quell');
+const BINARY =
+  process.env['QUELL'] ?? path.resolve(import.meta.dirname, '../../build/release/quell');
 
 export class Quell {
   private child: ChildProcess | null = null;
@@ -55,7 +56,11 @@ export class Quell {
     await ended;
   }
 
-  async post(where: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  async post(
+    where: string,
+    body: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
     return fetch(`${this.url}${where}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', ...headers },

@@ -24,7 +24,9 @@ export function HealthStrip() {
         </>
       ) : (
         <span className="quiet">
-          {windows.isPending ? 'Health…' : 'Health appears with the first events.'}
+          {windows.isPending && 'Health…'}
+          {windows.isError && `Health is not available: ${windows.error.message}`}
+          {windows.isSuccess && 'Health appears with the first events.'}
         </span>
       )}
     </nav>

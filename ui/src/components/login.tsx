@@ -20,7 +20,9 @@ export function Login({ onToken }: { onToken: () => void }) {
           <Logo />
           Quell
         </span>
-        <p>This server asks for a token. It is one of those in its configuration under server.tokens.</p>
+        <p>
+          This server asks for a token. It is one of those in its configuration under server.tokens.
+        </p>
         {refused && (
           <p className="notice bad" role="alert">
             <span className="is-bad">

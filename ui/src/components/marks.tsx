@@ -12,7 +12,10 @@ export const SEVERITY_WORDS = ['', 'critical', 'error', 'warning', 'info', 'low'
 /** An incident's severity: 1 is the worst. */
 export function SeverityBadge({ severity }: { severity: number }) {
   return (
-    <span className={`sev sev-${severity}`} title={`Severity ${severity}: ${SEVERITY_WORDS[severity] ?? ''}`}>
+    <span
+      className={`sev sev-${severity}`}
+      title={`Severity ${severity}: ${SEVERITY_WORDS[severity] ?? ''}`}
+    >
       SEV{severity}
     </span>
   );
@@ -41,14 +44,23 @@ export function StatusRing({ status }: { status: IncidentStatus }) {
   return (
     <svg viewBox="0 0 14 14" className={STATUS_TONE[status]} aria-hidden="true">
       <circle
-        cx="7" cy="7" r="5.6" strokeWidth="1.6"
+        cx="7"
+        cy="7"
+        r="5.6"
+        strokeWidth="1.6"
         fill={share === 1 ? 'currentColor' : 'none'}
         stroke="currentColor"
       />
       {share > 0 && share < 1 && (
         <circle
-          cx="7" cy="7" r="1.9" fill="none" stroke="currentColor" strokeWidth="3.8"
-          strokeDasharray={`${share * 11.94} 11.94`} transform="rotate(-90 7 7)"
+          cx="7"
+          cy="7"
+          r="1.9"
+          fill="none"
+          stroke="currentColor"
+          strokeWidth="3.8"
+          strokeDasharray={`${share * 11.94} 11.94`}
+          transform="rotate(-90 7 7)"
         />
       )}
       {status === 'resolved' && (
@@ -91,13 +103,29 @@ function Level(props: { shape: keyof typeof SHAPES; tone: string; children: Reac
 export function HealthMark({ status }: { status: HealthStatus }) {
   switch (status) {
     case 'CRITICAL':
-      return <Level shape="square" tone="is-bad">CRITICAL</Level>;
+      return (
+        <Level shape="square" tone="is-bad">
+          CRITICAL
+        </Level>
+      );
     case 'DEGRADED':
-      return <Level shape="triangle" tone="is-warn">DEGRADED</Level>;
+      return (
+        <Level shape="triangle" tone="is-warn">
+          DEGRADED
+        </Level>
+      );
     case 'WARNING':
-      return <Level shape="diamond" tone="is-watch">WARNING</Level>;
+      return (
+        <Level shape="diamond" tone="is-watch">
+          WARNING
+        </Level>
+      );
     case 'HEALTHY':
-      return <Level shape="circle" tone="is-good">HEALTHY</Level>;
+      return (
+        <Level shape="circle" tone="is-good">
+          HEALTHY
+        </Level>
+      );
   }
 }
 
@@ -105,13 +133,29 @@ export function HealthMark({ status }: { status: HealthStatus }) {
 export function SeverityMark({ severity }: { severity: Severity }) {
   switch (severity) {
     case 'critical':
-      return <Level shape="square" tone="is-bad">critical</Level>;
+      return (
+        <Level shape="square" tone="is-bad">
+          critical
+        </Level>
+      );
     case 'error':
-      return <Level shape="triangle" tone="is-warn">error</Level>;
+      return (
+        <Level shape="triangle" tone="is-warn">
+          error
+        </Level>
+      );
     case 'warning':
-      return <Level shape="diamond" tone="is-watch">warning</Level>;
+      return (
+        <Level shape="diamond" tone="is-watch">
+          warning
+        </Level>
+      );
     case 'info':
-      return <Level shape="circle" tone="is-calm">info</Level>;
+      return (
+        <Level shape="circle" tone="is-calm">
+          info
+        </Level>
+      );
   }
 }
 

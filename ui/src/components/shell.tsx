@@ -117,7 +117,9 @@ function Navigation({ location }: { location: string }) {
             aria-current={isCurrent(page.href, location) ? 'page' : undefined}
           >
             <Icon name={page.icon} />
-            <span className="text">{page.short === page.name ? page.name : <Name page={page} />}</span>
+            <span className="text">
+              {page.short === page.name ? page.name : <Name page={page} />}
+            </span>
             {count > 0 && <span className="count">{formatCount(count)}</span>}
           </Link>
         );

@@ -96,7 +96,9 @@ function Entry({ entry, alerts }: { entry: TimelineEntry; alerts: AlertsById }) 
         {byPerson && <b>{entry.actor} </b>}
         <What entry={entry} alerts={alerts} />
       </span>
-      {body !== '' && <p className={entry.kind === 'note' ? 'note-text pre' : 'pre muted'}>{body}</p>}
+      {body !== '' && (
+        <p className={entry.kind === 'note' ? 'note-text pre' : 'pre muted'}>{body}</p>
+      )}
     </div>
   );
 }

@@ -8,8 +8,7 @@ import { ErrorNotice, Loading } from './notices';
 import { Time } from './marks';
 
 type Subject =
-  | { kind: 'incident'; id: string }
-  | { kind: 'alert'; fingerprint: string; tenant: string };
+  { kind: 'incident'; id: string } | { kind: 'alert'; fingerprint: string; tenant: string };
 
 /** `version` changes when the subject does, so that the trace is asked for again. */
 export function TraceView({ subject, version }: { subject: Subject; version: number | string }) {
@@ -47,7 +46,9 @@ export function Verdicts({ trace }: { trace: Trace }) {
         <VerdictLine key={i} verdict={verdict} />
       ))}
       {trace.omitted > 0 && (
-        <li className="omitted muted">{plural(trace.omitted, 'verdict')} in between are not kept</li>
+        <li className="omitted muted">
+          {plural(trace.omitted, 'verdict')} in between are not kept
+        </li>
       )}
       {tail.map((verdict, i) => (
         <VerdictLine key={HEAD + i} verdict={verdict} />

@@ -70,9 +70,17 @@ function checkOrder(sort: IncidentFilter['sort'], a: object, b: object) {
     expect(compare(makeIncident(a), makeIncident(a))).toBe(0);
   });
 }
-checkOrder('updated', { updated_at: '2026-11-21T08:00:00.5Z' }, { updated_at: '2026-11-21T08:00:00Z' });
+checkOrder(
+  'updated',
+  { updated_at: '2026-11-21T08:00:00.5Z' },
+  { updated_at: '2026-11-21T08:00:00Z' },
+);
 checkOrder('updated', { id: 'INC-000002' }, { id: 'INC-000001' });
 checkOrder('severity', { severity: 1, updated_at: '2020-01-01T00:00:00Z' }, { severity: 2 });
-checkOrder('opened', { opened_at: '2026-11-21T08:00:01Z' }, { opened_at: '2026-11-21T08:00:00.999Z' });
+checkOrder(
+  'opened',
+  { opened_at: '2026-11-21T08:00:01Z' },
+  { opened_at: '2026-11-21T08:00:00.999Z' },
+);
 checkOrder('alerts', { firing_count: 3 }, { firing_count: 2, alert_count: 90 });
 checkOrder('alerts', { alert_count: 90 }, { alert_count: 9 });

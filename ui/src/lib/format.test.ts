@@ -10,7 +10,6 @@ import {
   formatTime,
   plural,
   prettyJson,
-  shorten,
 } from './format';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');
@@ -79,11 +78,6 @@ test('shares, bytes, plurals', () => {
   expect(plural(1, 'alert')).toBe('1 alert');
   expect(plural(0, 'alert')).toBe('0 alerts');
   expect(plural(2, 'entity', 'entities')).toBe('2 entities');
-});
-
-test('shorten keeps what fits', () => {
-  expect(shorten('abc', 3)).toBe('abc');
-  expect(shorten('abcd', 3)).toBe('ab…');
 });
 
 test('JSON is indented, anything else stays as it is', () => {

@@ -109,11 +109,6 @@ export function plural(n: number, one: string, many = `${one}s`): string {
   return `${formatCount(n)} ${n === 1 ? one : many}`;
 }
 
-/** A text that is no longer than `max` characters. */
-export function shorten(text: string, max: number): string {
-  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
-}
-
 /** JSON with two-space indentation when it is JSON, else the text as it is. */
 export function prettyJson(text: string): string {
   try {

@@ -33,7 +33,12 @@ test('a slot in which nothing happened is empty', () => {
     makeWindow({ starts_at: '2026-11-21T08:00:00Z', total: 1 }),
     makeWindow({ starts_at: '2026-11-21T08:10:00Z', total: 3 }),
   ]);
-  expect(scope && slots(scope, 4).map((window) => window?.total ?? null)).toEqual([null, 1, null, 3]);
+  expect(scope && slots(scope, 4).map((window) => window?.total ?? null)).toEqual([
+    null,
+    1,
+    null,
+    3,
+  ]);
 });
 
 test('a newer copy of a window replaces the older', () => {

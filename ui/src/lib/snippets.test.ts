@@ -5,7 +5,12 @@ import { snippetsFor } from './snippets';
 const ORIGIN = 'https://quell.example:8420';
 
 test('Prometheus gets host, scheme and prefix apart', () => {
-  const source = { name: 'prometheus', kind: 'prometheus', path: '/alertmanager/api/v2/alerts', protected: false };
+  const source = {
+    name: 'prometheus',
+    kind: 'prometheus',
+    path: '/alertmanager/api/v2/alerts',
+    protected: false,
+  };
   expect(snippetsFor(source, ORIGIN)[0]?.text).toBe(
     `alerting:
   alertmanagers:
@@ -17,9 +22,19 @@ test('Prometheus gets host, scheme and prefix apart', () => {
 });
 
 test('a protected source shows where the token goes', () => {
-  const source = { name: 'alertmanager', kind: 'alertmanager', path: '/ingest/alertmanager', protected: true };
+  const source = {
+    name: 'alertmanager',
+    kind: 'alertmanager',
+    path: '/ingest/alertmanager',
+    protected: true,
+  };
   expect(snippetsFor(source, ORIGIN)[0]?.text).toContain('credentials: <token>');
-  const events = { name: 'cloudevents', kind: 'cloudevents', path: '/ingest/cloudevents', protected: true };
+  const events = {
+    name: 'cloudevents',
+    kind: 'cloudevents',
+    path: '/ingest/cloudevents',
+    protected: true,
+  };
   for (const snippet of snippetsFor(events, ORIGIN)) {
     expect(snippet.text).toContain('Authorization: Bearer $QUELL_TOKEN');
   }

@@ -25,7 +25,8 @@ export function groupTimeline(timeline: readonly TimelineEntry[]): TimelineGroup
     const [first] = run;
     if (!first) return;
     if (run.length >= FOLD_FROM) groups.push({ key: first.seq, kind: first.kind, entries: run });
-    else for (const entry of run) groups.push({ key: entry.seq, kind: entry.kind, entries: [entry] });
+    else
+      for (const entry of run) groups.push({ key: entry.seq, kind: entry.kind, entries: [entry] });
     run = [];
   };
   const newestFirst = [...timeline].sort((a, b) => b.seq - a.seq);

@@ -63,17 +63,26 @@ describe('order of arrival does not matter', () => {
     ];
     const fold = (order: number[]) =>
       settle(
-        order.reduce((list, i) => {
-          const message = messages[i];
-          return message ? applyIncident(list, message, 0) : list;
-        }, loaded([incident(1, { version: 1 })])),
+        order.reduce(
+          (list, i) => {
+            const message = messages[i];
+            return message ? applyIncident(list, message, 0) : list;
+          },
+          loaded([incident(1, { version: 1 })]),
+        ),
       );
     const want = fold([0, 1, 2, 3]);
     expect(ids(want)).toEqual([2]);
-    for (const order of [[3, 2, 1, 0], [1, 0, 3, 2], [2, 0, 3, 1]]) {
+    for (const order of [
+      [3, 2, 1, 0],
+      [1, 0, 3, 2],
+      [2, 0, 3, 1],
+    ]) {
       const got = fold(order);
       expect(got.order).toEqual(want.order);
-      expect(got.entries.get('INC-000002')?.incident).toEqual(want.entries.get('INC-000002')?.incident);
+      expect(got.entries.get('INC-000002')?.incident).toEqual(
+        want.entries.get('INC-000002')?.incident,
+      );
     }
   });
 });

@@ -10,7 +10,7 @@ import { live } from './live';
 /** Failures of the network are tried again; answers of the server are final. */
 export function shouldRetry(failures: number, error: Error): boolean {
   const status = error instanceof ApiError ? error.status : 0;
-  return failures < 3 && (status === 0 || status === 429 || status >= 500);
+  return failures < 3 && (status === 0 || status === 429 || (status >= 500 && status !== 501));
 }
 
 export function useServerStatus() {
@@ -54,13 +54,35 @@ export function useLiveQueries(): void {
     const ends = [
       live.on('status', (status) => client.setQueryData<ServerStatus>(['status'], status)),
       live.on('window', (window) => patchWindows(client, window)),
-      live.on('deadletter', () => void client.invalidateQueries({ queryKey: ['deadletters'] })),
+      live.on(
+        'deadletter',
+        soonAndLater(() => client.invalidateQueries(DEAD_LETTERS)),
+      ),
       live.on('resync', () => void client.invalidateQueries()),
     ];
     return () => {
       for (const end of ends) end();
     };
   }, [client]);
+}
+
+const DEAD_LETTERS = { queryKey: ['deadletters'] };
+const SOON_MS = 200;
+const LATER_MS = 2000;
+
+/** The stream can be ahead of what the store answers: asks at once and once more, however many
+ *  messages come in between. */
+function soonAndLater(ask: () => Promise<void>): () => void {
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    window.setTimeout(() => void ask(), SOON_MS);
+    window.setTimeout(() => {
+      waiting = false;
+      void ask();
+    }, LATER_MS);
+  };
 }
 
 function patchWindows(client: QueryClient, window: HealthWindow): void {

@@ -20,7 +20,8 @@ test('reads the same however the stream is cut', () => {
   for (let size = 1; size <= 16; size += 1) {
     const parser = new SseParser();
     const messages: StreamMessage[] = [];
-    for (let i = 0; i < TEXT.length; i += size) messages.push(...parser.feed(TEXT.slice(i, i + size)));
+    for (let i = 0; i < TEXT.length; i += size)
+      messages.push(...parser.feed(TEXT.slice(i, i + size)));
     expect(messages, `in pieces of ${size}`).toEqual(WANT);
   }
 });

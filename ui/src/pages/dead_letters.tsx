@@ -23,7 +23,8 @@ interface Retried {
 function retrySentence({ retried, resolved, failed }: Retried): string {
   if (retried === 0) return 'There was nothing to process again.';
   if (failed === 0) return `${plural(resolved, 'dead letter')} processed with success.`;
-  return `${plural(retried, 'dead letter')} processed again: ${resolved} with success, ${failed} failed as before.`;
+  const what = `${plural(retried, 'dead letter')} processed again`;
+  return `${what}: ${resolved} with success, ${failed} failed as before.`;
 }
 
 /** Processes one again, or all. */
@@ -199,7 +200,9 @@ export function DeadLetterPage({ id }: { id: string }) {
             <section className="panel">
               <header>
                 <h2>Place</h2>
-                <span className="mono">{letter.place === '' ? 'the whole frame' : letter.place}</span>
+                <span className="mono">
+                  {letter.place === '' ? 'the whole frame' : letter.place}
+                </span>
               </header>
               <div className="panel-body stack">
                 <pre className="code pre">{letter.excerpt}</pre>
@@ -235,7 +238,8 @@ function PlaceNote({ place, body }: { place: string; body: string }) {
   if (found?.kind === 'missing') {
     return (
       <p className="muted">
-        Nothing stands there; the frame has {found.known === '' ? 'its beginning' : found.known} only.
+        Nothing stands there; the frame has {found.known === '' ? 'its beginning' : found.known}{' '}
+        only.
       </p>
     );
   }

@@ -61,7 +61,10 @@ export function EventsPage({ open }: { open: string | null }) {
         <Filters filter={filter} rows={list.rows} onChange={change} />
         <PauseButton stream={stream} />
         {list.skipped > 0 && (
-          <span className="level is-watch" title="More arrive than the stream shows; nothing is lost">
+          <span
+            className="level is-watch"
+            title="More arrive than the stream shows; nothing is lost"
+          >
             <Icon name="warning" />
             {formatCount(list.skipped)} skipped
           </span>
@@ -98,7 +101,9 @@ export function EventsPage({ open }: { open: string | null }) {
 
 function PauseButton({ stream }: { stream: EventStream }) {
   const { list } = stream;
-  const more = list.overflowed ? `over ${formatCount(EVENTS_MAX)}` : formatCount(list.waiting.length);
+  const more = list.overflowed
+    ? `over ${formatCount(EVENTS_MAX)}`
+    : formatCount(list.waiting.length);
   return (
     <button
       type="button"
@@ -285,4 +290,3 @@ function EventCells({ event, onOpen }: { event: EventItem; onOpen: () => void })
     </>
   );
 }
-

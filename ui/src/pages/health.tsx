@@ -17,7 +17,8 @@ export function HealthPage() {
   const scopes = groupWindows(windows.data ?? []);
   const chosen =
     scopes.find(
-      (scope) => scope.scope === (params.get('scope') ?? '') && isTenant(scope, params.get('tenant')),
+      (scope) =>
+        scope.scope === (params.get('scope') ?? '') && isTenant(scope, params.get('tenant')),
     ) ?? scopes[0];
   const tenants = new Set(scopes.map((scope) => scope.tenant));
   return (
@@ -128,19 +129,37 @@ function WindowTable({ scope }: { scope: Scope }) {
             <tr>
               <th scope="col">Window</th>
               <th scope="col">Status</th>
-              <th scope="col" className="num">Score</th>
+              <th scope="col" className="num">
+                Score
+              </th>
               <th scope="col">Trend</th>
-              <th scope="col" className="num">Events</th>
-              <th scope="col" className="num">Critical</th>
-              <th scope="col" className="num">Error</th>
-              <th scope="col" className="num">Warning</th>
-              <th scope="col" className="num">Info</th>
-              <th scope="col" className="num">Error rate</th>
+              <th scope="col" className="num">
+                Events
+              </th>
+              <th scope="col" className="num">
+                Critical
+              </th>
+              <th scope="col" className="num">
+                Error
+              </th>
+              <th scope="col" className="num">
+                Warning
+              </th>
+              <th scope="col" className="num">
+                Info
+              </th>
+              <th scope="col" className="num">
+                Error rate
+              </th>
               <th scope="col" className="num" title="Of the errors, against the 12 windows before">
                 z
               </th>
-              <th scope="col" className="num">Types</th>
-              <th scope="col" className="num">Late</th>
+              <th scope="col" className="num">
+                Types
+              </th>
+              <th scope="col" className="num">
+                Late
+              </th>
               <th scope="col">Top error sources</th>
               <th scope="col">Correlated</th>
             </tr>

@@ -4,7 +4,13 @@ import { useEffect, useRef, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 
 import { api, unwrap } from '../api/client';
-import type { AlertSummary, Change, IncidentDetail, IncidentSummary } from '../api/types';
+import type {
+  AlertSummary,
+  Change,
+  IncidentDetail,
+  IncidentSummary,
+  Transition,
+} from '../api/types';
 import { AlertRows } from '../components/alerts';
 import { Icon } from '../components/icon';
 import {
@@ -34,6 +40,7 @@ import { perform } from '../live/perform';
 import { listHref } from './incidents';
 
 const REFRESH_MS = 400;
+const REFRESH_TRIES = 5;
 /** An incident with a long timeline is large: it is asked for less often. */
 const LONG_TIMELINE = 500;
 const LONG_REFRESH_MS = 2500;
@@ -43,18 +50,27 @@ function useIncident(id: string) {
   const client = useQueryClient();
   useEffect(() => {
     let timer: number | null = null;
+    let wanted = 0;
+    const known = () => client.getQueryData<IncidentDetail>(['incident', id]);
+    const refresh = async (tries: number) => {
+      timer = null;
+      await client.invalidateQueries({ queryKey: ['incident', id] });
+      // The stream can be ahead of the answer.
+      if ((known()?.version ?? wanted) < wanted && tries > 1) schedule(tries - 1);
+    };
+    const schedule = (tries: number) => {
+      const long = (known()?.timeline.length ?? 0) > LONG_TIMELINE;
+      timer ??= window.setTimeout(() => void refresh(tries), long ? LONG_REFRESH_MS : REFRESH_MS);
+    };
     const end = live.on('incident', (incident) => {
-      const known = client.getQueryData<IncidentDetail>(['incident', id]);
-      if (incident.id !== id || (known && known.version >= incident.version)) return;
-      const wait = (known?.timeline.length ?? 0) > LONG_TIMELINE ? LONG_REFRESH_MS : REFRESH_MS;
-      timer ??= window.setTimeout(() => {
-        timer = null;
-        void client.invalidateQueries({ queryKey: ['incident', id] });
-      }, wait);
+      if (incident.id !== id || (known()?.version ?? 0) >= incident.version) return;
+      wanted = Math.max(wanted, incident.version);
+      schedule(REFRESH_TRIES);
     });
     return () => {
       end();
       if (timer !== null) window.clearTimeout(timer);
+      timer = -1; // Nothing is scheduled any more.
     };
   }, [client, id]);
   return useQuery({
@@ -114,7 +130,7 @@ function IncidentView({ incident }: { incident: IncidentDetail }) {
     }
   };
   const next = transitionsFrom(incident);
-  const transition = (to: (typeof next)[number]) =>
+  const transition = (to: Transition) =>
     void act(`${incident.id} is ${TRANSITION_WORDS[to].done}.`, () =>
       actions.transition(incident, to),
     );
@@ -127,66 +143,16 @@ function IncidentView({ incident }: { incident: IncidentDetail }) {
 
   return (
     <article aria-label={`Incident ${incident.id}`}>
-      <header className="incident-head">
-        <div className="row wrap">
-          <SeverityBadge severity={incident.severity} />
-          <StatusMark status={incident.status} />
-          {incident.merged_into && (
-            <span>
-              merged into{' '}
-              <Link href={`/incidents/${incident.merged_into}`}>{incident.merged_into}</Link>
-            </span>
-          )}
-          <Facts incident={incident} />
-        </div>
-        <div className="title-line">
-          <h1>{incident.title}</h1>
-          <button
-            type="button"
-            className="button plain small"
-            aria-label="Change the title"
-            onClick={() => setQuestion('title')}
-          >
-            <Icon name="edit" />
-          </button>
-        </div>
-        <div className="row wrap">
-          {incident.entities.map((entity) => (
-            <EntityChip key={entity} entity={entity} />
-          ))}
-        </div>
-        <div className="actions" role="group" aria-label="Actions">
-          {next.map((to, i) => (
-            <button
-              key={to}
-              type="button"
-              className={i === 0 ? 'button primary' : 'button'}
-              onClick={() => transition(to)}
-            >
-              {TRANSITION_WORDS[to].verb}
-            </button>
-          ))}
-          {next.length > 0 && <span className="divider" />}
-          <button type="button" className="button" onClick={() => setQuestion('assign')}>
-            <Icon name="person" />
-            {incident.assignee ?? 'Assign'}
-          </button>
-          <SeverityPick
-            severity={incident.severity}
-            onPick={(severity) =>
-              void act(`${incident.id} has severity ${severity}.`, () =>
-                actions.setSeverity(incident, severity),
-              )
-            }
-          />
-          {incident.merged_into === null && (
-            <button type="button" className="button" onClick={() => setQuestion('merge')}>
-              <Icon name="merge" />
-              Merge
-            </button>
-          )}
-        </div>
-      </header>
+      <IncidentHead
+        incident={incident}
+        onTransition={transition}
+        onSeverity={(severity) =>
+          void act(`${incident.id} has severity ${severity}.`, () =>
+            actions.setSeverity(incident, severity),
+          )
+        }
+        onAsk={setQuestion}
+      />
       <div className="incident-columns">
         <div className="column">
           <AlertsPanel
@@ -227,14 +193,102 @@ function IncidentView({ incident }: { incident: IncidentDetail }) {
           </div>
         </section>
       </div>
+      <Questions
+        question={question}
+        incident={incident}
+        selected={selected.size}
+        onClose={close}
+        onAct={(done, action) => void act(done, action)}
+        onSplit={(reason) => void split(reason)}
+      />
+    </article>
+  );
+}
+
+function IncidentHead(props: {
+  incident: IncidentDetail;
+  onTransition: (to: Transition) => void;
+  onSeverity: (severity: number) => void;
+  onAsk: (question: Question) => void;
+}) {
+  const { incident, onAsk } = props;
+  const next = transitionsFrom(incident);
+  return (
+    <header className="incident-head">
+      <div className="row wrap">
+        <SeverityBadge severity={incident.severity} />
+        <StatusMark status={incident.status} />
+        {incident.merged_into && (
+          <span>
+            merged into{' '}
+            <Link href={`/incidents/${incident.merged_into}`}>{incident.merged_into}</Link>
+          </span>
+        )}
+        <Facts incident={incident} />
+      </div>
+      <div className="title-line">
+        <h1>{incident.title}</h1>
+        <button
+          type="button"
+          className="button plain small"
+          aria-label="Change the title"
+          onClick={() => onAsk('title')}
+        >
+          <Icon name="edit" />
+        </button>
+      </div>
+      <div className="row wrap">
+        {incident.entities.map((entity) => (
+          <EntityChip key={entity} entity={entity} />
+        ))}
+      </div>
+      <div className="actions" role="group" aria-label="Actions">
+        {next.map((to, i) => (
+          <button
+            key={to}
+            type="button"
+            className={i === 0 ? 'button primary' : 'button'}
+            onClick={() => props.onTransition(to)}
+          >
+            {TRANSITION_WORDS[to].verb}
+          </button>
+        ))}
+        {next.length > 0 && <span className="divider" />}
+        <button type="button" className="button" onClick={() => onAsk('assign')}>
+          <Icon name="person" />
+          {incident.assignee ?? 'Assign'}
+        </button>
+        <SeverityPick severity={incident.severity} onPick={props.onSeverity} />
+        {incident.merged_into === null && (
+          <button type="button" className="button" onClick={() => onAsk('merge')}>
+            <Icon name="merge" />
+            Merge
+          </button>
+        )}
+      </div>
+    </header>
+  );
+}
+
+/** The dialog that is open, if any. */
+function Questions(props: {
+  question: Question;
+  incident: IncidentDetail;
+  selected: number;
+  onClose: () => void;
+  onAct: (done: string, action: () => Promise<IncidentSummary>) => void;
+  onSplit: (reason: string) => void;
+}) {
+  const { question, incident, onClose, onAct } = props;
+  return (
+    <>
       {question === 'assign' && (
         <AssignDialog
           incident={incident}
-          onClose={close}
+          onClose={onClose}
           onSubmit={(assignee) =>
-            void act(
-              assignee === '' ? 'Assigned to nobody.' : `Assigned to ${assignee}.`,
-              () => actions.assign(incident, assignee),
+            onAct(assignee === '' ? 'Assigned to nobody.' : `Assigned to ${assignee}.`, () =>
+              actions.assign(incident, assignee),
             )
           }
         />
@@ -242,28 +296,28 @@ function IncidentView({ incident }: { incident: IncidentDetail }) {
       {question === 'title' && (
         <TitleDialog
           incident={incident}
-          onClose={close}
-          onSubmit={(title) => void act('Title saved.', () => actions.setTitle(incident, title))}
+          onClose={onClose}
+          onSubmit={(title) => onAct('Title saved.', () => actions.setTitle(incident, title))}
         />
       )}
       {question === 'merge' && (
         <MergeDialog
           incident={incident}
-          onClose={close}
+          onClose={onClose}
           onSubmit={({ into, reason }) =>
-            void act(`Merged into ${into}.`, () => actions.merge(incident, into, reason))
+            onAct(`Merged into ${into}.`, () => actions.merge(incident, into, reason))
           }
         />
       )}
       {question === 'split' && (
         <SplitDialog
           incident={incident}
-          count={selected.size}
-          onClose={close}
-          onSubmit={(reason) => void split(reason)}
+          count={props.selected}
+          onClose={onClose}
+          onSubmit={props.onSplit}
         />
       )}
-    </article>
+    </>
   );
 }
 

@@ -114,7 +114,9 @@ function NoRows(props: { view: IncidentListView; filter: IncidentFilter; onClear
   }
   return (
     <Empty icon="sources" title="Nothing has arrived yet">
-      <p>Point your tools at Quell: Prometheus, Alertmanager, GitHub, or anything that speaks HTTP.</p>
+      <p>
+        Point your tools at Quell: Prometheus, Alertmanager, GitHub, or anything that speaks HTTP.
+      </p>
       <Link className="button primary" href="/sources">
         Connect a source
       </Link>
