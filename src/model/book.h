@@ -158,12 +158,11 @@ class Book {
     dirty_.push_back(key);
   }
 
+  // The newest value gets a new sequence too: who asked with changed_since() has the old one.
   void touch(const Key& key, Entry& entry) {
-    if (entry.sequence != sequence_ || sequence_ == 0) {
-      if (entry.sequence != 0) by_change_.erase(entry.sequence);
-      entry.sequence = ++sequence_;
-      by_change_.emplace_hint(by_change_.end(), entry.sequence, key);
-    }
+    if (entry.sequence != 0) by_change_.erase(entry.sequence);
+    entry.sequence = ++sequence_;
+    by_change_.emplace_hint(by_change_.end(), entry.sequence, key);
     mark_dirty(key, entry);
   }
 
