@@ -13,6 +13,7 @@ import { plural } from '../lib/format';
 import { findPlace } from '../lib/place';
 
 const PAGE = 100;
+const REFRESH_MS = 5_000;
 
 interface Retried {
   retried: number;
@@ -58,6 +59,8 @@ export function DeadLettersPage() {
     },
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
+    // A page that was opened between a dead letter's arrival and its commit would miss it.
+    refetchInterval: REFRESH_MS,
   });
   const letters = pages.data?.pages.flatMap((page) => page.items) ?? [];
   const waiting = letters.some((letter) => !letter.resolved);
