@@ -1467,6 +1467,8 @@ export interface components {
             zscore: number | null;
             /** @description Events that arrived after the window had closed. */
             late: number;
+            /** @description Events said to be from the far future, counted where they arrived. */
+            future: number;
             top_error_sources: components["schemas"]["SourceCount"][];
             /** @description Three or more events of one correlation id. */
             correlated_groups: components["schemas"]["CorrelatedGroup"][];
@@ -1481,10 +1483,10 @@ export interface components {
             tags: {
                 [key: string]: string;
             };
-            /** @description Pairs of Unix milliseconds and value, oldest first. */
+            /** @description Pairs of Unix milliseconds and value, oldest first; null is not a number. */
             samples: [
                 number,
-                number
+                number | null
             ][];
         };
         MetricResult: {
@@ -2875,10 +2877,7 @@ export interface operations {
     };
     list_metrics: {
         parameters: {
-            query?: {
-                /** @description Only this tenant. */
-                tenant?: components["parameters"]["tenant"];
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
@@ -2894,7 +2893,6 @@ export interface operations {
                     "application/json": components["schemas"]["MetricNames"];
                 };
             };
-            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
         };
     };

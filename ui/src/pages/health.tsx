@@ -157,8 +157,11 @@ function WindowTable({ scope }: { scope: Scope }) {
               <th scope="col" className="num">
                 Types
               </th>
-              <th scope="col" className="num">
+              <th scope="col" className="num" title="Arrived after the window had closed">
                 Late
+              </th>
+              <th scope="col" className="num" title="Said to be from the far future">
+                Future
               </th>
               <th scope="col">Top error sources</th>
               <th scope="col">Correlated</th>
@@ -200,6 +203,9 @@ function WindowLine({ window }: { window: HealthWindow }) {
       <td className="num">{window.zscore === null ? '–' : window.zscore.toFixed(1)}</td>
       <td className="num">{formatCount(window.unique_types)}</td>
       <td className={window.late > 0 ? 'num is-watch' : 'num muted'}>{formatCount(window.late)}</td>
+      <td className={window.future > 0 ? 'num is-watch' : 'num muted'}>
+        {formatCount(window.future)}
+      </td>
       <td className="nowrap mono">
         {window.top_error_sources.map((top) => `${top.source} ${top.count}`).join(', ')}
       </td>

@@ -39,6 +39,7 @@ export function makeWindow(change: Partial<HealthWindow> = {}): HealthWindow {
     trend: 'STABLE',
     zscore: null,
     late: 0,
+    future: 0,
     top_error_sources: [],
     correlated_groups: [],
     ...change,
