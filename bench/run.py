@@ -1,0 +1,390 @@
+#!/usr/bin/env python3
+"""Runs every benchmark against build/release/quell and prints a Markdown table.
+
+    bench/run.py [--build build/release] [--seconds 5] [--only NAME[,NAME]] [--quick] [--json FILE]
+
+Beside it, where it can do the same work, Debian's prometheus-alertmanager. Nothing but Python's
+standard library; everything lives in a temporary directory and on loopback ports that are free.
+What is printed are the figures of this run on this machine with whatever else it does: the first
+lines name the machine and its load. "CPU" is the server's processor time for one item and does not
+depend on what else runs, or little.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+POST_ALERTS = "/api/v2/alerts"
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
+def fingerprint(labels):
+    """Alertmanager's: FNV-1a over the sorted labels."""
+    value = 14695981039346656037
+    for name, text in sorted(labels.items()):
+        for byte in name.encode() + b"\xff" + text.encode() + b"\xff":
+            value = (value ^ byte) * 1099511628211 % 2**64
+    return f"{value:016x}"
+
+
+def ms(seconds):
+    return f"{seconds * 1000:.2f} ms"
+
+
+class Server:
+    """A program under test: its process, its base URL, its memory and processor time."""
+
+    def __init__(self, process, port, prefix):
+        self.process, self.port, self.prefix = process, port, prefix
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def rss_mb(self):
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+        return 0
+
+    def connection(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def stop(self, with_signal=signal.SIGTERM):
+        began = time.monotonic()
+        self.process.send_signal(with_signal)
+        self.process.wait(60)
+        return time.monotonic() - began
+
+
+def ask(connection, method, path, body=None):
+    """Returns the status, the body and the seconds that it took."""
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    began = time.perf_counter()
+    connection.request(method, path, body, headers)
+    answer = connection.getresponse()
+    data = answer.read()
+    return answer.status, data, time.perf_counter() - began
+
+
+def wait_until_ready(port, path, process, limit=120):
+    began = time.monotonic()
+    while time.monotonic() - began < limit:
+        if process.poll() is not None:
+            raise RuntimeError(f"the program ended with {process.returncode}")
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            if ask(connection, "GET", path)[0] == 200:
+                return
+        time.sleep(0.002)
+    raise RuntimeError("the program did not become ready")
+
+
+class Bench:
+    def __init__(self, options, root):
+        self.options, self.root = options, root
+        self.rows, self.results = [], {}
+        self.seconds = options.seconds
+
+    # Programs.
+
+    def start_quell(self, data):
+        port = free_port()
+        log = open(self.root / "quell.log", "ab")
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [str(self.options.build / "quell"), "serve", "--data", str(data),
+             "--listen", f"127.0.0.1:{port}"], stdout=log, stderr=log, cwd=self.root)
+        wait_until_ready(port, "/readyz", process)
+        return Server(process, port, "/alertmanager"), time.monotonic() - began
+
+    def start_alertmanager(self):
+        program = shutil.which("prometheus-alertmanager")
+        if program is None:
+            return None
+        config = self.root / "alertmanager.yml"
+        config.write_text("route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n")
+        port = free_port()
+        log = open(self.root / "alertmanager.log", "ab")
+        process = subprocess.Popen(
+            [program, f"--config.file={config}", f"--storage.path={self.root / 'am'}",
+             f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="],
+            stdout=log, stderr=log, cwd=self.root)
+        wait_until_ready(port, "/-/ready", process)
+        return Server(process, port, "")
+
+    def load(self, server, path, mode, batch, identities, connections, seconds, rate=0):
+        """One run of loadgen: what it printed, and the server's processor seconds."""
+        before = server.cpu_seconds()
+        run = subprocess.run(
+            [str(self.options.build / "bench/loadgen"), "--json",
+             "--url", f"http://127.0.0.1:{server.port}{path}", "--mode", mode,
+             "--batch", str(batch), "--identities", str(identities),
+             "--connections", str(connections), "--seconds", str(seconds), "--rate", str(rate)],
+            capture_output=True, text=True, check=False)
+        if run.returncode == 2:
+            raise RuntimeError(run.stderr)
+        result = json.loads(run.stdout)
+        result["cpu_us_per_item"] = ((server.cpu_seconds() - before) * 1e6 /
+                                     max(1, result["requests"] * batch))
+        return result
+
+    # Results.
+
+    def row(self, name, what, aim=""):
+        say(f"  {name}: {what}")
+        self.rows.append((name, what, aim))
+
+    def rate_row(self, name, result, unit, aim=""):
+        self.results[name] = result
+        latency = result["latency_ms"]
+        bad = result["not_2xx"] + result["broken"] + result["unsent"]
+        text = (f"{result['items_per_second']:,.0f} {unit}/s; p50 {latency['p50']:.2f} ms, p99 "
+                f"{latency['p99']:.2f} ms, max {latency['max']:.0f} ms; "
+                f"CPU {result['cpu_us_per_item']:.2f} us")
+        self.row(name, text + (f"; **{bad} not answered with 2xx**" if bad else ""), aim)
+
+    # Cases.
+
+    def batches(self):
+        """Batches of 100 alerts, beside Alertmanager."""
+        for identities in (1_000, 10_000, 30_000):
+            for name, server in (("Quell", self.start_quell(self.root / f"b{identities}")[0]),
+                                 ("Alertmanager", self.start_alertmanager())):
+                if server is None:
+                    continue
+                # First a pass that creates the identities, then the one that counts.
+                path = server.prefix + POST_ALERTS
+                self.load(server, path, "am-batch", 100, identities, 8, 2)
+                result = self.load(server, path, "am-batch", 100, identities, 8, self.seconds)
+                aim = "250,000/s" if name == "Quell" else ""
+                self.rate_row(f"{name}: batches of 100, {identities:,} identities", result,
+                              "alerts", aim)
+                if identities == 30_000:
+                    status, body, took = ask(server.connection(), "GET",
+                                             server.prefix + "/api/v2/alerts/groups")
+                    self.row(f"{name}: list groups, {identities:,} alerts",
+                             f"{ms(took)}, {len(body) / 1e6:.1f} MB, status {status}; "
+                             f"RSS {server.rss_mb():.0f} MB")
+                server.stop()
+
+    def single(self):
+        server, _ = self.start_quell(self.root / "single")
+        path = server.prefix + POST_ALERTS
+        self.load(server, path, "am-single", 1, 10_000, 64, 2)
+        self.rate_row("single alerts, 64 connections",
+                      self.load(server, path, "am-single", 1, 10_000, 64, self.seconds),
+                      "alerts", "25,000/s, p99 < 5 ms")
+        self.rate_row("single alerts, 5,000/s, 64 connections",
+                      self.load(server, path, "am-single", 1, 10_000, 64, self.seconds, 5000),
+                      "alerts", "p99 < 5 ms")
+        self.visible(server, "idle")
+        server.stop()
+
+    def visible(self, server, how):
+        """From sending an alert of a new thing until the API shows it with its incident."""
+        connection = server.connection()
+        posted, seen = [], []
+        for i in range(200):
+            name = f"{how}-{i}-{time.time_ns()}"
+            labels = {"alertname": "Visible", "service": name, "severity": "critical"}
+            path = "/api/v1/alerts/" + fingerprint(labels)
+            began = time.perf_counter()
+            status, _, took = ask(connection, "POST", server.prefix + POST_ALERTS,
+                                  json.dumps([{"labels": labels}]))
+            if status != 200:
+                raise RuntimeError(f"answered with {status}")
+            posted.append(took)
+            while time.perf_counter() - began < 5:
+                status, body, _ = ask(connection, "GET", path)
+                if status == 200 and json.loads(body).get("incident"):
+                    break
+            seen.append(time.perf_counter() - began)
+        self.row(f"event to 2xx, {how}",
+                 f"p50 {ms(percentile(posted, .5))}, p99 {ms(percentile(posted, .99))}")
+        self.row(f"event to its incident in the API, {how}",
+                 f"p50 {ms(percentile(seen, .5))}, p99 {ms(percentile(seen, .99))}", "p99 < 10 ms")
+
+    def samples(self):
+        server, _ = self.start_quell(self.root / "samples")
+        self.load(server, "/ingest/agent", "agent", 1000, 30_000, 4, 2)
+        self.rate_row("agent samples, NDJSON, 1,000 a request, 30,000 series",
+                      self.load(server, "/ingest/agent", "agent", 1000, 30_000, 4, self.seconds),
+                      "samples", "1,000,000/s")
+        server.stop()
+
+    def until_firing(self, server, count, limit):
+        """Posts `count` identities until all of them fire; returns the last run of loadgen."""
+        began, result = time.monotonic(), None
+        while time.monotonic() - began < limit:
+            result = self.load(server, server.prefix + POST_ALERTS, "am-batch", 100, count, 8,
+                               self.seconds)
+            _, body, _ = ask(server.connection(), "GET", "/metrics")
+            for line in body.decode().splitlines():
+                if line.startswith("quell_alerts_firing ") and float(line.split()[1]) >= count:
+                    return result
+        return result
+
+    def timed(self, server, name, method, path, count, aim, body=None):
+        connection, took, size = server.connection(), [], 0
+        for i in range(count):
+            status, data, seconds = ask(connection, method, path(i), body)
+            if status >= 300:
+                raise RuntimeError(f"{name}: answered with {status}: {data[:300]}")
+            took.append(seconds)
+            size = len(data)
+        self.row(name, f"p50 {ms(percentile(took, .5))}, p99 {ms(percentile(took, .99))}, "
+                       f"{size / 1000:.0f} kB", aim)
+
+    def open_alerts(self):
+        """100,000 open alerts: memory, lists, changes, and starting with them."""
+        data = self.root / "open"
+        server, took = self.start_quell(data)
+        time.sleep(1)
+        self.row("RSS, idle", f"{server.rss_mb():.0f} MB", "< 60 MB")
+        result = self.until_firing(server, 100_000, 60)
+        self.results["100,000 open alerts"] = result
+        time.sleep(3)
+        self.row("RSS, 100,000 open alerts", f"{server.rss_mb():.0f} MB", "< 300 MB")
+        self.timed(server, "list of 50 alerts, 100,000 open", "GET",
+                   lambda i: "/api/v1/alerts?limit=50", 100, "< 20 ms")
+        self.timed(server, "list of 50 incidents, 100,000 alerts open", "GET",
+                   lambda i: "/api/v1/incidents?limit=50", 100, "< 20 ms")
+        self.timed(server, "list of 50 alerts that match a label, 100,000 open", "GET",
+                   lambda i: "/api/v1/alerts?limit=50&filter=service%3D%22checkout%22", 20, "< 20 ms")
+        _, body, _ = ask(server.connection(), "GET", "/api/v1/incidents?limit=1")
+        incident = json.loads(body)["items"][0]["id"]
+        verbs = ["note", "ack", "investigate", "mitigate"]
+        self.timed(server, "note on an incident, 100,000 alerts open", "POST",
+                   lambda i: f"/api/v1/incidents/{incident}/note", 100, "< 5 ms",
+                   json.dumps({"actor": "bench", "text": "seen"}))
+        self.timed(server, "change of an incident's status, 100,000 alerts open", "POST",
+                   lambda i: f"/api/v1/incidents/{incident}/{verbs[i + 1]}", 3, "< 5 ms",
+                   json.dumps({"actor": "bench"}))
+        self.visible(server, "100,000 alerts open")
+        self.row("stop, 100,000 open alerts", f"{server.stop():.2f} s")
+        server, took = self.start_quell(data)
+        self.row("start after a clean stop, 100,000 open alerts", f"{took:.2f} s", "< 1 s")
+        server.stop()
+
+    def crash(self):
+        """Ten million samples in the journal, and a kill in the middle of more."""
+        data = self.root / "crash"
+        server, _ = self.start_quell(data)
+        wanted = 1_000_000 if self.options.quick else 10_000_000
+        sent, began = 0, time.monotonic()
+        while sent < wanted and time.monotonic() - began < 120:
+            result = self.load(server, "/ingest/agent", "agent", 1000, 30_000, 4, self.seconds)
+            sent += result["requests"] * 1000
+        load = subprocess.Popen(
+            [str(self.options.build / "bench/loadgen"), "--url",
+             f"http://127.0.0.1:{server.port}/ingest/agent", "--mode", "agent", "--batch", "1000",
+             "--connections", "4", "--seconds", "30"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(1)
+        server.stop(signal.SIGKILL)
+        load.wait(60)
+        size = sum(f.stat().st_size for f in data.rglob("*") if f.is_file())
+        server, took = self.start_quell(data)
+        self.row(f"start after kill -9, {sent / 1e6:.1f} million samples in the journal",
+                 f"{took:.2f} s ({size / 1e9:.2f} GB of data)", "< 1 s")
+        server.stop()
+        server, took = self.start_quell(data)
+        self.row(f"start after a clean stop, {sent / 1e6:.1f} million samples in the journal",
+                 f"{took:.2f} s", "< 1 s")
+        server.stop()
+
+    def million(self):
+        server, _ = self.start_quell(self.root / "million")
+        count = 100_000 if self.options.quick else 1_000_000
+        result = self.until_firing(server, count, 120)
+        self.rate_row(f"{count:,} firing alerts", result, "alerts", "no stall")
+        time.sleep(2)
+        self.row(f"RSS, {count:,} firing alerts", f"{server.rss_mb():.0f} MB")
+        self.timed(server, f"list of 50 alerts, {count:,} firing", "GET",
+                   lambda i: "/api/v1/alerts?limit=50", 50, "< 20 ms")
+        server.stop()
+
+    CASES = ("batches", "single", "samples", "open_alerts", "crash", "million")
+
+    def run(self):
+        for case in self.CASES:
+            if self.options.only and case not in self.options.only:
+                continue
+            say(case)
+            try:
+                getattr(self, case)()
+            except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+                self.row(case, f"**failed: {error}**")
+
+
+def machine():
+    model = "unknown"
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return (f"{os.cpu_count()} CPUs ({model}), {pages / 2**30:.0f} GB, Linux {platform.release()}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
+    parser.add_argument("--seconds", type=float, default=5, help="of each measured run")
+    parser.add_argument("--only", type=lambda s: s.split(","), help=", ".join(Bench.CASES))
+    parser.add_argument("--quick", action="store_true", help="a tenth of the large cases")
+    parser.add_argument("--json", type=pathlib.Path, help="write what loadgen said here")
+    options = parser.parse_args()
+    options.build = options.build.resolve()
+    for program in ("quell", "bench/loadgen"):
+        if not (options.build / program).exists():
+            sys.exit(f"run.py: {options.build / program} is not there: build it first "
+                     "(cmake --preset release && cmake --build --preset release)")
+    root = pathlib.Path(tempfile.mkdtemp(prefix="quell-bench-"))
+    bench = Bench(options, root)
+    load_before = os.getloadavg()[0]
+    try:
+        bench.run()
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    print(f"{machine()}. Load average before {load_before:.1f}, after {os.getloadavg()[0]:.1f} "
+          f"(the runs themselves are in it). {time.strftime('%Y-%m-%d')}.\n")
+    print("| case | measured | aim |\n|---|---|---|")
+    for row in bench.rows:
+        print("| " + " | ".join(row) + " |")
+    if options.json:
+        options.json.write_text(json.dumps(bench.results, indent=2))
+
+
+if __name__ == "__main__":
+    main()
