@@ -42,26 +42,26 @@ std::string names_of(const http::Response& response) {
   return line;
 }
 
-void check_alerts(std::string_view query, std::string_view want) {
+void check_am_alerts(std::string_view query, std::string_view want) {
   AmWorld world;
   EXPECT_EQ(names_of(world.am("/alerts" + std::string(query))), want) << query;
 }
 
 TEST(AlertmanagerApi, FiltersAsAlertmanagerDoes) {
-  check_alerts("", "Flaky/ Pool/orders Pool/checkout Slow/orders ");
-  check_alerts("?active=false", "Flaky/ ");
-  check_alerts("?unprocessed=false", "Pool/orders Pool/checkout Slow/orders ");
-  check_alerts("?silenced=false&inhibited=false&active=true",
-               "Flaky/ Pool/orders Pool/checkout Slow/orders ");
-  check_alerts("?filter=alertname=%22Pool%22", "Pool/orders Pool/checkout ");
-  check_alerts("?filter=alertname=%22Pool%22&filter=service!=%22orders%22", "Pool/checkout ");
-  check_alerts("?filter=service=%22%22", "Flaky/ ");
-  check_alerts("?filter=service!=%22%22", "Pool/orders Pool/checkout Slow/orders ");
-  check_alerts("?filter=alertname=~%22Po%22", "");
-  check_alerts("?filter={alertname=~%22Po.*%22,service=~%22o.*%22}", "Pool/orders ");
-  check_alerts("?receiver=quell", "Flaky/ Pool/orders Pool/checkout Slow/orders ");
-  check_alerts("?receiver=que.*", "Flaky/ Pool/orders Pool/checkout Slow/orders ");
-  check_alerts("?receiver=que", "");
+  check_am_alerts("", "Flaky/ Pool/orders Pool/checkout Slow/orders ");
+  check_am_alerts("?active=false", "Flaky/ ");
+  check_am_alerts("?unprocessed=false", "Pool/orders Pool/checkout Slow/orders ");
+  check_am_alerts("?silenced=false&inhibited=false&active=true",
+                  "Flaky/ Pool/orders Pool/checkout Slow/orders ");
+  check_am_alerts("?filter=alertname=%22Pool%22", "Pool/orders Pool/checkout ");
+  check_am_alerts("?filter=alertname=%22Pool%22&filter=service!=%22orders%22", "Pool/checkout ");
+  check_am_alerts("?filter=service=%22%22", "Flaky/ ");
+  check_am_alerts("?filter=service!=%22%22", "Pool/orders Pool/checkout Slow/orders ");
+  check_am_alerts("?filter=alertname=~%22Po%22", "");
+  check_am_alerts("?filter={alertname=~%22Po.*%22,service=~%22o.*%22}", "Pool/orders ");
+  check_am_alerts("?receiver=quell", "Flaky/ Pool/orders Pool/checkout Slow/orders ");
+  check_am_alerts("?receiver=que.*", "Flaky/ Pool/orders Pool/checkout Slow/orders ");
+  check_am_alerts("?receiver=que", "");
 }
 
 TEST(AlertmanagerApi, SortsByFingerprint) {
@@ -78,13 +78,13 @@ TEST(AlertmanagerApi, SortsByFingerprint) {
 }
 
 TEST(AlertmanagerApi, ErrorsAreAlertmanagers) {
-  check_alerts("?filter=nonsense",
-               R"(400 "'nonsense' is not a matcher such as service=\"checkout\" or )"
-               R"(severity=~\"a|b\"")");
-  check_alerts("?receiver=(",
-               "400 \"failed to parse receiver param: '(' is not a regular "
-               "expression (RE2): missing ): (\"");
-  check_alerts(
+  check_am_alerts("?filter=nonsense",
+                  R"(400 "'nonsense' is not a matcher such as service=\"checkout\" or )"
+                  R"(severity=~\"a|b\"")");
+  check_am_alerts("?receiver=(",
+                  "400 \"failed to parse receiver param: '(' is not a regular "
+                  "expression (RE2): missing ): (\"");
+  check_am_alerts(
       "?active=maybe",
       R"(422 {"code":601,"message":"active in query must be of type boolean: \"maybe\""})");
 }
@@ -106,7 +106,7 @@ TEST(AlertmanagerApi, AlertHasTheRealShape) {
       R"("labels":{"alertname":"CheckoutDown","service":"checkout","severity":"critical"}}])");
 }
 
-void check_shape(std::string_view target, std::string_view schema) {
+void check_am_shape(std::string_view target, std::string_view schema) {
   AmWorld world;
   SchemaCheck check(*find_embedded(embedded_api(), "openapi.json"));
   const auto response = world.am(target);
@@ -125,11 +125,11 @@ void check_shape(std::string_view target, std::string_view schema) {
 }
 
 TEST(AlertmanagerApi, HasTheDocumentedShapes) {
-  check_shape("/alerts", "AmAlert");
-  check_shape("/alerts/groups", "AmGroup");
-  check_shape("/status", "AmStatusPage");
-  check_shape("/receivers", "AmReceiver");
-  check_shape("/silences", "AmSilence");
+  check_am_shape("/alerts", "AmAlert");
+  check_am_shape("/alerts/groups", "AmGroup");
+  check_am_shape("/status", "AmStatusPage");
+  check_am_shape("/receivers", "AmReceiver");
+  check_am_shape("/silences", "AmSilence");
 }
 
 // `{labels}: alert alert; …`

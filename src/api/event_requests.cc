@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 11> kEventMembers{
     "title",  "text",           "entity", "severity", "kind", "status",
     "labels", "correlation_id", "href",   "time",     "actor"};
 
-std::unexpected<Error> bad(std::string_view name, std::string message) {
+std::unexpected<Error> bad_event(std::string_view name, std::string message) {
   return fail(Errc::InvalidArgument, std::move(message), fmt::format("/{}", name));
 }
 
@@ -102,7 +102,7 @@ Result<T> known_word(const RequestBody& body, std::string_view name, T fallback,
   TRY(const auto text, body.text(name, 64));
   if (text.empty()) return fallback;
   const auto value = parse(text);
-  if (!value) return bad(name, fmt::format("'{}' is not one of {}", text, choices));
+  if (!value) return bad_event(name, fmt::format("'{}' is not one of {}", text, choices));
   return *value;
 }
 
@@ -139,7 +139,7 @@ Result<Event> read_event(std::string_view json, std::string_view tenant, Timesta
   event.time = arrived_at;
   if (!time_text.empty()) {
     const auto time = parse_rfc3339(time_text);
-    if (!time) return bad("time", time.error().message);
+    if (!time) return bad_event("time", time.error().message);
     event.time = *time;
   }
   TRY(const auto actor, body.text("actor", 200));

@@ -56,7 +56,7 @@ std::optional<IncidentStatus> target_status(CommandKind kind) {
   }
 }
 
-std::unexpected<Error> bad(std::string_view name, std::string message) {
+std::unexpected<Error> bad_change(std::string_view name, std::string message) {
   return fail(Errc::InvalidArgument, std::move(message), fmt::format("/{}", name));
 }
 
@@ -66,7 +66,7 @@ Result<std::vector<Fingerprint>> read_fingerprints(const RequestBody& body) {
   for (const std::string& text : texts) {
     const auto fingerprint = parse_fingerprint(text);
     if (!fingerprint) {
-      return bad(fmt::format("alerts/{}", alerts.size()), fingerprint.error().message);
+      return bad_change(fmt::format("alerts/{}", alerts.size()), fingerprint.error().message);
     }
     alerts.push_back(*fingerprint);
   }
@@ -90,7 +90,7 @@ Status read_members(const RequestBody& body, Command& command) {
     case CommandKind::SetSeverity: {
       TRY(const auto severity, body.integer("severity"));
       if (!severity || *severity < 1 || *severity > 5) {
-        return bad("severity", "must be a number from 1 (the worst) to 5");
+        return bad_change("severity", "must be a number from 1 (the worst) to 5");
       }
       command.number = static_cast<int>(*severity);
       break;
@@ -98,7 +98,7 @@ Status read_members(const RequestBody& body, Command& command) {
     case CommandKind::Merge: {
       TRY(const auto into, body.required_text("into", 64));
       const auto id = parse_incident_id(into);
-      if (!id) return bad("into", id.error().message);
+      if (!id) return bad_change("into", id.error().message);
       command.other = *id;
       break;
     }
@@ -131,13 +131,13 @@ Result<std::optional<std::uint64_t>> expected_version(const http::Request& reque
 
 Status check_merge(const Command& command, const Incident& incident, const LiveView& live) {
   if (command.other == command.incident) {
-    return bad("into", fmt::format("{} cannot be merged into itself",
-                                   format_incident_id(command.incident)));
+    return bad_change("into", fmt::format("{} cannot be merged into itself",
+                                          format_incident_id(command.incident)));
   }
   const Incident* other = live.incidents.find(command.other);
   if (other == nullptr || other->tenant != incident.tenant) {
-    return bad("into",
-               fmt::format("there is no live incident {}", format_incident_id(command.other)));
+    return bad_change(
+        "into", fmt::format("there is no live incident {}", format_incident_id(command.other)));
   }
   if (other->merged_into != 0) {
     return fail(Errc::Conflict,
@@ -151,9 +151,9 @@ Status check_split(const Command& command, const Incident& incident) {
   for (std::size_t i = 0; i < command.alerts.size(); ++i) {
     const auto is_it = [&](const Member& m) { return m.fingerprint == command.alerts[i]; };
     if (std::ranges::any_of(incident.members, is_it)) continue;
-    return bad(fmt::format("alerts/{}", i),
-               fmt::format("{} is no member of {}", format_fingerprint(command.alerts[i]),
-                           format_incident_id(incident.id)));
+    return bad_change(fmt::format("alerts/{}", i),
+                      fmt::format("{} is no member of {}", format_fingerprint(command.alerts[i]),
+                                  format_incident_id(incident.id)));
   }
   if (command.alerts.size() >= incident.alert_count()) {
     return fail(Errc::Conflict, "a split must leave at least one alert behind");

@@ -12,7 +12,7 @@
 namespace quell {
 namespace {
 
-std::unexpected<Error> bad(std::string_view name, std::string message) {
+std::unexpected<Error> bad_parameter(std::string_view name, std::string message) {
   return fail(Errc::InvalidArgument, std::move(message), std::string(name));
 }
 
@@ -24,7 +24,7 @@ std::optional<T> whole_number(std::string_view text) {
   return value;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return fmt::format("'{}'", utf8_prefix(text, 64));
 }
 
@@ -54,7 +54,8 @@ Result<std::uint32_t> limit_parameter(const http::Request& request, std::uint32_
   if (text.empty()) return fallback;
   const auto value = whole_number<std::uint32_t>(text);
   if (!value || *value == 0 || *value > max) {
-    return bad("limit", fmt::format("{} is not a number from 1 to {}", quoted(text), max));
+    return bad_parameter("limit",
+                         fmt::format("{} is not a number from 1 to {}", in_quotes(text), max));
   }
   return *value;
 }
@@ -65,9 +66,10 @@ Result<std::optional<Timestamp>> time_parameter(const http::Request& request, st
   if (text.empty()) return std::optional<Timestamp>{};
   if (const auto age = parse_duration(text)) return std::optional<Timestamp>{now - *age};
   if (const auto time = parse_rfc3339(text)) return std::optional<Timestamp>{*time};
-  return bad(name, fmt::format("{} is neither a time such as 2026-11-21T08:00:00Z nor a duration "
-                               "such as 1h",
-                               quoted(text)));
+  return bad_parameter(
+      name, fmt::format("{} is neither a time such as 2026-11-21T08:00:00Z nor a duration "
+                        "such as 1h",
+                        in_quotes(text)));
 }
 
 Result<std::optional<Severity>> severity_parameter(const http::Request& request,
@@ -78,14 +80,15 @@ Result<std::optional<Severity>> severity_parameter(const http::Request& request,
        {Severity::Info, Severity::Warning, Severity::Error, Severity::Critical}) {
     if (severity_name(s) == text) return std::optional<Severity>{s};
   }
-  return bad(name, fmt::format("{} is not one of info, warning, error, critical", quoted(text)));
+  return bad_parameter(
+      name, fmt::format("{} is not one of info, warning, error, critical", in_quotes(text)));
 }
 
 Result<std::vector<Matcher>> filter_parameter(const http::Request& request) {
   std::vector<Matcher> matchers;
   for (const std::string& text : request.parameters("filter")) {
     auto parsed = parse_matchers(text);
-    if (!parsed) return bad("filter", std::move(parsed).error().message);
+    if (!parsed) return bad_parameter("filter", std::move(parsed).error().message);
     std::ranges::move(*parsed, std::back_inserter(matchers));
   }
   return matchers;
@@ -96,7 +99,7 @@ Result<bool> bool_parameter(const http::Request& request, std::string_view name,
   if (text.empty()) return fallback;
   if (text == "true" || text == "1") return true;
   if (text == "false" || text == "0") return false;
-  return bad(name, fmt::format("{} is neither true nor false", quoted(text)));
+  return bad_parameter(name, fmt::format("{} is neither true nor false", in_quotes(text)));
 }
 
 Result<std::optional<std::uint64_t>> number_parameter(const http::Request& request,
@@ -104,7 +107,7 @@ Result<std::optional<std::uint64_t>> number_parameter(const http::Request& reque
   const std::string text = request.parameter(name);
   if (text.empty()) return std::optional<std::uint64_t>{};
   const auto value = whole_number<std::uint64_t>(text);
-  if (!value) return bad(name, fmt::format("{} is not a whole number", quoted(text)));
+  if (!value) return bad_parameter(name, fmt::format("{} is not a whole number", in_quotes(text)));
   return std::optional<std::uint64_t>{*value};
 }
 
@@ -112,7 +115,7 @@ Result<IncidentId> incident_parameter(const http::Request& request) {
   const std::string text = request.parameter("incident");
   if (text.empty()) return IncidentId{0};
   const auto id = parse_incident_id(text);
-  if (!id) return bad("incident", id.error().message);
+  if (!id) return bad_parameter("incident", id.error().message);
   return *id;
 }
 
@@ -139,7 +142,7 @@ Result<Cursor> cursor_parameter(const http::Request& request, std::string_view k
                          ? std::optional<std::uint64_t>(0)
                          : whole_number<std::uint64_t>(std::string_view(text).substr(dash + 1));
   if (kinds.find(text[0]) == kinds.npos || !position || !index) {
-    return bad("cursor", fmt::format("{} is not a cursor of this list", quoted(text)));
+    return bad_parameter("cursor", fmt::format("{} is not a cursor of this list", in_quotes(text)));
   }
   return Cursor{.kind = text[0], .position = *position, .index = *index};
 }
@@ -178,7 +181,8 @@ Result<AlertFilter> alert_filter(const http::Request& request) {
       if (alert_status_name(s) == word) bit = static_cast<std::uint8_t>(1u << static_cast<int>(s));
     }
     if (bit == 0) {
-      return bad("status", fmt::format("{} is not one of firing, held, resolved", quoted(word)));
+      return bad_parameter("status",
+                           fmt::format("{} is not one of firing, held, resolved", in_quotes(word)));
     }
     filter.statuses |= bit;
   }
@@ -234,16 +238,18 @@ Result<IncidentFilter> incident_filter(const http::Request& request, Timestamp n
   for (const std::string& word : request.parameters("status")) {
     const auto status = parse_incident_status(word);
     if (!status) {
-      return bad("status", fmt::format("{} is not one of open, acknowledged, investigating, "
+      return bad_parameter("status",
+                           fmt::format("{} is not one of open, acknowledged, investigating, "
                                        "mitigated, resolved, closed",
-                                       quoted(word)));
+                                       in_quotes(word)));
     }
     filter.statuses |= static_cast<std::uint8_t>(1u << static_cast<unsigned>(*status));
   }
   if (const std::string text = request.parameter("severity_max"); !text.empty()) {
     const auto value = whole_number<int>(text);
     if (!value || *value < 1 || *value > 5) {
-      return bad("severity_max", fmt::format("{} is not a number from 1 to 5", quoted(text)));
+      return bad_parameter("severity_max",
+                           fmt::format("{} is not a number from 1 to 5", in_quotes(text)));
     }
     filter.severity_max = *value;
   }

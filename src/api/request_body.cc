@@ -9,7 +9,7 @@
 namespace quell {
 namespace {
 
-std::unexpected<Error> bad(std::string_view name, std::string message) {
+std::unexpected<Error> bad_member(std::string_view name, std::string message) {
   return fail(Errc::InvalidArgument, std::move(message), fmt::format("/{}", name));
 }
 
@@ -34,9 +34,9 @@ Status RequestBody::parse(std::string_view json, std::span<const std::string_vie
     if (std::ranges::find(known, key) != known.end()) continue;
     const std::string_view quoted = utf8_prefix(key, 64);
     const auto near = nearest_word(quoted, known);
-    return bad(quoted,
-               near ? fmt::format("there is no member '{}', did you mean '{}'?", quoted, *near)
-                    : fmt::format("there is no member '{}' here", quoted));
+    return bad_member(
+        quoted, near ? fmt::format("there is no member '{}', did you mean '{}'?", quoted, *near)
+                     : fmt::format("there is no member '{}' here", quoted));
   }
   return {};
 }
@@ -52,17 +52,17 @@ Result<std::string> RequestBody::text(std::string_view name, std::size_t bytes_m
   const auto element = member(name);
   if (!element) return std::string();
   std::string_view value;
-  if (element->get(value) != simdjson::SUCCESS) return bad(name, "must be a text");
+  if (element->get(value) != simdjson::SUCCESS) return bad_member(name, "must be a text");
   if (value.size() > bytes_max) {
-    return bad(name, fmt::format("{} bytes long, the limit is {}", value.size(), bytes_max));
+    return bad_member(name, fmt::format("{} bytes long, the limit is {}", value.size(), bytes_max));
   }
-  if (!is_plain(value)) return bad(name, "must not have control characters");
+  if (!is_plain(value)) return bad_member(name, "must not have control characters");
   return std::string(value);
 }
 
 Result<std::string> RequestBody::required_text(std::string_view name, std::size_t bytes_max) const {
   TRY(auto value, text(name, bytes_max));
-  if (trim(value).empty()) return bad(name, "is needed and must not be empty");
+  if (trim(value).empty()) return bad_member(name, "is needed and must not be empty");
   return value;
 }
 
@@ -70,7 +70,7 @@ Result<std::optional<std::int64_t>> RequestBody::integer(std::string_view name) 
   const auto element = member(name);
   if (!element) return std::optional<std::int64_t>{};
   std::int64_t value = 0;
-  if (element->get(value) != simdjson::SUCCESS) return bad(name, "must be a whole number");
+  if (element->get(value) != simdjson::SUCCESS) return bad_member(name, "must be a whole number");
   return std::optional<std::int64_t>{value};
 }
 
@@ -78,17 +78,18 @@ Result<LabelSet> RequestBody::labels(std::string_view name) const {
   const auto element = member(name);
   if (!element) return LabelSet{};
   simdjson::dom::object object;
-  if (element->get(object) != simdjson::SUCCESS) return bad(name, "must be an object of texts");
+  if (element->get(object) != simdjson::SUCCESS)
+    return bad_member(name, "must be an object of texts");
   LabelSet::Builder builder;
   for (const auto [key, item] : object) {
     std::string_view value;
     if (item.get(value) != simdjson::SUCCESS) {
-      return bad(fmt::format("{}/{}", name, utf8_prefix(key, 64)), "must be a text");
+      return bad_member(fmt::format("{}/{}", name, utf8_prefix(key, 64)), "must be a text");
     }
     builder.add(key, value);
   }
   auto labels = builder.build();
-  if (!labels) return bad(name, std::move(labels).error().message);
+  if (!labels) return bad_member(name, std::move(labels).error().message);
   return labels;
 }
 
@@ -99,12 +100,12 @@ Result<std::vector<std::string>> RequestBody::texts(std::string_view name,
   simdjson::dom::array array;
   if (!element || element->get(array) != simdjson::SUCCESS || array.size() == 0 ||
       array.size() > count_max) {
-    return bad(name, fmt::format("must be a list of 1 to {} texts", count_max));
+    return bad_member(name, fmt::format("must be a list of 1 to {} texts", count_max));
   }
   for (const simdjson::dom::element item : array) {
     std::string_view value;
     if (item.get(value) != simdjson::SUCCESS) {
-      return bad(fmt::format("{}/{}", name, values.size()), "must be a text");
+      return bad_member(fmt::format("{}/{}", name, values.size()), "must be a text");
     }
     values.emplace_back(value);
   }
