@@ -7,7 +7,7 @@ namespace quell {
 
 // Thread: the core's. Cost: a list page walks at most kListSteps incidents or members; when that
 // is not enough to fill it, the page is shorter than `limit` and `next` goes on.
-inline constexpr std::size_t kListSteps = 20'000;
+inline constexpr std::size_t kListSteps = 10'000;
 
 Result<Reply> list_incidents(const Call& call, LiveView& live);
 Result<Reply> get_incident(const Call& call, LiveView& live);
