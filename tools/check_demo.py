@@ -4,7 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import urllib.request
 
 TIMEOUT_SECONDS = 60
@@ -19,17 +18,16 @@ def address(demo):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as data:
-        demo = subprocess.Popen([sys.argv[1], "demo", "--listen", "127.0.0.1:0", "--data", data],
-                                stdout=subprocess.PIPE, text=True)
-        try:
-            where = address(demo)
-            with urllib.request.urlopen(where + "/readyz", timeout=TIMEOUT_SECONDS) as answer:
-                print(f"quell demo: {where}/readyz answers {answer.status}")
-            demo.send_signal(signal.SIGTERM)
-            code = demo.wait(timeout=TIMEOUT_SECONDS)
-        finally:
-            demo.kill()
+    demo = subprocess.Popen([sys.argv[1], "demo", "--listen", "127.0.0.1:0"],
+                            stdout=subprocess.PIPE, text=True)
+    try:
+        where = address(demo)
+        with urllib.request.urlopen(where + "/readyz", timeout=TIMEOUT_SECONDS) as answer:
+            print(f"quell demo: {where}/readyz answers {answer.status}")
+        demo.send_signal(signal.SIGTERM)
+        code = demo.wait(timeout=TIMEOUT_SECONDS)
+    finally:
+        demo.kill()
     if code != 0:
         sys.exit(f"check_demo: quell demo ended with exit code {code} after SIGTERM")
 

@@ -11,19 +11,25 @@ _quell() {
     esac
   done
   case $previous in
-    --config | --pack | --sample) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --config | --pack | --sample | --headers) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --data) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
-    --listen | --server | --speed | --scenario | --token) return ;;
+    --listen | --url | --speed | --scenario | --token | --match | --text | --limit | --by | --reason | \
+      --retry | --source | --content-type | --secret | --status) return ;;
   esac
   local words
   case $command in
     '') words="$commands --help" ;;
     serve) words='--config --data --listen --help' ;;
-    demo) words='--scenario --speed --data --listen --help' ;;
-    replay) words='--json --help' ;;
-    check) words='--pack --sample --help' ;;
-    version) words='--help' ;;
-    *) words='--server --token --json --help' ;;
+    demo) words='--scenario --speed --listen --once --help' ;;
+    replay) words='--config --json --help' ;;
+    check) words='--pack --sample --headers --secret --help' ;;
+    version) words='--json --help' ;;
+    incidents) words='--status --match --text --limit --url --token --json --help' ;;
+    deadletters) words='--retry --retry-all --url --token --json --help' ;;
+    send) words='--source --content-type --url --token --json --help' ;;
+    ack | resolve | merge | reopen) words='--by --reason --url --token --json --help' ;;
+    note) words='--by --url --token --json --help' ;;
+    *) words='--url --token --json --help' ;;
   esac
   case $command:$current in
     replay:[!-]* | check:[!-]* | send:[!-]* | replay: | check: | send:)

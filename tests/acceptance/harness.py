@@ -209,7 +209,7 @@ class Quell(Server):
 
     def run(self, *arguments, stdin=None):
         """A command of the program that talks to this server."""
-        return run_quell(*arguments, "--server", f"http://{self.address}", stdin=stdin)
+        return run_quell(*arguments, "--url", f"http://{self.address}", stdin=stdin)
 
 
 def run_quell(*arguments, stdin=None):

@@ -122,7 +122,7 @@ class KillTest(AcceptanceTest):
         self.assertEqual(quell.stop(), 0)
         done = run_quell("replay", quell.data, "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
-        replayed = {one["id"]: one for one in json.loads(done.stdout)["incidents"]}
+        replayed = {one["id"]: one for one in json.loads(done.stdout)}
         self.assertEqual(sorted(replayed), [one["id"] for one in live])
         for one in live:
             other = replayed[one["id"]]

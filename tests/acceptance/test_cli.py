@@ -1,0 +1,178 @@
+"""The command line against a real server: what people type, what it prints, how it ends."""
+import json
+import signal
+
+from harness import ROOT, AcceptanceTest, parse_json, run_quell
+
+ALERT = {"specversion": "1.0", "source": "/cli", "type": "disk.alert", "severity": "critical",
+         "data": {"title": "disk full", "labels": {"alertname": "DiskFull"}}}
+
+
+class CommandsTest(AcceptanceTest):
+    def setUp(self):
+        super().setUp()
+        self.quell = self.start_quell()
+
+    def run_ok(self, *arguments, stdin=None):
+        done = self.quell.run(*arguments, stdin=stdin)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        return done.stdout
+
+    def send_alert(self, number=1):
+        alert = {**ALERT, "id": str(number), "subject": f"node:db-{number}"}
+        alert["data"] = {**ALERT["data"], "labels": {"alertname": f"DiskFull{number}"}}
+        self.run_ok("send", stdin=json.dumps(alert))
+        return self.quell.wait_for_incident(
+            lambda one: f"node:db-{number}" in one["entities"])["id"]
+
+    def incident(self, identity):
+        return parse_json(self.quell.get(f"/api/v1/incidents/{identity}"))
+
+    def test_from_send_to_resolve(self):
+        identity = self.send_alert()
+        self.assertIn(identity, self.run_ok("incidents"))
+        self.assertIn("disk full", self.run_ok("show", identity))
+        self.assertTrue(self.run_ok("trace", identity).strip())
+        self.run_ok("ack", identity, "--by", "ana", "--reason", "mine")
+        self.assertEqual(self.incident(identity)["status"], "acknowledged")
+        self.run_ok("note", identity, "rotating the logs", "--by", "ana")
+        self.run_ok("resolve", identity, "--by", "ana")
+        self.assertEqual(self.incident(identity)["status"], "resolved")
+        self.run_ok("reopen", identity, "--by", "ben")
+        self.assertEqual(self.incident(identity)["status"], "open")
+        timeline = self.incident(identity)["timeline"]
+        self.assertEqual([one["actor"] for one in timeline if one["actor"] in ("ana", "ben")],
+                         ["ana", "ana", "ana", "ben"])
+        self.assertIn("rotating the logs", [one["text"] for one in timeline])
+        self.assertIn("rotating the logs", self.run_ok("show", identity))
+
+    def test_merge(self):
+        first, second = self.send_alert(1), self.send_alert(2)
+        self.assertNotEqual(first, second)
+        self.run_ok("merge", second, first, "--by", "ana")
+        self.assertEqual(self.incident(second)["merged_into"], first)
+        self.assertEqual(self.incident(first)["alert_count"], 2)
+
+    def test_json_is_the_servers(self):
+        identity = self.send_alert()
+        self.assertEqual(json.loads(self.run_ok("incidents", "--json"))["items"][0]["id"], identity)
+        self.assertEqual(json.loads(self.run_ok("show", identity, "--json"))["id"], identity)
+        self.assertEqual(json.loads(self.run_ok("trace", identity, "--json"))["subject"], identity)
+        self.assertEqual(json.loads(self.run_ok("deadletters", "--json"))["items"], [])
+
+    def test_dead_letters(self):
+        answer = self.quell.post("/ingest/cloudevents", b"{broken", "application/cloudevents+json")
+        self.assertTrue(answer.status in (202, 400), answer.body)
+        self.quell.settle()
+        letters = self.quell.all_items("/api/v1/deadletters")
+        self.assertEqual(len(letters), 1)
+        self.assertIn(letters[0]["id"], self.run_ok("deadletters"))
+        self.run_ok("deadletters", "--retry", letters[0]["id"])
+        self.assertEqual(len(self.quell.all_items("/api/v1/deadletters")), 1)
+
+    def test_no_colours_where_nobody_looks(self):
+        identity = self.send_alert()
+        for command in (["incidents"], ["show", identity], ["trace", identity]):
+            self.assertNotIn("\x1b", self.run_ok(*command))
+
+    def check_exit(self, code, *arguments):
+        done = self.quell.run(*arguments)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertTrue(done.stderr.strip())
+
+    def test_exit_codes(self):
+        self.check_exit(1, "show", "INC-999999")
+        self.check_exit(1, "ack", "INC-999999")
+        self.check_exit(1, "send", "/no/such/file")
+        self.check_exit(2, "show")
+        self.check_exit(2, "incidents", "--no-such-option")
+        self.assertEqual(run_quell("frobnicate").returncode, 2)
+        self.assertEqual(run_quell("incidents", "--url", "http://127.0.0.1:1").returncode, 3)
+
+
+class LifecycleTest(AcceptanceTest):
+    def test_sigterm_drains_and_ends_with_0(self):
+        quell = self.start_quell()
+        self.assertEqual(quell.post("/ingest/cloudevents", {**ALERT, "id": "1"},
+                                    "application/cloudevents+json").status // 100, 2)
+        self.assertEqual(quell.stop(), 0)
+        quell.start()
+        quell.settle()
+        self.assertEqual(len(quell.all_items("/api/v1/events")), 1)
+
+    def test_second_server_on_the_same_data_is_refused(self):
+        quell = self.start_quell()
+        done = run_quell("serve", "--data", quell.data, "--listen", "127.0.0.1:0")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("quell", done.stderr + done.stdout)
+
+    def test_port_that_is_taken(self):
+        quell = self.start_quell()
+        done = run_quell("serve", "--data", self.directory / "other", "--listen", quell.address)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(quell.address.split(":")[1], done.stderr + done.stdout)
+
+    def check_config_error(self, yaml, *wanted):
+        config = self.directory / "bad.yaml"
+        config.write_text(yaml)
+        done = run_quell("check", config)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        for text in wanted:
+            self.assertIn(text, done.stderr)
+        started = run_quell("serve", "--config", config, "--data", self.directory / "d",
+                            "--listen", "127.0.0.1:0")
+        self.assertEqual(started.returncode, 1)
+
+    def test_configuration_errors_name_place_and_nearest_key(self):
+        self.check_config_error("incidents:\n  auto_resolve_aftr: 1s\n", "bad.yaml:2:3",
+                                "auto_resolve_after")
+        self.check_config_error("server:\n  listen: 0.0.0.0:8420\n", "server.tokens")
+        self.check_config_error("incidents: [", "bad.yaml:")
+
+    def test_reload(self):
+        quell = self.start_quell(config="incidents:\n  auto_resolve_after: 30m\n")
+
+        def in_force():
+            return parse_json(quell.get("/api/v1/config"))["yaml"]
+
+        quell.config.write_text("incidents: {auto_resolve_after: nonsense}\n")
+        answer = quell.post("/api/v1/config/reload", b"")
+        self.check_problem(answer, answer.status)
+        self.assertIn(b"nonsense", answer.body)
+        self.assertIn("30m", in_force())
+
+        quell.config.write_text("incidents:\n  auto_resolve_after: 45m\n")
+        answer = quell.post("/api/v1/config/reload", b"")
+        self.assertEqual((answer.status, parse_json(answer)["changed"]), (200, True))
+        self.assertIn("45m", in_force())
+
+        quell.config.write_text("incidents:\n  auto_resolve_after: 50m\n")
+        quell.process.signal(signal.SIGHUP)
+        quell.process.wait_for_line("configuration")
+        self.assertIn("50m", in_force())
+
+    def test_environment_overrides_the_file(self):
+        quell = self.start_quell(config="incidents:\n  auto_resolve_after: 30m\n",
+                                 environment={"QUELL_INCIDENTS_AUTO_RESOLVE_AFTER": "17m"})
+        self.assertIn("17m", parse_json(quell.get("/api/v1/config"))["yaml"])
+
+    def test_replay_of_a_scenario_is_the_same_every_time(self):
+        scenarios = sorted((ROOT / "scenarios").glob("*.scn"))
+        self.assertGreaterEqual(len(scenarios), 10)
+        for scenario in scenarios:
+            first = run_quell("replay", scenario, "--json")
+            self.assertEqual(first.returncode, 0, first.stderr)
+            self.assertEqual(first.stdout, run_quell("replay", scenario, "--json").stdout)
+            json.loads(first.stdout)
+
+    def test_check_pack(self):
+        done = run_quell("check", "--pack", ROOT / "providers/github.yaml", "--sample",
+                         next((ROOT / "providers/samples/github").glob("push*.json")),
+                         "--headers", self.header_file("X-GitHub-Event: push"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("change", done.stdout)
+
+    def header_file(self, text):
+        path = self.directory / "headers"
+        path.write_text(text + "\n")
+        return path
