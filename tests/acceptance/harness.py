@@ -65,18 +65,24 @@ class Process:
 
     def wait_for_line(self, pattern):
         """The match of the first line that has `pattern`; fails when the program ends before."""
+        return self.wait_for_lines(pattern)[0]
+
+    def wait_for_lines(self, *patterns):
+        """The same for several lines, in any order."""
+        found = [None] * len(patterns)
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while True:
+        while None in found:
+            missing = patterns[found.index(None)]
             try:
                 line = self._news.get(timeout=max(0, deadline - time.monotonic()))
             except queue.Empty:
-                raise AssertionError(f"{self.name} did not say {pattern!r} in "
+                raise AssertionError(f"{self.name} did not say {missing!r} in "
                                      f"{DEADLINE_SECONDS} s\n{self.log()}") from None
             if line is None:
                 raise AssertionError(f"{self.name} ended with exit code {self._process.wait()} "
-                                     f"before it said {pattern!r}\n{self.log()}")
-            if found := re.search(pattern, line):
-                return found
+                                     f"before it said {missing!r}\n{self.log()}")
+            found = [old or re.search(pattern, line) for old, pattern in zip(found, patterns)]
+        return found
 
     def log(self):
         return "".join(self.lines)
@@ -275,9 +281,8 @@ scrape_configs:
             "prometheus",
             ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb",
              "--web.listen-address=127.0.0.1:0", "--rules.alert.resend-delay=1s"], directory)
-        line = self.process.wait_for_line(r'msg="Listening on" address=(\S+)')
-        self.address = line.group(1)
-        self.process.wait_for_line("Server is ready to receive web requests")
+        self.address = self.process.wait_for_lines(
+            r'msg="Listening on" address=(\S+)', "Server is ready to receive web requests")[0].group(1)
         if self.get("/-/ready").status != 200:
             raise AssertionError(f"Prometheus is not ready\n{self.process.log()}")
 

@@ -167,7 +167,7 @@ class LifecycleTest(AcceptanceTest):
 
     def test_check_pack(self):
         done = run_quell("check", "--pack", ROOT / "providers/github.yaml", "--sample",
-                         next((ROOT / "providers/samples/github").glob("push*.json")),
+                         next((ROOT / "providers/samples/github").glob("push.json")),
                          "--headers", self.header_file("X-GitHub-Event: push"))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("change", done.stdout)
