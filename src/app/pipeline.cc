@@ -18,6 +18,8 @@ namespace {
 constexpr std::uint8_t kSnapshotVersion = 1;
 // Event times further ahead than this do not move the watermark: a sender's clock is wrong.
 constexpr Duration kFutureMax = std::chrono::minutes(10);
+// How often series beyond a threshold are asked whether they have gone silent.
+constexpr Duration kStaleCheckEvery = std::chrono::minutes(1);
 
 // When a window that is open at `t` can close without further events.
 Timestamp end_of_window(Timestamp t) {
@@ -79,6 +81,7 @@ FrameOutcome Pipeline::on_frame(const Frame& frame) {
   now_ = frame.arrived_at;
   step_ = {.now = frame.arrived_at, .offset = frame.offset};
   ++counters_.frames;
+  next_index_ = 0;
   on_time();
   switch (frame.kind) {
     case FrameKind::Ingest: return on_ingest(frame);
@@ -95,6 +98,10 @@ void Pipeline::on_time() {
   tracker_.on_time(step_, in_use, outcomes);
   for (const AlertOutcome& outcome : outcomes) correlator_.on_alert(outcome, step_);
   correlator_.on_time(step_);
+  std::vector<Event> events;
+  thresholds_.on_tick(now_, events);
+  FrameOutcome ignored;
+  on_events(std::move(events), ignored);
   windows_.on_tick(now_);
   if (now_ >= windows_due_) {
     const bool more = end_of_window(last_counted_) > now_;
@@ -111,7 +118,9 @@ void Pipeline::count_in_windows(const Event& event) {
 }
 
 Timestamp Pipeline::next_deadline() const {
-  return std::min({tracker_.next_deadline(), correlator_.next_deadline(), windows_due_});
+  const Timestamp stale =
+      thresholds_.breaching_count() > 0 ? now_ + kStaleCheckEvery : Timestamp::max();
+  return std::min({tracker_.next_deadline(), correlator_.next_deadline(), windows_due_, stale});
 }
 
 void Pipeline::advance_watermark(Timestamp event_time) {
@@ -129,17 +138,31 @@ FrameOutcome Pipeline::on_ingest(const Frame& frame) {
   outcome.reply = std::move(decoded.reply);
   counters_.rejected += decoded.decoded.rejected.size();
   counters_.samples += decoded.samples.size();
-  Timestamp latest = Timestamp::min();
-  std::uint32_t index = 0;
-  for (Event& event : decoded.decoded.events) {
-    latest = std::max(latest, event.time);
-    on_event(std::move(event), index++, outcome);
+  outcome.accepted =
+      static_cast<std::uint32_t>(decoded.decoded.events.size() + decoded.samples.size());
+  if (decoded.samples.size() > 0) {
+    samples_.add(decoded.samples, frame.offset, now_);
+    thresholds_.on_samples(decoded.samples, now_, decoded.decoded.events);
   }
-  outcome.accepted = index + static_cast<std::uint32_t>(decoded.samples.size());
-  if (latest != Timestamp::min()) advance_watermark(latest);
+  on_events(std::move(decoded.decoded.events), outcome);
   keep_rejected(frame, decoded.decoded.rejected);
   outcome.rejected = std::move(decoded.decoded.rejected);
   return outcome;
+}
+
+void Pipeline::on_events(std::vector<Event> events, FrameOutcome& outcome) {
+  Timestamp latest = Timestamp::min();
+  for (Event& event : events) {
+    latest = std::max(latest, event.time);
+    on_event(std::move(event), next_index_++, outcome);
+  }
+  if (latest != Timestamp::min()) advance_watermark(latest);
+}
+
+void Pipeline::restore_samples(const Frame& frame) {
+  if (frame.kind != FrameKind::Ingest) return;
+  const DecodedFrame decoded = decoders_.decode(frame);
+  if (decoded.samples.size() > 0) samples_.add(decoded.samples, frame.offset, frame.arrived_at);
 }
 
 void Pipeline::on_event(Event event, std::uint32_t index, FrameOutcome& outcome) {
@@ -219,11 +242,15 @@ Status Pipeline::take_config(std::string text) {
   TRY(PipelineOptions options, parse_pipeline_config(text));
   PackLibrary packs = built_in_;
   TRY_STATUS(packs.add(options.packs));
+  std::vector<Event> ended;
+  TRY_STATUS(thresholds_.set_rules(options.thresholds, now_, ended));
   decoders_.set_packs(std::move(packs));
   options_ = std::make_shared<const PipelineOptions>(std::move(options));
   config_text_ = std::move(text);
   tracker_.set_options(options_->alerts);
   correlator_.reconfigure(options_->correlation, options_->topology);
+  FrameOutcome ignored;
+  on_events(std::move(ended), ignored);
   return {};
 }
 
@@ -241,6 +268,9 @@ StoreBatch Pipeline::take_batch() {
   batch_.incidents = incidents_.take_dirty();
   batch_.removed_incidents = incidents_.take_removed();
   batch_.seen_ids = seen_.take_fresh();
+  SampleBook::Chunks samples = samples_.take_chunks(next_offset_, now_);
+  batch_.metric_chunks = std::move(samples.chunks);
+  batch_.samples_offset = samples.samples_offset;
   for (const HealthWindow& window : closed_windows_) {
     WindowRow row{.tenant = window.tenant, .scope = window.scope, .starts_at = window.starts_at};
     encode_health_window(window, row.record);
@@ -273,6 +303,9 @@ std::string Pipeline::snapshot() const {
   std::string windows;
   windows_.snapshot(windows);
   w.text(windows);
+  std::string thresholds;
+  thresholds_.snapshot(thresholds);
+  w.text(thresholds);
   return bytes;
 }
 
@@ -316,7 +349,9 @@ Status Pipeline::restore_engine(std::string_view bytes, const std::vector<Window
     closed.push_back(std::move(window));
   }
   const std::string_view open = r.text();
+  const std::string_view thresholds = r.text();
   if (!r.ok()) return fail(Errc::Corrupt, "the stored state ends early");
+  TRY_STATUS(thresholds_.restore(thresholds));
   return windows_.restore(open, closed);
 }
 

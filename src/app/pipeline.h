@@ -22,6 +22,8 @@
 #include "model/frame.h"
 #include "store/store.h"
 #include "stream/health_window.h"
+#include "stream/sample_book.h"
+#include "stream/threshold_rules.h"
 #include "topology/topology.h"
 #include "wire/reply.h"
 
@@ -88,6 +90,12 @@ class Pipeline {
   const AlertBook& alerts() const { return alerts_; }
   const IncidentBook& incidents() const { return incidents_; }
   const HealthWindows& windows() const { return windows_; }
+  const SampleBook& samples() const { return samples_; }
+
+  // After restore(), before the first frame: what the store has of the samples, and the frames
+  // from StoredState::samples_offset to next_offset(), for their samples only.
+  Result<bool> load_samples(const MetricChunk& chunk) { return samples_.load(chunk); }
+  void restore_samples(const Frame& frame);
   // Events of the batch that take_batch() will return, oldest first.
   const std::vector<EventRow>& pending_events() const { return batch_.events; }
   const std::vector<DeadLetter>& pending_dead_letters() const { return batch_.dead_letters; }
@@ -103,6 +111,7 @@ class Pipeline {
   void on_event(Event event, std::uint32_t index, FrameOutcome& outcome);
   void keep_rejected(const Frame& frame, const std::vector<Rejected>& rejected);
   void on_time();
+  void on_events(std::vector<Event> events, FrameOutcome& outcome);
   void count_in_windows(const Event& event);
   void advance_watermark(Timestamp event_time);
   std::string snapshot() const;
@@ -120,6 +129,8 @@ class Pipeline {
   Correlator correlator_;
   SeenIds seen_;
   HealthWindows windows_;
+  SampleBook samples_;
+  ThresholdRules thresholds_;
   Timestamp windows_due_ = Timestamp::max();  // When open windows can close without more events.
   Timestamp last_counted_{};
 
@@ -127,6 +138,7 @@ class Pipeline {
   StoreBatch batch_;
   std::vector<HealthWindow> closed_windows_;
   Step step_;
+  std::uint32_t next_index_ = 0;  // Of the next event within the frame.
   Timestamp now_ = Timestamp::min();
   Timestamp max_event_time_ = Timestamp::min();
   Timestamp watermark_ = Timestamp::min();

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <optional>
+
 #include "base/time.h"
 
 namespace quell {
@@ -107,6 +110,67 @@ Result<std::vector<CorrelationRule>> read_rules(const YamlNode& node) {
     }
     rules.push_back(std::move(rule));
   }
+  return rules;
+}
+
+namespace {
+
+Result<std::optional<double>> read_bound(const YamlNode& rule, std::string_view key) {
+  const YamlNode* node = rule.find(key);
+  if (node == nullptr) return std::optional<double>{};
+  TRY(const auto text, node->text(key));
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    return node->error(fmt::format("'{}' must be a number, got '{}'", key, text));
+  }
+  return std::optional<double>{value};
+}
+
+Result<ThresholdRule> read_threshold(const YamlNode& node) {
+  TRY_STATUS(node.must_be_map("a threshold"));
+  TRY_STATUS(node.check_keys(
+      {"name", "metric", "match", "warning", "critical", "comparison", "for"}, "a threshold"));
+  ThresholdRule rule;
+  const YamlNode* metric = node.find("metric");
+  if (metric == nullptr) return node.error("a threshold needs a metric");
+  TRY(rule.metric, metric->text("metric"));
+  rule.name = rule.metric;
+  if (const YamlNode* n = node.find("name")) {
+    TRY(rule.name, n->text("name"));
+  }
+  if (const YamlNode* n = node.find("match")) {
+    TRY(rule.matchers, read_matchers(*n));
+  }
+  TRY(rule.warning, read_bound(node, "warning"));
+  TRY(rule.critical, read_bound(node, "critical"));
+  if (!rule.warning && !rule.critical) {
+    return node.error(fmt::format("threshold '{}' needs warning or critical", rule.name));
+  }
+  if (const YamlNode* n = node.find("comparison")) {
+    TRY(const auto word, n->text("comparison"));
+    if (word != "above" && word != "below") return n->error("'comparison' is above or below");
+    rule.comparison = word == "above" ? Comparison::Above : Comparison::Below;
+  }
+  if (const YamlNode* n = node.find("for")) {
+    TRY(rule.for_duration, read_duration(*n, "for"));
+  }
+  return rule;
+}
+
+}  // namespace
+
+Result<std::vector<ThresholdRule>> read_thresholds(const YamlNode& node) {
+  std::vector<ThresholdRule> rules;
+  TRY(const auto items, node.list("thresholds"));
+  for (const YamlNode& item : items) {
+    TRY(ThresholdRule rule, read_threshold(item));
+    rules.push_back(std::move(rule));
+  }
+  // What only the rules together can be wrong in.
+  ThresholdRules check;
+  std::vector<Event> none;
+  if (auto good = check.set_rules(rules, {}, none); !good) return node.error(good.error().message);
   return rules;
 }
 

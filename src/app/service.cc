@@ -10,6 +10,7 @@
 #include "api/metrics_page.h"
 #include "api/problem.h"
 #include "api/system_requests.h"
+#include "api/window_requests.h"
 #include "app/core.h"
 #include "app/gateway.h"
 #include "app/pause.h"
@@ -137,7 +138,15 @@ class ServiceImpl final : public Service {
     TRY(StoredState stored, store_->restore());
     auto pipeline = std::make_unique<Pipeline>(built_in_packs_);
     const std::uint64_t from = stored.next_offset;
+    const std::uint64_t samples_from = stored.samples_offset;
     TRY_STATUS(pipeline->restore(std::move(stored)));
+    TRY_STATUS(restore_samples(*pipeline, samples_from));
+    if (journal_->stats().end_offset < from) {
+      return fail(Errc::Corrupt,
+                  fmt::format("the journal in {} ends at frame {}, but the store stands at {}: "
+                              "journal files are missing",
+                              settings.data, journal_->stats().end_offset, from));
+    }
     TRY_STATUS(journal_->read(from, [&](Frame frame) {
       pipeline->on_frame(frame);
       return true;
@@ -158,12 +167,31 @@ class ServiceImpl final : public Service {
         StoreWriterOptions{settings.retention, settings.journal_keep},
         [this](std::uint64_t, Duration took) { core_->committed(took); });
     core_->set_on_publish([this](Timestamp now) {
+      publish_windows();
       if (now - status_at_ < kStatusEvery) return;
       status_at_ = now;
       if (core_->hub().wants(Topic::Server)) core_->hub().publish_status(live(), now);
     });
     core_->start(*writer_);
     return {};
+  }
+
+  // The chunks of the store, and the samples of frames that are in no chunk yet.
+  Status restore_samples(Pipeline& pipeline, std::uint64_t from) {
+    Status loaded;
+    TRY_STATUS(store_->visit_metric_chunks([&](const MetricChunk& chunk) {
+      const auto more = pipeline.load_samples(chunk);
+      if (!more) loaded = std::unexpected(more.error());
+      return more && *more;
+    }));
+    if (!loaded) return loaded;
+    const std::uint64_t end = pipeline.next_offset();
+    if (from >= end) return {};
+    return journal_->read(std::max(from, journal_->stats().begin_offset), [&](Frame frame) {
+      if (frame.offset >= end) return false;
+      pipeline.restore_samples(frame);
+      return true;
+    });
   }
 
   Status serve(const ListenAddress& listen) {
@@ -232,6 +260,19 @@ class ServiceImpl final : public Service {
     }
   }
 
+  // The core's. Windows that closed since the last batch, and were not published yet.
+  void publish_windows() {
+    if (!core_->hub().wants(Topic::Windows)) return;
+    const auto& closed = core_->pipeline().pending_windows();
+    if (windows_published_ > closed.size()) windows_published_ = 0;
+    for (; windows_published_ < closed.size(); ++windows_published_) {
+      std::string json;
+      JsonWriter w(json);
+      write_window(w, closed[windows_published_]);
+      core_->hub().publish_window(std::move(json));
+    }
+  }
+
   // The core's.
   LiveView live() {
     Pipeline& pipeline = core_->pipeline();
@@ -242,7 +283,9 @@ class ServiceImpl final : public Service {
             .config = config_facts_,
             .alertmanager = alertmanager_,
             .facts = [this] { return facts(); },
-            .sources = [this] { return sources(); }};
+            .sources = [this] { return sources(); },
+            .windows = &pipeline.windows(),
+            .samples = &pipeline.samples()};
   }
 
   ServerFacts facts() {
@@ -393,6 +436,7 @@ class ServiceImpl final : public Service {
   ConfigFacts config_facts_;
   std::map<std::string, SourceFacts> ingested_;
   Timestamp status_at_{};
+  std::size_t windows_published_ = 0;
 };
 
 }  // namespace

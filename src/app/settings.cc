@@ -125,6 +125,11 @@ class Reader {
       hold_text_ = to_json(section);
       return {};
     }
+    if (name == "thresholds") {
+      TRY(settings_.pipeline.thresholds, read_thresholds(section));
+      thresholds_text_ = to_json(section);
+      return {};
+    }
     if (name == "sources") return read_sources(section);
     if (name == "pack_texts") return read_pack_texts(section);
     if (section.is_null()) return {};
@@ -285,6 +290,7 @@ class Reader {
     w.key("correlation").begin_object();
     if (rules_given_) w.field_raw("rules", rules_text_);
     w.end_object();
+    if (!thresholds_text_.empty()) w.field_raw("thresholds", thresholds_text_);
     if (!hold_text_.empty()) w.field_raw("hold", hold_text_);
     if (!topology_text_.empty()) w.field_raw("topology", topology_text_);
     if (!settings_.pipeline.packs.empty()) {
@@ -300,6 +306,7 @@ class Reader {
   const FileReader& files_;
   Settings settings_;
   std::string hold_text_;
+  std::string thresholds_text_;
   std::string rules_text_;
   std::string topology_text_;
   bool rules_given_ = false;

@@ -49,7 +49,8 @@ void StoreWriter::run() {
   for (auto batches = batches_.pop_all(); !batches.empty(); batches = batches_.pop_all()) {
     for (const StoreBatch& batch : batches) {
       write(batch);
-      retain(batch.next_offset);
+      // A restart reads frames again from here on.
+      retain(batch.samples_offset.value_or(batch.next_offset));
     }
   }
 }
@@ -82,7 +83,7 @@ void StoreWriter::write(const StoreBatch& batch) {
   }
 }
 
-void StoreWriter::retain(std::uint64_t committed_offset) {
+void StoreWriter::retain(std::uint64_t needed_offset) {
   const Timestamp now = clock_.now();
   if (now < retain_at_) return;
   retain_at_ = now + kRetainEvery;
@@ -98,7 +99,7 @@ void StoreWriter::retain(std::uint64_t committed_offset) {
   }
   if (options.journal_keep == Duration{0}) return;
   const std::uint64_t old = journal_.offset_before(now - options.journal_keep);
-  if (auto done = journal_.discard_before(std::min(old, committed_offset)); !done) {
+  if (auto done = journal_.discard_before(std::min(old, needed_offset)); !done) {
     log_.warning("old journal files could not be removed", {{"error", done.error().to_string()}});
   }
 }

@@ -53,7 +53,7 @@ class StoreWriter {
  private:
   void run();
   void write(const StoreBatch& batch);
-  void retain(std::uint64_t committed_offset);
+  void retain(std::uint64_t needed_offset);
 
   Store& store_;
   Journal& journal_;

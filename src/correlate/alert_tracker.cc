@@ -87,15 +87,16 @@ AlertOutcome AlertTracker::first_event(const Event& event, const AlertKey& key, 
 }
 
 AlertOutcome AlertTracker::on_firing(const Event& event, const Alert& alert, const Step& step) {
+  const AlertKey key = alert.key;  // `alert` is gone once the book's value is changed.
   const Timestamp start = start_of(event);
   if (alert.status == AlertStatus::Resolved) {
     const bool before_its_end = alert.ends_at && start <= *alert.ends_at;
     const bool just_ended = step.now - alert.updated_at <= options_.lateness;
     if (before_its_end && alert.fire_count > 0 && just_ended) {
-      return duplicate(alert.key, event, step, "began before the end that is already known");
+      return duplicate(key, event, step, "began before the end that is already known");
     }
     AlertNews news = AlertNews::None;
-    alerts_.edit(alert.key, [&](Alert& a) {
+    alerts_.edit(key, [&](Alert& a) {
       const std::optional<Timestamp> known_end = a.ends_at;
       const bool overtaken = before_its_end && a.fire_count == 0;
       ++a.event_count;
@@ -109,14 +110,14 @@ AlertOutcome AlertTracker::on_firing(const Event& event, const Alert& alert, con
       }
       arm(a);
     });
-    return {alert.key, news, true};
+    return {key, news, true};
   }
   if (content_hash(event) == alert.content_hash && start >= alert.starts_at) {
-    return duplicate(alert.key, event, step, "same identity and content");
+    return duplicate(key, event, step, "same identity and content");
   }
-  AlertOutcome outcome{alert.key, AlertNews::None, true};
+  AlertOutcome outcome{key, AlertNews::None, true};
   const bool newer = event.time >= alert.last_firing_at;
-  alerts_.edit(alert.key, [&](Alert& a) {
+  alerts_.edit(key, [&](Alert& a) {
     ++a.event_count;
     a.last_received_at = step.now;
     a.last_offset = step.offset;
@@ -134,15 +135,16 @@ AlertOutcome AlertTracker::on_firing(const Event& event, const Alert& alert, con
 }
 
 AlertOutcome AlertTracker::on_resolved(const Event& event, const Alert& alert, const Step& step) {
+  const AlertKey key = alert.key;  // `alert` is gone once the book's value is changed.
   const Timestamp at = end_of(event);
   if (alert.status == AlertStatus::Resolved) {
-    return duplicate(alert.key, event, step, "already resolved");
+    return duplicate(key, event, step, "already resolved");
   }
   if (at < alert.starts_at) {
-    return duplicate(alert.key, event, step, "the end of an earlier firing");
+    return duplicate(key, event, step, "the end of an earlier firing");
   }
-  AlertOutcome outcome{alert.key, AlertNews::None, true};
-  alerts_.edit(alert.key, [&](Alert& a) {
+  AlertOutcome outcome{key, AlertNews::None, true};
+  alerts_.edit(key, [&](Alert& a) {
     ++a.event_count;
     a.last_received_at = step.now;
     a.last_offset = step.offset;
@@ -164,10 +166,11 @@ AlertOutcome AlertTracker::on_resolved(const Event& event, const Alert& alert, c
 
 AlertOutcome AlertTracker::on_acknowledged(const Event& event, const Alert& alert,
                                            const Step& step) {
+  const AlertKey key = alert.key;  // `alert` is gone once the book's value is changed.
   if (alert.acknowledged_at_source || alert.status == AlertStatus::Resolved) {
-    return duplicate(alert.key, event, step, "nothing to acknowledge");
+    return duplicate(key, event, step, "nothing to acknowledge");
   }
-  alerts_.edit(alert.key, [&](Alert& a) {
+  alerts_.edit(key, [&](Alert& a) {
     ++a.event_count;
     a.acknowledged_at_source = true;
     a.last_received_at = step.now;
@@ -175,10 +178,10 @@ AlertOutcome AlertTracker::on_acknowledged(const Event& event, const Alert& aler
     a.last_offset = step.offset;
     a.trace.add(VerdictKind::Updated, step.now, step.offset, "acknowledged at the source");
   });
-  return {alert.key, AlertNews::Changed, true};
+  return {key, AlertNews::Changed, true};
 }
 
-AlertOutcome AlertTracker::duplicate(const AlertKey& key, const Event& event, const Step& step,
+AlertOutcome AlertTracker::duplicate(AlertKey key, const Event& event, const Step& step,
                                      std::string_view reason) {
   Alert& a = alerts_.update_quietly(key);
   ++a.event_count;

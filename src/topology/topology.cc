@@ -159,7 +159,23 @@ void Topology::compute_neighbours() {
 
 const Entity& Topology::canonical(const Entity& entity) const {
   const auto it = aliases_.find(entity);
-  return it == aliases_.end() ? entity : it->second;
+  if (it != aliases_.end()) return it->second;
+  return entity.kind == "pod" && !owners_.contains(entity) ? owner_of_pod(entity) : entity;
+}
+
+// `checkout-7d9f5b6c4-x2k8p` or `orders-0` -> service:checkout, if the topology knows it.
+const Entity& Topology::owner_of_pod(const Entity& pod) const {
+  std::string_view name = pod.name;
+  for (int segment = 0; segment < 2; ++segment) {
+    const auto dash = name.rfind('-');
+    if (dash == name.npos) break;
+    name = name.substr(0, dash);
+    for (const std::string_view kind : {"service", "workload", "database", "cache"}) {
+      const auto known = owners_.find(Entity{std::string(kind), std::string(name)});
+      if (known != owners_.end()) return known->first;
+    }
+  }
+  return pod;
 }
 
 const std::vector<Neighbour>& Topology::neighbours(const Entity& entity) const {

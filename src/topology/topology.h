@@ -37,7 +37,8 @@ class Topology {
   // Errors: InvalidArgument with `file:line:column`. The empty text is an empty topology.
   static Result<Topology> parse(std::string_view yaml, const std::string& file_name);
 
-  // The entity under its own name when `entity` is an alias, else `entity`.
+  // The entity under its own name when `entity` is an alias; the service of a pod that is named as
+  // Kubernetes names the pods of a workload; else `entity`.
   const Entity& canonical(const Entity& entity) const;
 
   // All entities within two dependencies, nearest first, `entity` not included. Weights: one
@@ -57,6 +58,7 @@ class Topology {
 
  private:
   void compute_neighbours();
+  const Entity& owner_of_pod(const Entity& pod) const;
 
   std::map<Entity, std::string> owners_;
   std::map<Entity, Entity> aliases_;

@@ -33,6 +33,16 @@ TEST(Topology, NeighboursByDistance) {
   EXPECT_EQ(describe({"service", "unknown"}), "");
 }
 
+TEST(Topology, PodsBelongToTheirService) {
+  const auto topology = Topology::parse(kShop, "topology.yaml");
+  const auto service_of = [&](std::string name) {
+    return topology->canonical({"pod", std::move(name)}).to_string();
+  };
+  EXPECT_EQ(service_of("checkout-7d9f5b6c4-x2k8p"), "service:checkout");
+  EXPECT_EQ(service_of("orders-0"), "database:orders");
+  EXPECT_EQ(service_of("other-7d9f5b6c4-x2k8p"), "pod:other-7d9f5b6c4-x2k8p");
+}
+
 TEST(Topology, Owner) {
   const auto topology = Topology::parse(kShop, "topology.yaml");
   EXPECT_EQ(topology->owner({"service", "checkout-api"}), "team-payments");
