@@ -26,7 +26,7 @@ export function HealthStrip() {
         <span className="quiet">
           {windows.isPending && 'Health…'}
           {windows.isError && `Health is not available: ${windows.error.message}`}
-          {windows.isSuccess && 'Health appears with the first events.'}
+          {windows.isSuccess && 'No health window yet: the first events open one.'}
         </span>
       )}
     </nav>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { snippetsFor } from './snippets';
+import { orderSources, snippetsFor } from './snippets';
 
 const ORIGIN = 'https://quell.example:8420';
 
@@ -63,4 +63,22 @@ test('a source with a name of its own is known by its kind', () => {
   expect(snippetsFor(source, ORIGIN)[0]?.text).toContain(
     'Payload URL:  https://quell.example:8420/ingest/shop',
   );
+});
+
+test('what is in use comes first, then what most people begin with', () => {
+  const source = (name: string, events = 0, path = `/ingest/${name}`) => ({ name, path, events });
+  const ordered = orderSources([
+    source('agent'),
+    source('alertmanager-v2', 0, '/alertmanager/api/v2/alerts'),
+    source('argocd'),
+    source('zabbix', 3),
+    source('alertmanager'),
+  ]);
+  expect(ordered.map((s) => s.name)).toEqual([
+    'zabbix',
+    'alertmanager-v2',
+    'alertmanager',
+    'agent',
+    'argocd',
+  ]);
 });

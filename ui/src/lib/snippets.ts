@@ -13,6 +13,24 @@ export interface SnippetSource {
   protected: boolean;
 }
 
+const FIRST = ['prometheus', 'alertmanager', 'github', 'cloudevents', 'agent', 'generic'];
+
+/** Quell as an Alertmanager is what people look for under the name of Prometheus. */
+export function sourceTitle(source: { name: string; path: string }): string {
+  return source.path.startsWith('/alertmanager') ? 'prometheus' : source.name;
+}
+
+/** What is in use comes first, then what most people begin with, then by name. */
+export function orderSources<T extends { name: string; path: string; events: number }>(
+  sources: readonly T[],
+): T[] {
+  const rank = (source: T) => {
+    const at = FIRST.indexOf(sourceTitle(source));
+    return (source.events > 0 ? 0 : 100) + (at < 0 ? FIRST.length : at);
+  };
+  return [...sources].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+}
+
 interface Place {
   /** `http://quell.example:8420` */
   origin: string;
@@ -40,7 +58,7 @@ export function snippetsFor(source: SnippetSource, origin: string): Snippet[] {
 // A configured source has a name of its own and says its kind; Quell as an Alertmanager is known
 // by its path.
 function writerOf(source: SnippetSource): Writer {
-  if (source.path.startsWith('/alertmanager')) return prometheus;
+  if (sourceTitle(source) === 'prometheus') return prometheus;
   return WRITERS[source.kind] ?? WRITERS[source.name] ?? webhook;
 }
 

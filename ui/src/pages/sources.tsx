@@ -8,7 +8,7 @@ import { Icon } from '../components/icon';
 import { Age } from '../components/marks';
 import { CopyButton, ErrorNotice, Loading } from '../components/notices';
 import { formatCount, plural } from '../lib/format';
-import { snippetsFor } from '../lib/snippets';
+import { orderSources, snippetsFor, sourceTitle } from '../lib/snippets';
 
 const REFRESH_MS = 5_000;
 
@@ -18,7 +18,7 @@ export function SourcesPage() {
     queryFn: () => unwrap(api.GET('/api/v1/sources')),
     refetchInterval: REFRESH_MS,
   });
-  const sources = answer.data?.items ?? [];
+  const sources = orderSources(answer.data?.items ?? []);
   const [chosen, setChosen] = useState<string | null>(null);
   const active = sources.filter((source) => source.events + source.rejected > 0).length;
   return (
@@ -60,7 +60,7 @@ function SourceRow(props: { source: Source; open: boolean; onToggle: (open: bool
         <span className={open ? 'turn open' : 'turn'}>
           <Icon name="right" />
         </span>
-        <span className="title">{source.name}</span>
+        <span className="title">{sourceTitle(source)}</span>
         <span className="mono muted ellipsis cell-path">{source.path}</span>
         <span className="row cell-flags">
           {source.protected && (
