@@ -54,5 +54,27 @@ TEST(Book, SnapshotsStayAsTheyWere) {
   EXPECT_EQ(*book.find(1), "uno");
 }
 
+TEST(Book, WhatWasErasedIsRemovedAndNotDirty) {
+  Names book;
+  for (int i = 1; i <= 3; ++i) book.insert(i, std::to_string(i));
+  book.erase(2);
+  EXPECT_EQ(book.find(2), nullptr);
+  EXPECT_EQ(book.size(), 2u);
+  EXPECT_EQ(changed(book, 0), "1 3 ");
+  EXPECT_EQ(book.take_dirty().size(), 2u);
+  EXPECT_EQ(book.take_removed(), std::vector{2});
+}
+
+TEST(Book, WhatIsErasedAndPutInAgainIsNotRemoved) {
+  Names book;
+  book.insert(1, "one");
+  book.erase(1);
+  book.insert(1, "one, again");
+  EXPECT_TRUE(book.take_removed().empty());
+  const auto dirty = book.take_dirty();
+  ASSERT_EQ(dirty.size(), 1u);
+  EXPECT_EQ(*dirty.front(), "one, again");
+}
+
 }  // namespace
 }  // namespace quell
