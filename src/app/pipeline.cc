@@ -260,6 +260,7 @@ bool Pipeline::has_changes() const {
 }
 
 StoreBatch Pipeline::take_batch() {
+  for (HealthWindow& window : windows_.take_closed()) closed_windows_.push_back(std::move(window));
   batch_.next_offset = next_offset_;
   batch_.now = now_;
   batch_.engine = snapshot();

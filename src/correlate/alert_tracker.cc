@@ -204,6 +204,7 @@ AlertNews AlertTracker::begin(Alert& alert, const Event& event, const Step& step
   alert.starts_at = start_of(event);
   alert.last_firing_at = std::max(alert.last_firing_at, event.time);
   alert.ends_at.reset();
+  alert.lasted_at.reset();
   alert.lease_until = event.ends_at;
   alert.updated_at = step.now;
   ++alert.fire_count;
@@ -213,7 +214,7 @@ AlertNews AlertTracker::begin(Alert& alert, const Event& event, const Step& step
                     fmt::format("fires again, for the {}. time", alert.fire_count));
   }
   const auto hold = hold_for(alert);
-  if (hold && alert.starts_at + *hold > step.now) {
+  if (hold && alert.starts_at + *hold + options_.lateness > step.now) {
     alert.status = AlertStatus::Held;
     alert.held_until = alert.starts_at + *hold;
     alert.trace.add(VerdictKind::Held, step.now, step.offset,
@@ -227,6 +228,8 @@ AlertNews AlertTracker::begin(Alert& alert, const Event& event, const Step& step
 AlertNews AlertTracker::end(Alert& alert, Timestamp at, const Step& step, VerdictKind kind,
                             std::string_view reason) {
   const bool was_held = alert.status == AlertStatus::Held;
+  const bool lasted = was_held && at >= alert.held_until.value_or(at);
+  if (lasted) alert.lasted_at = alert.held_until;
   alert.status = AlertStatus::Resolved;
   alert.ends_at = at;
   alert.lease_until.reset();
@@ -235,6 +238,11 @@ AlertNews AlertTracker::end(Alert& alert, Timestamp at, const Step& step, Verdic
   alert.updated_at = step.now;
   add_transition(alert, at, step);
   alert.trace.add(kind, step.now, step.offset, reason);
+  if (lasted) {
+    // The rest of the pipeline hears of a beginning, and sees that it is over.
+    alert.trace.add(VerdictKind::Released, step.now, step.offset, "it lasted");
+    return alert.flapping ? AlertNews::None : AlertNews::Began;
+  }
   if (was_held) {
     alert.trace.add(VerdictKind::Dropped, step.now, step.offset,
                     "it ended while it was held, so nobody is told");
@@ -281,7 +289,9 @@ Timestamp AlertTracker::deadline(const Alert& alert) const {
   } else if (alert.lease_until && *alert.lease_until != kMaxTime) {
     consider(*alert.lease_until);
   }
-  if (alert.status == AlertStatus::Held && alert.held_until) consider(*alert.held_until);
+  if (alert.status == AlertStatus::Held && alert.held_until) {
+    consider(*alert.held_until + options_.lateness);  // Its end may still be on the way.
+  }
   if (alert.flapping && !alert.transitions.empty()) {
     consider(alert.transitions.back() + options_.flap_calm);
   }
@@ -349,8 +359,10 @@ AlertNews AlertTracker::on_deadline(Alert& alert, const Step& step) {
     return end(alert, *alert.lease_until, step, VerdictKind::Expired,
                "its sender did not refresh it before its end time");
   }
-  if (alert.status == AlertStatus::Held && alert.held_until && *alert.held_until <= step.now) {
+  if (alert.status == AlertStatus::Held && alert.held_until &&
+      *alert.held_until + options_.lateness <= step.now) {
     alert.status = AlertStatus::Firing;
+    alert.lasted_at = alert.held_until;
     alert.held_until.reset();
     alert.updated_at = step.now;
     alert.trace.add(VerdictKind::Released, step.now, step.offset, "it lasted");

@@ -34,7 +34,7 @@ Linkable Correlator::linkable(const Alert& alert) const {
   link.tenant = alert.key.tenant;
   link.entity = topology_->canonical(alert.entity);
   link.text_template = text_template_of(alert);
-  link.starts_at = alert.starts_at;
+  link.starts_at = alert.counts_from();
   if (!alert.correlation_id.empty()) link.keys.push_back(cid_key(alert.correlation_id));
   for (const RuleMatch& match : rules_.match(alert)) link.keys.push_back(match.key);
   return link;
@@ -180,9 +180,9 @@ void Correlator::on_alert(const AlertOutcome& outcome, const Step& step) {
 
 void Correlator::on_began(const AlertKey& key, const Step& step) {
   const Alert& alert = *alerts_.find(key);
-  const bool settled = alert.starts_at <= watermark_;
+  const bool settled = alert.counts_from() <= watermark_;
   for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, settled);
-  if (!settled) unsettled_.insert({alert.starts_at, key});
+  if (!settled) unsettled_.insert({alert.counts_from(), key});
   if (alert.incident != 0 && back_to_its_incident(alert, step)) return;
   carry_out(key, place(alert, linkable(alert), View::All), step);
   if (const Alert* now = alerts_.find(key); now->status == AlertStatus::Resolved) {
@@ -198,7 +198,7 @@ bool Correlator::back_to_its_incident(const Alert& alert, const Step& step) {
     const Timestamp over = incident->resolved_at.value_or(incident->updated_at);
     if (step.now - over > options_.reopen_window) return false;
     append(alert.incident,
-           {.event_time = alert.starts_at,
+           {.event_time = alert.counts_from(),
             .kind = IncidentEventKind::StatusChanged,
             .text = fmt::format("{} fires again", alert.title),
             .status = IncidentStatus::Open},
@@ -287,7 +287,7 @@ void Correlator::on_watermark(Timestamp watermark, const Step& step) {
     const auto [starts_at, key] = *unsettled_.begin();
     unsettled_.erase(unsettled_.begin());
     const Alert* alert = alerts_.find(key);
-    if (alert != nullptr && alert->starts_at <= watermark_) settle(key, step);
+    if (alert != nullptr && alert->counts_from() <= watermark_) settle(key, step);
   }
   rules_.forget_before(watermark_ - options_.lateness);
 }
@@ -375,9 +375,9 @@ void Correlator::reconfigure(CorrelatorOptions options, const Topology& topology
   timers_.clear();
   armed_.clear();
   for (const auto& alert : alerts_.snapshots([](const Alert& a) { return a.firing(); })) {
-    const bool settled = alert->starts_at <= watermark_;
+    const bool settled = alert->counts_from() <= watermark_;
     for (const RuleMatch& match : rules_.match(*alert)) rules_.add(match, *alert, settled);
-    if (!settled) unsettled_.insert({alert->starts_at, alert->key});
+    if (!settled) unsettled_.insert({alert->counts_from(), alert->key});
     if (alert->incident == 0) make_loose(*alert, true);
   }
   if (watermark_ != Timestamp::min()) rules_.forget_before(watermark_ - options_.lateness);

@@ -36,7 +36,7 @@ IncidentId Correlator::open(const Alert& alert, const Placement& placement, cons
   const IncidentId id = incidents_.create(alert.key.tenant);
   const bool by_rule = !placement.title.empty();
   append(id,
-         {.event_time = alert.starts_at,
+         {.event_time = alert.counts_from(),
           .kind = IncidentEventKind::Opened,
           .text = by_rule ? placement.title : alert.title,
           .number = incident_severity_from(alert.severity),
@@ -68,7 +68,7 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
   const Incident& incident = *incidents_.find(id);
   if (incident.members.size() < Incident::kMembersListed) {
     append(id,
-           {.event_time = alert.starts_at,
+           {.event_time = alert.counts_from(),
             .kind = IncidentEventKind::AlertAdded,
             .text = alert.title,
             .alert = key.fingerprint,
@@ -84,7 +84,7 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
                           fmt::format("'{}' joined: {}", alert.title, reason));
       }
     });
-    groups_.add(id, link, is_settled(key, alert.starts_at));
+    groups_.add(id, link, is_settled(key, alert.counts_from()));
   } else {
     incidents_.annotate(id, [&](Incident& changed) {
       ++changed.unlisted_count;
@@ -124,7 +124,7 @@ void Correlator::follow_members(IncidentId id, const Step& step) {
     incident = incidents_.find(id);
   }
   const bool by_rule = std::ranges::find(incident->keys, kNamedByRule) != incident->keys.end();
-  if (by_rule || newest->starts_at > incident->opened_at) return;
+  if (by_rule || newest->counts_from() > incident->opened_at) return;
   if (set_by_people(*incident, IncidentEventKind::TitleChanged)) return;
   const auto order = [](const Member& m) { return std::pair(m.starts_at, m.fingerprint); };
   const auto& first = std::ranges::min(incident->members, {}, order);
@@ -152,7 +152,7 @@ void Correlator::member_state(const Alert& alert, bool firing, const Step& step)
   }
   if (member->firing == firing) return;
   append(alert.incident,
-         {.event_time = firing ? alert.starts_at : alert.ends_at.value_or(step.now),
+         {.event_time = firing ? alert.counts_from() : alert.ends_at.value_or(step.now),
           .kind = firing ? IncidentEventKind::AlertFiring : IncidentEventKind::AlertResolved,
           .text = alert.title,
           .alert = alert.key.fingerprint,
@@ -442,7 +442,7 @@ Result<IncidentId> Correlator::split(IncidentId id, const std::vector<Fingerprin
     }
     const Alert& moved = *alerts_.find(key);
     if (!moved.firing()) member_state(moved, false, step);
-    unsettled_.erase({moved.starts_at, key});  // People have the last word.
+    unsettled_.erase({moved.counts_from(), key});  // People have the last word.
   }
   append(
       created,

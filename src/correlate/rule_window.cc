@@ -48,8 +48,8 @@ void RuleWindows::add(const RuleMatch& match, const Alert& alert, bool settled) 
   remove(match, alert);
   Window& window = seen_[window_key(alert.key.tenant, match.key)];
   window.length = match.rule->window;
-  window.alerts[{alert.starts_at, alert.key}] = settled;
-  window.starts[alert.key] = alert.starts_at;
+  window.alerts[{alert.counts_from(), alert.key}] = settled;
+  window.starts[alert.key] = alert.counts_from();
 }
 
 void RuleWindows::remove(const RuleMatch& match, const Alert& alert) {

@@ -68,6 +68,7 @@ void encode_alert(const Alert& a, std::string& out) {
   put(w, a.ends_at);
   put(w, a.lease_until);
   put(w, a.held_until);
+  put(w, a.lasted_at);
   w.time(a.last_firing_at);
   w.time(a.first_received_at);
   w.time(a.last_received_at);
@@ -109,6 +110,7 @@ Result<Alert> decode_alert(std::string_view bytes) {
   a.ends_at = take_optional_time(r);
   a.lease_until = take_optional_time(r);
   a.held_until = take_optional_time(r);
+  a.lasted_at = take_optional_time(r);
   a.last_firing_at = r.time();
   a.first_received_at = r.time();
   a.last_received_at = r.time();

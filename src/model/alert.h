@@ -61,6 +61,7 @@ struct Alert {
   std::optional<Timestamp> ends_at{};      // When it was resolved. Empty while firing.
   std::optional<Timestamp> lease_until{};  // Firing alerts only: expires unless refreshed by then.
   std::optional<Timestamp> held_until{};   // Held alerts only.
+  std::optional<Timestamp> lasted_at{};    // When the hold of this firing was over.
   Timestamp last_firing_at{};              // Event time of the latest event that said "firing".
   Timestamp first_received_at{};
   Timestamp last_received_at{};
@@ -78,6 +79,8 @@ struct Alert {
   Timestamp armed_at = Timestamp::max();  // Its entry in the timer queue. Not stored.
 
   bool firing() const { return status == AlertStatus::Firing; }
+  // The event time that decides its place among other alerts.
+  Timestamp counts_from() const { return lasted_at.value_or(starts_at); }
 };
 
 // What the store keeps. Errors of decode: Corrupt.
