@@ -251,7 +251,8 @@ class Reader {
   }
 
   Status read_packs() {
-    settings_.packs = PackLibrary::built_in();
+    static const PackLibrary kBuiltIn = PackLibrary::built_in();  // Compiling them takes a while.
+    settings_.packs = kBuiltIn;
     for (const std::string& directory : settings_.pack_directories) {
       TRY(const auto paths, files_.list(directory));
       for (const std::string& path : paths) {
