@@ -107,6 +107,10 @@ void Pipeline::on_time() {
     const bool more = end_of_window(last_counted_) > now_;
     windows_due_ = more ? end_of_window(last_counted_) : Timestamp::max();
   }
+  keep_closed_windows();
+}
+
+void Pipeline::keep_closed_windows() {
   for (HealthWindow& window : windows_.take_closed()) closed_windows_.push_back(std::move(window));
 }
 
@@ -260,7 +264,7 @@ bool Pipeline::has_changes() const {
 }
 
 StoreBatch Pipeline::take_batch() {
-  for (HealthWindow& window : windows_.take_closed()) closed_windows_.push_back(std::move(window));
+  keep_closed_windows();  // The last event may have closed some.
   batch_.next_offset = next_offset_;
   batch_.now = now_;
   batch_.engine = snapshot();

@@ -112,6 +112,7 @@ class Pipeline {
   void keep_rejected(const Frame& frame, const std::vector<Rejected>& rejected);
   void on_time();
   void on_events(std::vector<Event> events, FrameOutcome& outcome);
+  void keep_closed_windows();
   void count_in_windows(const Event& event);
   void advance_watermark(Timestamp event_time);
   std::string snapshot() const;

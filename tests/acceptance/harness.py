@@ -28,6 +28,9 @@ BINARY = pathlib.Path(os.environ.get("QUELL_BINARY", ROOT / "build" / "release" 
 # Generous, because the machine may be busy: a pass never waits for it.
 DEADLINE_SECONDS = 60
 LOG_LINES_KEPT = 400
+# Between two looks at what no stream announces.
+POLL_SECONDS = 0.02
+SETTLED = "everything before this note is stored"
 
 Answer = collections.namedtuple("Answer", "status headers body")
 
@@ -83,6 +86,11 @@ class Process:
                                      f"before it said {missing!r}\n{self.log()}")
             found = [old or re.search(pattern, line) for old, pattern in zip(found, patterns)]
         return found
+
+    def wait_for_news(self, seconds):
+        """Returns when the program said something, or after `seconds`."""
+        with contextlib.suppress(queue.Empty):
+            self._news.get(timeout=seconds)
 
     def log(self):
         return "".join(self.lines)
@@ -148,6 +156,7 @@ class Quell(Server):
         self._environment = {**os.environ, **(environment or {})}
         self.preexec = preexec
         self.process = None
+        self._settled = 0
         self.start()
 
     def start(self):
@@ -182,11 +191,24 @@ class Quell(Server):
         return parse_json(self.get("/api/v1/status"))
 
     def settle(self):
-        """Waits until everything that the journal holds is worked off."""
+        """Waits until all that was accepted so far can be read: what is stored is stored in order, so
+        a note that is sent now and found in the list says so for everything before it."""
+        self._settled += 1
+        title = f"{SETTLED} {self.process.pid}-{self._settled}"
+        answer = self.post("/api/v1/events", {"title": title})
+        if answer.status // 100 != 2:
+            raise AssertionError(f"a note is refused: {answer.status} {answer.body!r}")
         deadline = time.monotonic() + DEADLINE_SECONDS
-        with self.stream("status") as stream:
-            while self.status()["lag_frames"]:
-                stream.next(deadline)
+        while not any(one["title"] == title
+                      for one in parse_json(self.get("/api/v1/events", limit=20))["items"]):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{title} is not stored\n{self.process.log()}")
+            self.process.wait_for_news(POLL_SECONDS)
+
+    def events(self, **query):
+        """All events, without the notes of settle()."""
+        return [one for one in self.all_items("/api/v1/events", **query)
+                if not one["title"].startswith(SETTLED)]
 
     def stream(self, topics="incidents"):
         return Stream(self.address, topics)

@@ -65,7 +65,7 @@ class BadInputTest(AcceptanceTest):
         self.assertEqual(self.quell.process.pid, self.pid)
 
     def events(self, identity):
-        return sum(one["id"] == identity for one in self.quell.all_items("/api/v1/events"))
+        return sum(one["id"] == identity for one in self.quell.events())
 
     def kept(self):
         """How many data there are: events and dead letters."""
@@ -73,7 +73,7 @@ class BadInputTest(AcceptanceTest):
         letters = self.quell.all_items("/api/v1/deadletters")
         for letter in letters:
             self.assertTrue(letter["reason"], letter)
-        return len(self.quell.all_items("/api/v1/events")) + len(letters)
+        return len(self.quell.events()) + len(letters)
 
     def check_clear(self, answer, before):
         """A problem document, or something that was kept."""
@@ -305,7 +305,7 @@ class BadInputTest(AcceptanceTest):
             answer = self.quell.post(CLOUDEVENTS, body, content_type)
             self.assertIn(answer.status, (200, 202, 204, 409), answer.body)
         self.quell.settle()
-        found = [one for one in self.quell.all_items("/api/v1/events") if one["id"] == first["id"]]
+        found = [one for one in self.quell.events() if one["id"] == first["id"]]
         self.assertEqual([one["title"] for one in found], ["first"])
         self.assertEqual(self.quell.status()["deduplicated_total"], 2)
 
@@ -401,7 +401,7 @@ sources:
                 "content-type": "application/json", "x-pagerduty-signature": signature})
             self.assertIn(answer.status, (200, 202, 204), answer.body)
         quell.settle()
-        self.assertEqual(len(quell.all_items("/api/v1/events")), 1)
+        self.assertEqual(len(quell.events()), 1)
         wrong = quell.request("POST", "/ingest/pagerduty", body, {
             "content-type": "application/json", "x-pagerduty-signature": "v1=" + "0" * 64})
         self.check_problem(wrong, 401)
@@ -441,7 +441,7 @@ class DiskFullTest(AcceptanceTest):
         accepted.append(event["id"])
         quell.kill()
         quell = self.start_quell_again(quell)
-        found = {one["id"] for one in quell.all_items("/api/v1/events")}
+        found = {one["id"] for one in quell.events()}
         self.assertEqual(set(accepted) - found, set())
 
     def start_quell_again(self, quell):

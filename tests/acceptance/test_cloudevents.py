@@ -10,7 +10,7 @@ class CloudEventsSdkTest(AcceptanceTest):
         for answer in got:
             self.assertIn(answer["status"], (200, 202, 204), answer)
         quell.settle()
-        events = sorted(quell.all_items("/api/v1/events"), key=lambda event: event["id"])
+        events = sorted(quell.events(), key=lambda event: event["id"])
         self.assertEqual([event["id"] for event in events], [f"{mode}-{n}" for n in (1, 2, 3)])
         first = events[0]
         self.assertEqual(first["source"], "/shop/checkout")

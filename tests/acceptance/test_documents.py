@@ -1,5 +1,6 @@
 """The documents say what is true: their one-liners work, and every command is described."""
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -10,10 +11,18 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def shell_commands(page):
-    """The commands of the page's sh blocks, lines that end in a backslash joined."""
+    """The commands of the page's sh blocks; one goes on while a line ends in a backslash or a quote
+    is open."""
     for block in re.findall(r"^```(?:sh|bash|console)\n(.*?)^```", page.read_text(), re.M | re.S):
+        command = ""
         for line in block.replace("\\\n", " ").splitlines():
-            yield re.sub(r"^\$ ", "", line.strip())
+            command += ("\n" if command else "") + line
+            try:
+                shlex.split(command, comments=True)
+            except ValueError:  # No closing quotation.
+                continue
+            yield re.sub(r"^\$ ", "", command.strip())
+            command = ""
 
 
 class DocumentsTest(AcceptanceTest):

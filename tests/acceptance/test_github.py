@@ -27,7 +27,7 @@ sources:
         self.assertGreater(len(sent), 200)
         quell.settle()
         self.assertEqual(quell.all_items("/api/v1/deadletters"), [])
-        types = collections.Counter(one["type"] for one in quell.all_items("/api/v1/events"))
+        types = collections.Counter(one["type"] for one in quell.events())
         for name in MAPPED:
             self.assertTrue(any(f".{name}." in f"{kind}." for kind in types),
                             f"no event of {name}: {types}")

@@ -107,7 +107,7 @@ class KillTest(AcceptanceTest):
             self.one_round(quell)
             quell.start()
         quell.settle()
-        found = [int(one["id"]) for one in quell.all_items("/api/v1/events", source="/kill")]
+        found = [int(one["id"]) for one in quell.events(source="/kill")]
         self.assertEqual(len(found), len(set(found)), "an event is there twice")
         self.assertEqual(set(self.accepted) - set(found), set(), "an accepted event is lost")
         self.assertEqual(set(found) - self.tried, set(), "an event that nobody sent")
