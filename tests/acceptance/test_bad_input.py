@@ -21,6 +21,9 @@ CLOUDEVENTS = "/ingest/cloudevents"
 ALERTS = "/alertmanager/api/v2/alerts"
 JSON_ENDPOINTS = [CLOUDEVENTS, "/ingest/alertmanager", "/ingest/agent", "/ingest/pagerduty-events",
                   "/ingest/generic", ALERTS, "/api/v1/events"]
+# Protocols that say what an error looks like: what their senders read is in the body.
+OWN_ERRORS = {ALERTS: lambda body: body if isinstance(body, str) else body["message"],
+              "/ingest/pagerduty-events": lambda body: body["status"] and body["message"]}
 BODY_BYTES = 100 * 1024 * 1024
 CONNECTIONS = 3000
 
@@ -75,19 +78,22 @@ class BadInputTest(AcceptanceTest):
             self.assertTrue(letter["reason"], letter)
         return len(self.quell.events()) + len(letters)
 
-    def check_clear(self, answer, before):
+    def check_clear(self, answer, before, path=CLOUDEVENTS):
         """A problem document, or something that was kept."""
         if 200 <= answer.status < 300:
             self.assertGreater(self.kept(), before, f"{answer.status}, and nothing was kept")
+            return
+        self.assertTrue(400 <= answer.status < 500, f"{answer.status} {answer.body[:300]}")
+        if path in OWN_ERRORS:
+            self.assertTrue(OWN_ERRORS[path](json.loads(answer.body)), answer.body[:300])
         else:
-            self.assertTrue(400 <= answer.status < 500, f"{answer.status} {answer.body[:300]}")
             self.check_problem(answer, answer.status)
 
     def check_everywhere(self, body, content_type="application/json"):
         for path in JSON_ENDPOINTS:
             with self.subTest(path=path):
                 before = self.kept()
-                self.check_clear(self.quell.post(path, body, content_type), before)
+                self.check_clear(self.quell.post(path, body, content_type), before, path)
 
     # Bytes that are not what the protocol says.
 
@@ -101,8 +107,14 @@ class BadInputTest(AcceptanceTest):
         self.check_everywhere(b"it is broken")
 
     def test_json_of_another_shape(self):
-        for body in (b"null", b"17", b'"text"', b"true", b"[1,2,3]", b'[[{}]]'):
+        for body in (b"17", b'"text"', b"true", b"[1,2,3]", b'[[{}]]'):
             self.check_everywhere(body)
+
+    def test_null(self):
+        self.assertEqual(self.quell.post(ALERTS, b"null").status, 200)  # No alerts, to Alertmanager.
+        for path in JSON_ENDPOINTS:
+            if path != ALERTS:
+                self.check_clear(self.quell.post(path, b"null"), self.kept(), path)
 
     def test_empty_object(self):
         self.check_everywhere(b"{}")
@@ -236,7 +248,8 @@ class BadInputTest(AcceptanceTest):
             {"labels": {"alertname": "Also good"}}])
         self.assertEqual(answer.status, 400)
         self.quell.settle()
-        names = sorted(one["labels"]["alertname"] for one in self.quell.all_items("/api/v1/alerts"))
+        names = sorted(one["labels"].get("alertname", "")
+                       for one in self.quell.all_items("/api/v1/alerts"))
         self.assertEqual(names, ["Also good", "Good"])
 
     def send_chunks(self, head, chunks):
