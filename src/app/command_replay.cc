@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "app/commands.h"
+#include "app/listen_address.h"
 #include "app/pipeline.h"
 #include "app/render.h"
 #include "app/scenario.h"
@@ -137,6 +138,7 @@ ExitCode run_check(const CheckArguments& arguments, const Environment& environme
     if (!yaml) return complain(yaml.error());
     const auto settings = parse_settings(*yaml, arguments.config, environment, files);
     if (!settings) return complain(settings.error());
+    if (const auto listen = listen_address(*settings); !listen) return complain(listen.error());
     fmt::print("{}: good ({} rules, {} sources, {} packs, {} entities)\n", arguments.config,
                settings->pipeline.correlation.rules.size(), settings->sources.size(),
                settings->packs.size(), settings->pipeline.topology.owners().size());

@@ -10,6 +10,7 @@
 #include "api/stream_hub.h"
 #include "app/dead_letter_retry.h"
 #include "app/ingest_answer.h"
+#include "base/text.h"
 #include "model/command.h"
 #include "normalize/signature.h"
 #include "wire/cloudevents.h"
@@ -216,6 +217,16 @@ void Gateway::ingest(Pending pending) {
     return answer(*pending.responder,
                   problem({Errc::NotFound,
                            fmt::format("there is no source or provider pack '{}'", source.kind),
+                           {}}));
+  }
+  // gzip and deflate were unpacked by the server.
+  if (const auto encoding = pending.request.header("content-encoding");
+      !encoding.empty() && !equals_ignore_case(encoding, "identity")) {
+    return answer(*pending.responder,
+                  problem({Errc::Unsupported,
+                           fmt::format("Content-Encoding '{}' is not supported: send gzip, deflate "
+                                       "or plain bytes",
+                                       utf8_prefix(encoding, 64)),
                            {}}));
   }
   if (auto checked = check_source(*config, source, pending.request); !checked) {

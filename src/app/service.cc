@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <future>
 
 #include "api/metrics_page.h"
@@ -13,6 +12,7 @@
 #include "api/window_requests.h"
 #include "app/core.h"
 #include "app/gateway.h"
+#include "app/listen_address.h"
 #include "app/pause.h"
 #include "app/process_facts.h"
 #include "base/disk.h"
@@ -32,36 +32,6 @@ constexpr Duration kStatusEvery = std::chrono::seconds(1);
 constexpr Duration kStopGrace = std::chrono::seconds(5);
 constexpr std::size_t kWorkerTasksMax = 1000;
 
-struct ListenAddress {
-  std::string host;
-  std::uint16_t port = 0;
-};
-
-Result<ListenAddress> parse_listen(const std::string& text) {
-  const auto colon = text.rfind(':');
-  ListenAddress address;
-  std::uint32_t port = 0;
-  const char* first = text.data() + (colon == text.npos ? 0 : colon + 1);
-  const auto [end, error] = std::from_chars(first, text.data() + text.size(), port);
-  if (colon == text.npos || error != std::errc{} || end != text.data() + text.size() ||
-      port > 65535) {
-    return fail(
-        Errc::InvalidArgument,
-        fmt::format("server.listen: '{}' is not ADDRESS:PORT such as 127.0.0.1:8420", text));
-  }
-  address.host = text.substr(0, colon);
-  if (address.host.starts_with('[') && address.host.ends_with(']')) {
-    address.host = address.host.substr(1, address.host.size() - 2);
-  }
-  if (address.host.empty()) address.host = "0.0.0.0";
-  address.port = static_cast<std::uint16_t>(port);
-  return address;
-}
-
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
-
 class ServiceImpl final : public Service {
  public:
   ServiceImpl(ServiceOptions options, const Clock& clock, const Log& log)
@@ -71,13 +41,7 @@ class ServiceImpl final : public Service {
 
   Status start() {
     const Settings& settings = options_.settings;
-    TRY(const ListenAddress listen, parse_listen(settings.listen));
-    if (settings.tokens.empty() && !is_loopback(listen.host)) {
-      return fail(Errc::InvalidArgument,
-                  fmt::format("{} can be reached from other machines, and no token is configured: "
-                              "add server.tokens, or listen on 127.0.0.1",
-                              settings.listen));
-    }
+    TRY(const ListenAddress listen, listen_address(settings));
     address_ = listen.host;
     started_at_ = clock_.now();
     config_facts_ = {options_.config_yaml, options_.config_path, started_at_};
