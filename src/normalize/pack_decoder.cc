@@ -361,6 +361,10 @@ class FrameDecoder {
              place.empty() ? where : place + ", " + where.substr(0, where.find(" (")), text);
       return;
     }
+    // A number or null says nothing, whatever a mapping would make of it.
+    if (!body->is_object() && !body->is_array()) {
+      return reject("must be an object or an array", place, text);
+    }
     scope_.body = scope_.item = *body;
     parse_inner_texts();
     if (pack_.ignore_when.holds(scope_, scratch_.text)) {

@@ -166,8 +166,11 @@ TEST(PackDecoder, RefusesWithAPlace) {
       "resolved}}}");
   EXPECT_EQ(rejections(decode(pack, "{")),
             "byte 1 (line 1, column 2): not valid JSON: incomplete JSON\n");
-  EXPECT_EQ(rejections(decode(pack, "{}")),
+  EXPECT_EQ(rejections(decode(pack, R"({"a":1})")),
             ": the body has no /alerts, which pack 'p' expects for 'e'\n");
+  for (const std::string_view nothing : {"null", "17", "\"x\""}) {
+    EXPECT_EQ(rejections(decode(pack, nothing)), ": must be an object or an array\n");
+  }
   const Decoded some = decode(
       pack, R"({"alerts":[{"id":"a"},{"s":"up"},{"id":"b","s":"sideways"},{"id":"c","s":"up"}]})");
   EXPECT_EQ(some.events.size(), 2u);
