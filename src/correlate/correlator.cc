@@ -287,14 +287,14 @@ void Correlator::on_watermark(Timestamp watermark, const Step& step) {
     const auto [starts_at, key] = *unsettled_.begin();
     unsettled_.erase(unsettled_.begin());
     const Alert* alert = alerts_.find(key);
-    if (alert != nullptr && alert->counts_from() <= watermark_) settle(key, step);
+    if (alert != nullptr && alert->counts_from() <= watermark_) settle(key, starts_at, step);
   }
   rules_.forget_before(watermark_ - options_.lateness);
 }
 
 // Decides where the alert belongs when only what began before it counts, and mends what an
 // out-of-order arrival had made different.
-void Correlator::settle(const AlertKey& key, const Step& step) {
+void Correlator::settle(const AlertKey& key, Timestamp starts_at, const Step& step) {
   const Alert& alert = *alerts_.find(key);
   if (alert.firing()) {
     for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, true);
@@ -302,7 +302,11 @@ void Correlator::settle(const AlertKey& key, const Step& step) {
   const IncidentId current = alert.incident;
   const Incident* incident = current == 0 ? nullptr : incidents_.find(current);
   if (incident == nullptr || !is_active(incident->status)) return;
-  const Linkable link = linkable(alert);
+  const auto member = std::ranges::find(incident->members, key.fingerprint, &Member::fingerprint);
+  // Not listed, or a member that only fires again: its place is decided already.
+  if (member == incident->members.end() || member->starts_at != starts_at) return;
+  Linkable link = linkable(alert);
+  link.starts_at = starts_at;
   const Placement placement = place(alert, link, View::Settled);
   const bool joins_other = placement.fate == Fate::Join && placement.incident != current;
   const bool stands_alone = placement.fate == Fate::Open && groups_.has(current, View::Settled);
@@ -315,8 +319,6 @@ void Correlator::settle(const AlertKey& key, const Step& step) {
     move(key, 0, placement.reason, step);
   }
   if (alerts_.find(key)->incident != current) return;  // Settled where it went.
-  const auto& members = incidents_.find(current)->members;
-  if (std::ranges::find(members, key.fingerprint, &Member::fingerprint) == members.end()) return;
   groups_.settle(current, link);
 }
 
@@ -381,7 +383,14 @@ void Correlator::reconfigure(CorrelatorOptions options, const Topology& topology
     if (alert->incident == 0) make_loose(*alert, true);
   }
   if (watermark_ != Timestamp::min()) rules_.forget_before(watermark_ - options_.lateness);
-  for (const IncidentId id : incidents_.all()) index_incident(id);
+  for (const IncidentId id : incidents_.all()) {
+    const Incident& incident = *incidents_.find(id);
+    for (const Member& member : incident.members) {
+      if (!is_active(incident.status) || member.starts_at <= watermark_) continue;
+      unsettled_.insert({member.starts_at, {incident.tenant, member.fingerprint}});
+    }
+    index_incident(id);
+  }
 }
 
 }  // namespace quell

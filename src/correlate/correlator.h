@@ -116,7 +116,7 @@ class Correlator {
   void name_by_rule(IncidentId id, const Placement& placement, const Step& step);
   void gather(const Placement& placement, IncidentId into, const Step& step);
   bool back_to_its_incident(const Alert& alert, const Step& step);
-  void settle(const AlertKey& key, const Step& step);
+  void settle(const AlertKey& key, Timestamp starts_at, const Step& step);
   void absorb_loose(const AlertKey& joined, const Step& step);
   void make_loose(const Alert& alert, bool loose);
 

@@ -245,8 +245,13 @@ Outcome check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
     return complain(broken);
   }
   const std::string state = render_state(in_order->pipeline());
-  if (state_with_crashes(in_order->journal(), packs, prng) != state) {
-    return complain("crashes change the state");
+  const std::string crashed = state_with_crashes(in_order->journal(), packs, prng);
+  if (crashed != state) {
+    const auto at = static_cast<std::size_t>(
+        std::ranges::mismatch(state, crashed).in1 - state.begin());
+    const std::size_t from = at < 200 ? 0 : at - 200;
+    return complain(fmt::format("crashes change the state\n-- without:\n{}\n-- with:\n{}",
+                                state.substr(from, 500), crashed.substr(from, 500)));
   }
   std::vector<Fact> sent = facts;
   if (canary && sent.size() > 1) sent.pop_back();  // A lost event must be noticed.
