@@ -15,8 +15,9 @@ namespace quell {
 namespace {
 
 // Sections that are lists or maps of their own, beside the plain values of the table.
-constexpr std::array<std::string_view, 6> kStructured{
-    "hold", "correlation.rules", "topology", "sources", "server.tokens", "server.allowed_hosts"};
+constexpr std::array<std::string_view, 9> kStructured{
+    "hold",          "correlation.rules",    "thresholds",        "topology",  "sources",
+    "server.tokens", "server.allowed_hosts", "packs.directories", "pack_texts"};
 
 std::string section_of(std::string_view path) {
   return std::string(path.substr(0, path.find('.')));
@@ -345,6 +346,48 @@ std::vector<OptionInfo> option_table() {
   return infos;
 }
 
+namespace {
+
+constexpr std::string_view kStructuredReference = R"(
+## Lists and maps
+
+```yaml
+server:
+  tokens:                       # without any, only loopback is listened on
+    - {name: grafana, role: read, token: {env: QUELL_GRAFANA_TOKEN}}
+    - {name: alertmanager, role: ingest, token: {file: /etc/quell/am.token}}
+  allowed_hosts: [quell.example]  # names that the Host header may have on loopback
+
+sources:                        # a path /ingest/<name> with a secret, a tenant, or both
+  - {name: github, secret: {env: QUELL_GITHUB_SECRET}}
+  - {name: prod-grafana, kind: grafana, tenant: prod, token: {file: /etc/quell/grafana.token}}
+
+packs:
+  directories: [/etc/quell/providers]   # docs/provider-packs.md
+
+hold:                           # wait, and say nothing of what ends by itself
+  - {match: 'severity="warning"', for: 2m}
+
+correlation:
+  rules:                        # these replace the default rule (a storm of one alert name)
+    - name: node-down
+      match: ['alertname=~"Node.*|Target.*"']
+      group_by: [node]          # labels; also entity, severity, tenant
+      window: 5m
+      threshold: 3
+      title: Node is in trouble
+
+thresholds:                     # on metric samples (docs/sources/agent.md)
+  - {name: cpu_load, metric: cpu_load, warning: 80, critical: 90, for: 30s}
+
+topology:                       # or `file: topology.yaml`
+  services:
+    - {name: checkout, owner: team-payments, depends_on: [payments, "database:orders"]}
+```
+)";
+
+}  // namespace
+
 std::string configuration_reference() {
   std::string text =
       "# Configuration\n\n"
@@ -363,6 +406,7 @@ std::string configuration_reference() {
     text += fmt::format("| `{}` | {} | `{}` | {} |\n", option.path, option.type,
                         option.default_text.empty() ? "(none)" : option.default_text, option.help);
   }
+  text += kStructuredReference;
   return text;
 }
 

@@ -1,0 +1,75 @@
+#include "app/settings.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "app/service.h"
+
+namespace quell {
+namespace {
+
+std::string outcome(std::string_view yaml, const Environment& environment = {}) {
+  const auto settings = parse_settings(yaml, "q.yaml", environment, no_files());
+  return settings ? "ok" : settings.error().to_string();
+}
+
+TEST(Settings, ErrorsSayWhatAndWhere) {
+  EXPECT_EQ(outcome(""), "ok");
+  EXPECT_EQ(outcome("server: {listen: '127.0.0.1:0'}"), "ok");
+  EXPECT_NE(outcome("servr: {}").find("did you mean 'server'"), std::string::npos);
+  EXPECT_NE(outcome("incidents: {windo: 5m}").find("did you mean 'window'"), std::string::npos);
+  EXPECT_EQ(outcome("incidents: {window: 5}"),
+            "q.yaml:1:21: 'incidents.window': '5' is not a duration such as 30s, 5m or 1h30m");
+  EXPECT_EQ(outcome("correlation: {rules: [{name: all}]}"),
+            "q.yaml:1:23: rule 'all' has neither match nor group_by: it would put everything into "
+            "one incident");
+  EXPECT_EQ(outcome("thresholds: [{metric: cpu}]"),
+            "q.yaml:1:14: threshold 'cpu' needs warning or critical");
+  EXPECT_EQ(outcome("server: {tokens: [{name: a, token: short}]}"),
+            "q.yaml:1:36: a token has at least 16 characters, so that it cannot be guessed");
+}
+
+TEST(Settings, VariablesOverrideTheFile) {
+  const Environment environment{{"QUELL_INCIDENTS_WINDOW", "3m"}, {"QUELL_UNRELATED", "x"}};
+  const auto settings =
+      parse_settings("incidents: {window: 5m}", "q.yaml", environment, no_files());
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->pipeline.correlation.window, std::chrono::minutes(3));
+  EXPECT_EQ(outcome("", {{"QUELL_INCIDENTS_WINDOW", "soon"}}),
+            "QUELL_INCIDENTS_WINDOW: 'soon' is not a duration such as 30s, 5m or 1h30m");
+}
+
+TEST(Settings, ThePipelinesPartComesBackTheSame) {
+  const auto settings = parse_settings(
+      "hold: [{match: 'severity=\"info\"', for: 1m}]\n"
+      "incidents: {join_score: 0.4, open_severity: warning}\n"
+      "thresholds: [{metric: cpu_load, warning: 80}]\n"
+      "topology: {services: [{name: a, depends_on: [b]}]}\n",
+      "q.yaml", {}, no_files());
+  ASSERT_TRUE(settings);
+  const auto again = parse_pipeline_config(settings->pipeline_text);
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_EQ(again->alerts.holds.size(), 1u);
+  EXPECT_EQ(again->correlation.join_score, 0.4);
+  EXPECT_EQ(again->correlation.open_severity, Severity::Warning);
+  EXPECT_EQ(again->thresholds.size(), 1u);
+  EXPECT_EQ(again->topology.edges().size(), 1u);
+  EXPECT_EQ(again->correlation.rules.size(), 1u) << "the default rule";
+}
+
+// UPDATE_GOLDEN=1 writes the page.
+TEST(Settings, TheReferenceIsCurrent) {
+  const std::string path = QUELL_SOURCE_DIR "/docs/configuration.md";
+  if (std::getenv("UPDATE_GOLDEN") != nullptr) {
+    std::FILE* file = std::fopen(path.c_str(), "w");
+    ASSERT_NE(file, nullptr);
+    std::fputs(configuration_reference().c_str(), file);
+    std::fclose(file);
+  }
+  EXPECT_EQ(real_files().read(path).value_or(""), configuration_reference());
+}
+
+}  // namespace
+}  // namespace quell
