@@ -21,6 +21,17 @@ bool set_by_people(const Incident& incident, IncidentEventKind kind) {
   return last != incident.timeline.rend() && last->actor != kQuell;
 }
 
+// Whether no member began before this one. Cost: looks at few members unless it is so: the newest
+// is the last one, and of thousands nearly any other began before it.
+bool began_first(const Incident& incident, Fingerprint fingerprint) {
+  const auto order = [](const Member& m) { return std::pair(m.starts_at, m.fingerprint); };
+  const auto member = std::ranges::find(incident.members.rbegin(), incident.members.rend(),
+                                        fingerprint, &Member::fingerprint);
+  if (member == incident.members.rend()) return false;
+  const auto own = order(*member);
+  return std::ranges::none_of(incident.members, [&](const Member& m) { return order(m) < own; });
+}
+
 }  // namespace
 
 void Correlator::append(IncidentId id, IncidentEvent event, const Step& step) {
@@ -125,13 +136,9 @@ void Correlator::follow_members(IncidentId id, const Step& step) {
   }
   const bool by_rule = std::ranges::find(incident->keys, kNamedByRule) != incident->keys.end();
   if (by_rule || newest->counts_from() > incident->opened_at) return;
+  if (!began_first(*incident, newest->key.fingerprint) || newest->title == incident->title) return;
   if (set_by_people(*incident, IncidentEventKind::TitleChanged)) return;
-  const auto order = [](const Member& m) { return std::pair(m.starts_at, m.fingerprint); };
-  const auto& first = std::ranges::min(incident->members, {}, order);
-  const Alert* earliest = alerts_.find({incident->tenant, first.fingerprint});
-  if (first.fingerprint != newest->key.fingerprint || earliest == nullptr) return;
-  if (earliest->title == incident->title) return;
-  append(id, {.kind = IncidentEventKind::TitleChanged, .text = earliest->title}, step);
+  append(id, {.kind = IncidentEventKind::TitleChanged, .text = newest->title}, step);
 }
 
 void Correlator::member_state(const Alert& alert, bool firing, const Step& step) {

@@ -46,7 +46,8 @@ void apply_member(Incident& incident, const IncidentEvent& event) {
       break;
     default: break;
   }
-  const bool firing = incident.firing_count() > 0;
+  const bool firing =
+      incident.unlisted_firing > 0 || std::ranges::any_of(incident.members, &Member::firing);
   if (firing) incident.quiet_since.reset();
   if (!firing && !incident.quiet_since) incident.quiet_since = event.at;
 }
