@@ -12,7 +12,12 @@ namespace {
 constexpr Duration kSlice = std::chrono::milliseconds(2);  // Of frames, before calls get a turn.
 constexpr Duration kPublishEvery = std::chrono::milliseconds(20);
 constexpr Duration kCommitEvery = std::chrono::milliseconds(100);
-constexpr int kCommitShare = 4;  // A commit that took t is followed by 4t without one.
+// A commit that took t is followed by 4t without one, so that alerts that change all the time are
+// written less often; but what is new must not gather faster than it can be written.
+constexpr int kCommitShare = 4;
+constexpr Duration kCommitRestMax = std::chrono::seconds(1);
+constexpr std::size_t kEventsGathered = 20'000;      // From here on a commit follows at once,
+constexpr std::size_t kEventsGatheredMax = 100'000;  // and from here on frames wait for it.
 
 std::size_t weight_of(const std::vector<Frame>& frames) {
   std::size_t bytes = 0;
@@ -71,7 +76,7 @@ void Core::nudge() {
 }
 
 void Core::committed(Duration took) {
-  const Duration rest = std::max(kCommitEvery, took * kCommitShare);
+  const Duration rest = std::clamp(took * kCommitShare, kCommitEvery, kCommitRestMax);
   commit_after_ = to_ns(clock_.now() + rest);
 }
 
@@ -81,7 +86,8 @@ void Core::run() {
     if (items.empty() && backlog_.empty()) break;  // Closed, and nothing is left.
     take(std::move(items));
     const Timestamp end = clock_.now() + kSlice;
-    while (!backlog_.empty()) {
+    if (store_is_behind()) pause_for(std::chrono::milliseconds(1));
+    while (!backlog_.empty() && !store_is_behind()) {
       work(backlog_.front());
       backlog_.pop_front();
       if (clock_.now() >= end) break;
@@ -90,6 +96,11 @@ void Core::run() {
   }
   while (writer_->busy() && !writer_->failing()) pause_for(std::chrono::milliseconds(1));
   if (!writer_->busy() && pipeline_->has_changes()) writer_->commit(pipeline_->take_batch());
+}
+
+// Then frames stay in the queue, which tells the senders to wait: memory stays bounded.
+bool Core::store_is_behind() const {
+  return writer_->busy() && pipeline_->pending_events().size() >= kEventsGatheredMax;
 }
 
 // People wait for calls; frames are durable and can wait for a moment.
@@ -129,7 +140,9 @@ void Core::round() {
   const Timestamp now = clock_.now();
   tick_due_.store(to_ns(pipeline_->next_deadline()), std::memory_order_relaxed);
   if (now - published_at_ >= kPublishEvery) publish(now);
-  if (to_ns(now) >= commit_after_.load(std::memory_order_relaxed) && !writer_->busy()) commit(now);
+  const bool due = to_ns(now) >= commit_after_.load(std::memory_order_relaxed) ||
+                   pipeline_->pending_events().size() >= kEventsGathered;
+  if (due && !writer_->busy()) commit(now);
 }
 
 void Core::publish(Timestamp now) {

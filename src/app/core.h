@@ -96,6 +96,7 @@ class Core {
   void run();
   void take(std::vector<Item> items);
   void work(Item& item);
+  bool store_is_behind() const;
   void apply(const Frame& frame, Waiter* waiter);
   void round();
   void publish(Timestamp now);
