@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 
 namespace quell {
@@ -78,21 +79,25 @@ void SampleBook::add(const SampleBatch& batch, std::uint64_t offset, Timestamp a
 }
 
 std::uint32_t SampleBook::entry_for(const std::shared_ptr<const Series>& series) {
-  const auto [at, is_new] = by_id_.try_emplace(series->id, 0);
-  if (!is_new) {
-    entries_[at->second].series = series;  // The unit may be another one.
-    return at->second;
+  const auto is_it = [&](const Entry& entry) {
+    return entry.series == series || entry.series->id == series->id;
+  };
+  if (Entry* known = by_id_.find(series->id.low, is_it)) {
+    if (known->series != series) known->series = series;  // The unit may be another one.
+    return known->index;
   }
+  std::uint32_t index = static_cast<std::uint32_t>(entries_.size());
   if (free_entries_.empty()) {
-    at->second = static_cast<std::uint32_t>(entries_.size());
     entries_.emplace_back();
   } else {
-    at->second = free_entries_.back();
+    index = free_entries_.back();
     free_entries_.pop_back();
   }
-  entries_[at->second].series = series;
-  by_metric_[series->metric].push_back(at->second);
-  return at->second;
+  entries_[index].series = series;
+  entries_[index].index = index;
+  by_id_.insert(series->id.low, &entries_[index]);
+  by_metric_[series->metric].push_back(index);
+  return index;
 }
 
 void SampleBook::insert(std::uint32_t index, const Point& point, std::uint64_t offset,
@@ -186,7 +191,7 @@ void SampleBook::evict(std::uint64_t offset, const Entry* keep) {
   for (const std::uint32_t i : oldest) {
     Entry& entry = entries_[i];
     if (entry.waiting > 0) write_chunk(entry, offset, ready_);
-    by_id_.erase(entry.series->id);
+    by_id_.erase(entry.series->id.low, &entry);
     const auto metric = by_metric_.find(entry.series->metric);
     std::erase(metric->second, i);
     if (metric->second.empty()) by_metric_.erase(metric);

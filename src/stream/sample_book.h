@@ -23,10 +23,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/flat_index.h"
 #include "base/hash.h"
 #include "base/result.h"
 #include "model/metric_chunk.h"
@@ -127,6 +127,7 @@ class SampleBook {
 
   struct Entry {
     std::shared_ptr<const Series> series{};  // Null: the place is free.
+    std::uint32_t index = 0;                 // Its place in entries_.
     Ring ring{};
     std::uint64_t last_offset = 0;
     std::uint64_t stored_until = 0;    // Frames below it are in chunks.
@@ -149,9 +150,9 @@ class SampleBook {
   bool still_waits(const Waiting& w) const;
 
   SampleBookOptions options_;
-  std::vector<Entry> entries_;
+  std::deque<Entry> entries_;  // They stay where they are: by_id_ points to them.
   std::vector<std::uint32_t> free_entries_;
-  std::unordered_map<Hash128, std::uint32_t, Hash128Hasher> by_id_;
+  FlatIndex<Entry> by_id_;
   std::map<std::string, std::vector<std::uint32_t>, std::less<>> by_metric_;
   std::deque<Waiting> waiting_;      // In the order of their offsets; some are out of date.
   std::vector<std::uint32_t> full_;  // Have chunk_samples waiting, or had.

@@ -6,10 +6,12 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <optional>
 #include <unordered_map>
 
 #include "base/bytes.h"
+#include "base/flat_index.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -238,16 +240,13 @@ bool may_be_shape(const Segments& segments) {
 }  // namespace
 
 struct AgentDecoder::State {
-  struct ShapeHash {
-    std::size_t operator()(std::uint64_t hash) const { return hash; }
-  };
-
   WireLimits limits{};
   simdjson::dom::parser parser{};
   LabelSet::Builder builder{};
   std::string text{};
   std::unordered_map<Hash128, Known, Hash128Hasher> series{};  // By id and unit.
-  std::unordered_map<std::uint64_t, Shape, ShapeHash> shapes{};
+  std::deque<Shape> shapes{};
+  FlatIndex<Shape> shape_index{};
   std::uint64_t batch = 0;
   KeyPlaces places{};
 
@@ -462,9 +461,11 @@ bool AgentDecoder::State::decode_known_line(std::string_view line, const Frame& 
                                             SampleBatch& samples) {
   Cut cut;
   if (!cut_line(line, places, cut)) return false;
-  const auto found = shapes.find(cut.segments.hash(hash64(frame.tenant)));
-  if (found == shapes.end() || !found->second.matches(cut.segments, frame.tenant)) return false;
-  add(*found->second.known, cut.value, cut.time, frame, samples);
+  const Shape* shape =
+      shape_index.find(cut.segments.hash(hash64(frame.tenant)),
+                       [&](const Shape& s) { return s.matches(cut.segments, frame.tenant); });
+  if (shape == nullptr) return false;
+  add(*shape->known, cut.value, cut.time, frame, samples);
   return true;
 }
 
@@ -476,14 +477,16 @@ void AgentDecoder::State::learn(std::string_view line, const Frame& frame, const
   QUELL_ASSERT(cut.value == parsed.value && cut.time == parsed.time,
                "a line that is cut reads like the line that was parsed");
   const Segments& s = cut.segments;
-  Shape shape{.bytes = {},
-              .before_size = static_cast<std::uint32_t>(s.before.size()),
-              .between_size = static_cast<std::uint32_t>(s.between.size()),
-              .frame_tenant = frame.tenant,
-              .known = &known};
+  const std::uint64_t hash = s.hash(hash64(frame.tenant));
+  if (shape_index.find(hash, [](const Shape&) { return true; }) != nullptr) return;
+  Shape& shape = shapes.emplace_back();
+  shape.before_size = static_cast<std::uint32_t>(s.before.size());
+  shape.between_size = static_cast<std::uint32_t>(s.between.size());
+  shape.frame_tenant = frame.tenant;
+  shape.known = &known;
   shape.bytes.reserve(s.before.size() + s.between.size() + s.after.size());
   shape.bytes.append(s.before).append(s.between).append(s.after);
-  shapes.try_emplace(s.hash(hash64(frame.tenant)), std::move(shape));
+  shape_index.insert(hash, &shape);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -553,6 +556,7 @@ void AgentDecoder::State::decode_lines(const Frame& frame, DecodedSamples& out, 
 void AgentDecoder::State::decode(const Frame& frame, DecodedSamples& out, bool recognise) {
   // Only between frames: an index into the batch must stay with its series.
   if (series.size() > limits.series_cached_max) {
+    shape_index = {};
     shapes.clear();
     series.clear();
   }
