@@ -326,9 +326,10 @@ Result<Reply> am_get_silences(const Call& call, LiveView&) {
 }
 
 http::Response am_post_silence(const Call&, const StaticView&) {
-  return problem(501, "not_implemented",
-                 "Quell does not take silences yet: close or acknowledge the incident instead, or "
-                 "put a hold rule for these alerts into the configuration");
+  // A 400 as Alertmanager writes it is the refusal whose text amtool and karma show.
+  return am_error(
+      "Quell does not take silences yet: close or acknowledge the incident instead, or put a hold "
+      "rule for these alerts into the configuration");
 }
 
 http::Response am_silence(const Call& call, const StaticView&) {

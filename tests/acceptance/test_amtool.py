@@ -19,11 +19,14 @@ class AmtoolTest(AcceptanceTest):
         self.assertEqual(answer.status, 200, answer.body)
         self.quell.settle()
 
-    def amtool(self, *arguments, code=0):
-        done = subprocess.run(
+    def run_amtool(self, *arguments):
+        return subprocess.run(
             ["amtool", f"--alertmanager.url=http://{self.quell.address}/alertmanager", *arguments],
             capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False)
-        self.assertEqual(done.returncode, code, done.stderr)
+
+    def amtool(self, *arguments):
+        done = self.run_amtool(*arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout
 
     def test_alert_query(self):
@@ -56,21 +59,10 @@ class AmtoolTest(AcceptanceTest):
     def test_silence_query(self):
         self.assertEqual(json.loads(self.amtool("silence", "query", "-o", "json")), [])
 
-    def test_silence_life(self):
-        identity = self.amtool("silence", "add", "service=cart", "--comment=known",
-                               "--author=ops", "--duration=1h").strip()
-        silences = json.loads(self.amtool("silence", "query", "-o", "json"))
-        self.assertEqual([s["id"] for s in silences], [identity])
-        self.assertEqual(silences[0]["matchers"],
-                         [{"isEqual": True, "isRegex": False, "name": "service", "value": "cart"}])
-        self.quell.settle()
-        active = json.loads(self.amtool("alert", "query", "-o", "json"))
-        self.assertEqual([a["labels"]["service"] for a in active], ["checkout"])
-        silenced = json.loads(self.amtool("alert", "query", "-o", "json", "--silenced"))
-        self.assertEqual([a["labels"]["service"] for a in silenced], ["cart"])
-        self.assertEqual(silenced[0]["status"]["silencedBy"], [identity])
-        self.amtool("silence", "expire", identity)
-        self.assertEqual(json.loads(self.amtool("silence", "query", "-o", "json")), [])
+    def test_silences_are_refused_with_a_sentence(self):
+        done = self.run_amtool("silence", "add", "service=cart", "--comment=known", "--author=ops")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Quell does not take silences yet", done.stderr)
 
     def test_config_show(self):
         out = self.amtool("config", "show")

@@ -20,7 +20,7 @@ from harness import DEADLINE_SECONDS, AcceptanceTest
 CLOUDEVENTS = "/ingest/cloudevents"
 ALERTS = "/alertmanager/api/v2/alerts"
 JSON_ENDPOINTS = [CLOUDEVENTS, "/ingest/alertmanager", "/ingest/agent", "/ingest/pagerduty-events",
-                  "/ingest/generic", "/ingest/github", "/ingest/jenkins", ALERTS, "/api/v1/events"]
+                  "/ingest/generic", "/ingest/jenkins", ALERTS, "/api/v1/events"]
 # Protocols that say what an error looks like: what their senders read is in the body.
 OWN_ERRORS = {ALERTS: lambda body: body if isinstance(body, str) else body["message"],
               "/ingest/pagerduty-events": lambda body: body["status"] and body["message"]}

@@ -1853,15 +1853,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Quell does not do this. */
-        NotImplemented: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
         /** @description Not now: starting, stopping, or the disk is full. */
         Unavailable: {
             headers: {
@@ -3713,8 +3704,8 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
-            501: components["responses"]["NotImplemented"];
         };
     };
     am_get_silence: {
