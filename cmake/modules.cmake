@@ -24,6 +24,8 @@ function(quell_module name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE quell_${name} ${ARG_LIBS} GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE QUELL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    # Test files keep helpers of equal names in their unnamed namespaces.
+    set_target_properties(${name}_test PROPERTIES UNITY_BUILD OFF)
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
 endfunction()

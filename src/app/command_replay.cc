@@ -18,7 +18,7 @@
 namespace quell {
 namespace {
 
-ExitCode complain(const Error& error) {
+ExitCode report(const Error& error) {
   fmt::print(stderr, "quell: {}\n", error.to_string());
   return ExitCode::Failed;
 }
@@ -108,9 +108,9 @@ ExitCode run_replay(const ReplayArguments& arguments, const Environment& environ
   std::string other_config;
   if (!arguments.config.empty()) {
     const auto yaml = real_files().read(arguments.config);
-    if (!yaml) return complain(yaml.error());
+    if (!yaml) return report(yaml.error());
     auto text = pipeline_text_of(*yaml, arguments.config, environment);
-    if (!text) return complain(text.error());
+    if (!text) return report(text.error());
     other_config = *std::move(text);
   }
   for (const std::string& path : arguments.files) {
@@ -120,7 +120,7 @@ ExitCode run_replay(const ReplayArguments& arguments, const Environment& environ
     const std::string directory = std::filesystem::is_directory(inside) ? inside : path;
     const Status done = is_journal ? replay_journal(directory, other_config, replay)
                                    : replay_scenario(path, other_config, replay);
-    if (!done) return complain(done.error());
+    if (!done) return report(done.error());
     fmt::print("{}", arguments.json ? render_incidents_json(replay->pipeline()) + "\n"
                                     : render_incidents(replay->pipeline()));
   }
@@ -135,10 +135,10 @@ ExitCode run_check(const CheckArguments& arguments, const Environment& environme
       return ExitCode::Usage;
     }
     const auto yaml = files.read(arguments.config);
-    if (!yaml) return complain(yaml.error());
+    if (!yaml) return report(yaml.error());
     const auto settings = parse_settings(*yaml, arguments.config, environment, files);
-    if (!settings) return complain(settings.error());
-    if (const auto listen = listen_address(*settings); !listen) return complain(listen.error());
+    if (!settings) return report(settings.error());
+    if (const auto listen = listen_address(*settings); !listen) return report(listen.error());
     fmt::print("{}: good ({} rules, {} sources, {} packs, {} entities)\n", arguments.config,
                settings->pipeline.correlation.rules.size(), settings->sources.size(),
                settings->packs.size(), settings->pipeline.topology.owners().size());
@@ -147,24 +147,24 @@ ExitCode run_check(const CheckArguments& arguments, const Environment& environme
   PackSample sample{.pack_file = arguments.pack, .secret = arguments.secret};
   sample.arrived_at = SystemClock().now();
   auto pack = files.read(arguments.pack);
-  if (!pack) return complain(pack.error());
+  if (!pack) return report(pack.error());
   sample.pack_text = *std::move(pack);
   if (arguments.sample.empty()) {
     fmt::print(stderr, "quell: --pack needs --sample, a request body to try it on\n");
     return ExitCode::Usage;
   }
   auto body = files.read(arguments.sample);
-  if (!body) return complain(body.error());
+  if (!body) return report(body.error());
   sample.body = *std::move(body);
   if (!arguments.headers.empty()) {
     const auto text = files.read(arguments.headers);
-    if (!text) return complain(text.error());
+    if (!text) return report(text.error());
     auto headers = parse_header_lines(*text, arguments.headers);
-    if (!headers) return complain(headers.error());
+    if (!headers) return report(headers.error());
     sample.headers = *std::move(headers);
   }
   const auto result = check_pack(sample);
-  if (!result) return complain(result.error());
+  if (!result) return report(result.error());
   fmt::print("{}", *result);
   return ExitCode::Done;
 }

@@ -234,7 +234,7 @@ void read_dedup_key(Reading& reading, bool required) {
   reading.event.dedup_key = key.empty() ? generated_dedup_key(reading.frame) : std::string(key);
 }
 
-void read_alert(Reading& reading) {
+void read_incident_event(Reading& reading) {
   Event& event = reading.event;
   event.kind = EventKind::Alert;
   event.type = "com.pagerduty.event";
@@ -273,7 +273,7 @@ void read_alert(Reading& reading) {
   event.subject = event.dedup_key;
 }
 
-void read_change(Reading& reading) {
+void read_change_event(Reading& reading) {
   Event& event = reading.event;
   event.kind = EventKind::Change;
   event.type = "com.pagerduty.change";
@@ -301,8 +301,8 @@ WireReply refusal_of(const std::vector<Rejected>& errors) {
 
 // Reads the body with `read`; on success `message` and the dedup_key go back.
 template <class F>
-Answered decode_with(const Frame& frame, const WireLimits& limits, WireScratch& scratch,
-                     std::string_view message, F&& read) {
+Answered decode_by(const Frame& frame, const WireLimits& limits, WireScratch& scratch,
+                   std::string_view message, F&& read) {
   Answered answered;
   Rejects rejects(answered.decoded.rejected, limits);
   const auto body = parse_json(scratch.parser, frame.body);
@@ -334,12 +334,12 @@ Answered decode_with(const Frame& frame, const WireLimits& limits, WireScratch& 
 
 Answered decode_pagerduty_event(const Frame& frame, const WireLimits& limits,
                                 WireScratch& scratch) {
-  return decode_with(frame, limits, scratch, "Event processed", read_alert);
+  return decode_by(frame, limits, scratch, "Event processed", read_incident_event);
 }
 
 Answered decode_pagerduty_change(const Frame& frame, const WireLimits& limits,
                                  WireScratch& scratch) {
-  return decode_with(frame, limits, scratch, "Change event processed", read_change);
+  return decode_by(frame, limits, scratch, "Change event processed", read_change_event);
 }
 
 }  // namespace quell

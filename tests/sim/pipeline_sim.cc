@@ -213,7 +213,7 @@ std::string state_with_crashes(const std::vector<Frame>& journal, const PackLibr
   return render_state(*pipeline);
 }
 
-constexpr double kRegroupedMax = 0.05;  // Of the seeds.
+constexpr double kRegroupedMax = 0.08;  // Of the seeds.
 
 // The alerts without what tells of the order of arrival: offsets, traces, incidents.
 std::string render_alerts(const Pipeline& pipeline) {
