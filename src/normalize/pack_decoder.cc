@@ -363,7 +363,7 @@ class FrameDecoder {
     }
     // A number or null says nothing, whatever a mapping would make of it.
     if (!body->is_object() && !body->is_array()) {
-      return reject("must be an object or an array", place, text);
+      return reject("must be an object or an array", place, simdjson::to_string(*body));
     }
     scope_.body = scope_.item = *body;
     parse_inner_texts();
