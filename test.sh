@@ -3,6 +3,7 @@
 #
 #   ./test.sh             everything (under 25 minutes on two cores, from nothing)
 #   ./test.sh --quick     one build and its tests: no sanitizers, no fuzzing, fewer seeds and kills
+#   ./test.sh --no-sanitizers   everything but fuzzing and the sanitizer builds
 #   ./test.sh --list      the stages
 #   ./test.sh STAGE…      only these
 set -euo pipefail

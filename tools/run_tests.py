@@ -192,6 +192,8 @@ def run_stage(number, total, stage, what, function):
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true", help="no sanitizers and no fuzzing")
+    options.add_argument("--no-sanitizers", action="store_true",
+                         help="everything but the stages that build with clang or a sanitizer")
     options.add_argument("--list", action="store_true", help="print the stages")
     options.add_argument("stage", nargs="*", help="only these stages")
     options = options.parse_args()
@@ -201,8 +203,9 @@ def main():
         return 0
     if unknown := [name for name in options.stage if name not in known]:
         sys.exit(f"test.sh: no stage {', '.join(unknown)}; there are {', '.join(known)}")
+    few = options.quick or options.no_sanitizers
     chosen = [stage for stage in STAGES
-              if (stage[0] in options.stage if options.stage else stage[2] or not options.quick)]
+              if (stage[0] in options.stage if options.stage else stage[2] or not few)]
     LOGS.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     total = Count()
