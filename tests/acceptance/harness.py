@@ -240,8 +240,9 @@ class Quell(Server):
         return run_quell(*arguments, "--url", f"http://{self.address}", stdin=stdin)
 
 
-def run_quell(*arguments, stdin=None):
+def run_quell(*arguments, stdin=None, environment=None):
     return subprocess.run([str(BINARY), *map(str, arguments)], input=stdin, text=True,
+                          env={**os.environ, **(environment or {})},
                           capture_output=True, timeout=DEADLINE_SECONDS, check=False)
 
 

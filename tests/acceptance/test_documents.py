@@ -74,6 +74,25 @@ class DocumentsTest(AcceptanceTest):
                 self.assertTrue((page.parent / target).exists(), f"{page.name}: {target}")
 
 
+class ExampleConfigurationTest(AcceptanceTest):
+    def check_valid(self, text):
+        """Valid, when its secrets are there."""
+        config = self.directory / "quell.yaml"
+        config.write_text(text)
+        done = run_quell("check", config, environment={
+            "QUELL_PEOPLE_TOKEN": "a-token-of-some-length", "QUELL_GITHUB_SECRET": "secret"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_as_shipped_and_with_everything_taken(self):
+        example = (ROOT / "deploy/quell.example.yaml").read_text()
+        self.check_valid(example)
+        token = self.directory / "prometheus.token"
+        token.write_text("another-token-of-some-length\n")
+        everything = re.sub(r"(?m)^#(?!#)", "", example)
+        self.assertGreater(everything.count(":"), example.count("##"))
+        self.check_valid(everything.replace("/etc/quell/prometheus.token", str(token)))
+
+
 class PackageTest(AcceptanceTest):
     def test_package(self):
         build = self.directory / "package"
