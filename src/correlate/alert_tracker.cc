@@ -31,6 +31,13 @@ bool says_firing(const Event& event) {
   return event.status != EventStatus::Resolved;
 }
 
+// What begins is news, unless it flaps.
+AlertNews announce(Alert& alert) {
+  if (alert.flapping) return AlertNews::None;
+  alert.announced = true;
+  return AlertNews::Began;
+}
+
 }  // namespace
 
 AlertOutcome AlertTracker::on_event(const Event& event, const Step& step) {
@@ -106,7 +113,7 @@ AlertOutcome AlertTracker::on_firing(const Event& event, const Alert& alert, con
       news = begin(a, event, step, VerdictKind::Refired);
       if (overtaken && just_ended) {
         end(a, *known_end, step, VerdictKind::Resolved, "its end had arrived first");
-        news = AlertNews::Began;  // It did fire: correlation places it, and sees that it is over.
+        news = announce(a);  // It did fire: correlation places it, and sees that it is over.
       }
       arm(a);
     });
@@ -205,6 +212,7 @@ AlertNews AlertTracker::begin(Alert& alert, const Event& event, const Step& step
   alert.last_firing_at = std::max(alert.last_firing_at, event.time);
   alert.ends_at.reset();
   alert.lasted_at.reset();
+  alert.announced = false;
   alert.lease_until = event.ends_at;
   alert.updated_at = step.now;
   ++alert.fire_count;
@@ -222,7 +230,7 @@ AlertNews AlertTracker::begin(Alert& alert, const Event& event, const Step& step
     return AlertNews::None;
   }
   alert.status = AlertStatus::Firing;
-  return alert.flapping ? AlertNews::None : AlertNews::Began;
+  return announce(alert);
 }
 
 AlertNews AlertTracker::end(Alert& alert, Timestamp at, const Step& step, VerdictKind kind,
@@ -241,7 +249,7 @@ AlertNews AlertTracker::end(Alert& alert, Timestamp at, const Step& step, Verdic
   if (lasted) {
     // The rest of the pipeline hears of a beginning, and sees that it is over.
     alert.trace.add(VerdictKind::Released, step.now, step.offset, "it lasted");
-    return alert.flapping ? AlertNews::None : AlertNews::Began;
+    return announce(alert);
   }
   if (was_held) {
     alert.trace.add(VerdictKind::Dropped, step.now, step.offset,
@@ -298,8 +306,10 @@ Timestamp AlertTracker::deadline(const Alert& alert) const {
   return at;
 }
 
-void AlertTracker::arm(Alert& alert) {
-  const Timestamp at = deadline(alert);
+void AlertTracker::arm(Alert& alert, Timestamp after) {
+  Timestamp at = deadline(alert);
+  const Duration again = std::max<Duration>(options_.resolved_live, std::chrono::seconds(1));
+  if (at <= after) at += ((after - at) / again + 1) * again;
   if (at >= alert.armed_at) return;  // It is looked at before that; then armed anew.
   alert.armed_at = at;
   timers_.push({at, alert.key});
@@ -311,12 +321,10 @@ Timestamp AlertTracker::next_deadline() const {
 
 void AlertTracker::rebuild() {
   timers_ = {};
-  for (const auto& snapshot : alerts_.snapshots([](const Alert&) { return true; })) {
-    Alert& alert = alerts_.update_quietly(snapshot->key);
+  alerts_.for_each([&](Alert& alert) {
     alert.armed_at = Timestamp::max();
     arm(alert);
-  }
-  alerts_.take_dirty();
+  });
 }
 
 void AlertTracker::on_time(const Step& step, const std::function<bool(const Alert&)>& in_use,
@@ -335,12 +343,7 @@ void AlertTracker::on_time(const Step& step, const std::function<bool(const Aler
     if (!due || (alert->status == AlertStatus::Resolved && !alert->flapping)) {
       Alert& a = alerts_.update_quietly(timer.key);
       a.armed_at = Timestamp::max();
-      if (due) {  // In use: look again later.
-        a.armed_at = step.now + options_.resolved_live;
-        timers_.push({a.armed_at, a.key});
-      } else {
-        arm(a);
-      }
+      arm(a, step.now);  // It is in use: look again later.
       continue;
     }
     AlertNews news = AlertNews::None;
@@ -366,14 +369,14 @@ AlertNews AlertTracker::on_deadline(Alert& alert, const Step& step) {
     alert.held_until.reset();
     alert.updated_at = step.now;
     alert.trace.add(VerdictKind::Released, step.now, step.offset, "it lasted");
-    return alert.flapping ? AlertNews::None : AlertNews::Began;
+    return announce(alert);
   }
   if (alert.flapping && alert.transitions.back() + options_.flap_calm <= step.now) {
     alert.flapping = false;
     alert.updated_at = step.now;
     alert.trace.add(VerdictKind::Steady, step.now, step.offset,
                     fmt::format("no change of state for {}", format_duration(options_.flap_calm)));
-    if (alert.firing()) return AlertNews::Began;
+    if (alert.firing()) return announce(alert);
     return alert.status == AlertStatus::Resolved ? AlertNews::Ended : AlertNews::None;
   }
   return AlertNews::None;

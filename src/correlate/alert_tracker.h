@@ -103,7 +103,7 @@ class AlertTracker {
   void add_transition(Alert& alert, Timestamp at, const Step& step);
   std::optional<Duration> hold_for(const Alert& alert) const;
   Timestamp deadline(const Alert& alert) const;
-  void arm(Alert& alert);
+  void arm(Alert& alert, Timestamp after = Timestamp::min());
   AlertNews on_deadline(Alert& alert, const Step& step);
 
   AlertTrackerOptions options_;

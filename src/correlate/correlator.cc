@@ -48,8 +48,13 @@ IncidentId Correlator::best_of(const std::vector<IncidentId>& ids, View view) co
 
 bool Correlator::takes_members(IncidentId id, const Linkable& alert, View view) const {
   const Incident* incident = incidents_.find(id);
-  return incident != nullptr && is_active(incident->status) &&
-         groups_.distance(id, alert.starts_at, view) <= options_.span_max;
+  if (incident == nullptr) return false;
+  const auto over = over_at(*incident);
+  const auto pause = pauses_.find(id);
+  const bool paused = pause != pauses_.end() && alert.starts_at > pause->second.from &&
+                      alert.starts_at < pause->second.to;
+  const bool in_time = is_active(incident->status) || (over && alert.starts_at <= *over);
+  return in_time && !paused && groups_.distance(id, alert.starts_at, view) <= options_.span_max;
 }
 
 Correlator::Placement Correlator::place(const Alert& alert, const Linkable& link, View view) const {
@@ -159,7 +164,9 @@ bool Correlator::is_settled(const AlertKey& key, Timestamp starts_at) const {
 void Correlator::on_alert(const AlertOutcome& outcome, const Step& step) {
   const Alert* alert = alerts_.find(outcome.key);
   switch (outcome.news) {
-    case AlertNews::None: return;
+    case AlertNews::None:
+      if (alert != nullptr && alert->flapping) forget(*alert);
+      return;
     case AlertNews::Began: on_began(outcome.key, step); return;
     case AlertNews::Changed:
       if (alert != nullptr && alert->incident != 0) {
@@ -169,10 +176,7 @@ void Correlator::on_alert(const AlertOutcome& outcome, const Step& step) {
       }
       return;
     case AlertNews::Ended:
-      if (alert == nullptr) return;
-      make_loose(*alert, false);
-      for (const RuleMatch& match : rules_.match(*alert)) rules_.remove(match, *alert);
-      if (alert->incident != 0) member_state(*alert, false, step);
+      if (alert != nullptr) on_ended(outcome.key, step);
       return;
     case AlertNews::Removed: return;
   }
@@ -183,11 +187,27 @@ void Correlator::on_began(const AlertKey& key, const Step& step) {
   const bool settled = alert.counts_from() <= watermark_;
   for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, settled);
   if (!settled) unsettled_.insert({alert.counts_from(), key});
-  if (alert.incident != 0 && back_to_its_incident(alert, step)) return;
-  carry_out(key, place(alert, linkable(alert), View::All), step);
-  if (const Alert* now = alerts_.find(key); now->status == AlertStatus::Resolved) {
-    member_state(*now, false, step);  // Its end had arrived before its beginning.
+  if (alert.incident == 0 || !back_to_its_incident(alert, step)) {
+    carry_out(key, place(alert, linkable(alert), View::All), step);
   }
+  // Its end may have arrived before its beginning.
+  if (alerts_.find(key)->status == AlertStatus::Resolved) on_ended(key, step);
+}
+
+void Correlator::on_ended(const AlertKey& key, const Step& step) {
+  const Alert& alert = *alerts_.find(key);
+  for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, false);
+  if (alert.incident != 0) {
+    member_state(alert, false, step);
+  } else {
+    loose_over_.insert({alert.ends_at.value_or(step.now), key});
+  }
+}
+
+// A flapping alert stays where it is, and counts for nothing else.
+void Correlator::forget(const Alert& alert) {
+  make_loose(alert, false);
+  for (const RuleMatch& match : rules_.match(alert)) rules_.remove(match, alert);
 }
 
 // A member that fires again belongs where it was, unless that is long over.
@@ -195,15 +215,10 @@ bool Correlator::back_to_its_incident(const Alert& alert, const Step& step) {
   const Incident* incident = incidents_.find(alert.incident);
   if (incident == nullptr || incident->merged_into != 0) return false;
   if (!is_active(incident->status)) {
-    const Timestamp over = incident->resolved_at.value_or(incident->updated_at);
-    if (step.now - over > options_.reopen_window) return false;
-    append(alert.incident,
-           {.event_time = alert.counts_from(),
-            .kind = IncidentEventKind::StatusChanged,
-            .text = fmt::format("{} fires again", alert.title),
-            .status = IncidentStatus::Open},
-           step);
-    index_incident(alert.incident);
+    const Timestamp over =
+        over_at(*incident).value_or(incident->resolved_at.value_or(incident->updated_at));
+    if (alert.counts_from() - over > options_.reopen_window) return false;
+    reopen(alert.incident, alert, "fires again", step);
   }
   member_state(alert, true, step);
   return true;
@@ -273,10 +288,13 @@ void Correlator::absorb_loose(const AlertKey& joined, const Step& step) {
   for (const Neighbour& n : topology_->neighbours(entity)) collect(n.entity);
   for (const AlertKey& key : near) {
     const Alert* other = alerts_.find(key);
-    if (other == nullptr || other->incident != 0 || !other->firing()) continue;
+    if (other == nullptr || other->incident != 0) continue;
+    const bool fired_then = other->firing() || other->ends_at >= alert.counts_from();
+    if (!fired_then) continue;
     const Placement placement = place(*other, linkable(*other), View::All);
     if (placement.fate != Fate::Join) continue;
     join(placement.incident, *other, placement.reason, VerdictKind::Grouped, step);
+    if (const Alert& now = *alerts_.find(key); !now.firing()) member_state(now, false, step);
   }
 }
 
@@ -290,15 +308,24 @@ void Correlator::on_watermark(Timestamp watermark, const Step& step) {
     if (alert != nullptr && alert->counts_from() <= watermark_) settle(key, starts_at, step);
   }
   rules_.forget_before(watermark_ - options_.lateness);
+  std::erase_if(pauses_, [&](const auto& pause) { return pause.second.to <= watermark_; });
+  while (!loose_over_.empty() && loose_over_.begin()->first < watermark_) {
+    const Alert* alert = alerts_.find(loose_over_.begin()->second);
+    loose_over_.erase(loose_over_.begin());
+    if (alert != nullptr && !alert->firing()) make_loose(*alert, false);
+  }
+  while (!incidents_over_.empty() && incidents_over_.begin()->first < watermark_) {
+    const IncidentId id = incidents_over_.begin()->second;
+    incidents_over_.erase(incidents_over_.begin());
+    index_incident(id);
+  }
 }
 
 // Decides where the alert belongs when only what began before it counts, and mends what an
 // out-of-order arrival had made different.
 void Correlator::settle(const AlertKey& key, Timestamp starts_at, const Step& step) {
   const Alert& alert = *alerts_.find(key);
-  if (alert.firing()) {
-    for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, true);
-  }
+  for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, true);
   const IncidentId current = alert.incident;
   const Incident* incident = current == 0 ? nullptr : incidents_.find(current);
   if (incident == nullptr || !is_active(incident->status)) return;
@@ -335,6 +362,12 @@ bool Correlator::in_use(const Alert& alert) const {
 
 void Correlator::snapshot(ByteWriter& out) const {
   out.time(watermark_);
+  out.u64(pauses_.size());
+  for (const auto& [id, pause] : pauses_) {
+    out.u64(id);
+    out.time(pause.from);
+    out.time(pause.to);
+  }
   out.u64(changes_.size());
   for (const auto& [tenant, change] : changes_) {
     out.text(tenant);
@@ -349,6 +382,12 @@ void Correlator::snapshot(ByteWriter& out) const {
 
 Status Correlator::restore(ByteReader& in) {
   watermark_ = in.time();
+  pauses_.clear();
+  for (std::size_t n = in.count(); n > 0 && in.ok(); --n) {
+    const IncidentId id = in.u64();
+    const Timestamp from = in.time();
+    pauses_[id] = {from, in.time()};
+  }
   changes_.clear();
   for (std::size_t n = in.count(); n > 0 && in.ok(); --n) {
     RecentChange recent;
@@ -374,14 +413,20 @@ void Correlator::reconfigure(CorrelatorOptions options, const Topology& topology
   rules_.set_rules(options_.rules);
   unsettled_.clear();
   loose_.clear();
+  loose_over_.clear();
+  incidents_over_.clear();
   timers_.clear();
   armed_.clear();
-  for (const auto& alert : alerts_.snapshots([](const Alert& a) { return a.firing(); })) {
-    const bool settled = alert->counts_from() <= watermark_;
-    for (const RuleMatch& match : rules_.match(*alert)) rules_.add(match, *alert, settled);
-    if (!settled) unsettled_.insert({alert->counts_from(), alert->key});
-    if (alert->incident == 0) make_loose(*alert, true);
-  }
+  alerts_.newest_first(UINT64_MAX, [&](std::uint64_t, const Alert& alert) {
+    const bool just_ended = !alert.firing() && alert.ends_at.value_or(kMinTime) >= watermark_;
+    if (!alert.announced || alert.flapping || (!alert.firing() && !just_ended)) return true;
+    const bool settled = alert.counts_from() <= watermark_;
+    for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, settled);
+    if (!settled) unsettled_.insert({alert.counts_from(), alert.key});
+    if (alert.incident == 0) make_loose(alert, true);
+    if (alert.incident == 0 && just_ended) loose_over_.insert({*alert.ends_at, alert.key});
+    return true;
+  });
   if (watermark_ != Timestamp::min()) rules_.forget_before(watermark_ - options_.lateness);
   for (const IncidentId id : incidents_.all()) {
     const Incident& incident = *incidents_.find(id);

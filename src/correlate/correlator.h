@@ -116,12 +116,15 @@ class Correlator {
   void name_by_rule(IncidentId id, const Placement& placement, const Step& step);
   void gather(const Placement& placement, IncidentId into, const Step& step);
   bool back_to_its_incident(const Alert& alert, const Step& step);
+  void forget(const Alert& alert);
+  void on_ended(const AlertKey& key, const Step& step);
   void settle(const AlertKey& key, Timestamp starts_at, const Step& step);
   void absorb_loose(const AlertKey& joined, const Step& step);
   void make_loose(const Alert& alert, bool loose);
 
   // incident_changes.cc: what placing does to incidents.
   IncidentId open(const Alert& alert, const Placement& placement, const Step& step);
+  void reopen(IncidentId id, const Alert& alert, std::string_view why, const Step& step);
   void join(IncidentId id, const Alert& alert, std::string_view reason, VerdictKind verdict,
             const Step& step);
   void leave(IncidentId id, const Alert& alert, IncidentId to, std::string_view reason,
@@ -133,6 +136,7 @@ class Correlator {
               const Step& step);
   void attach_changes(IncidentId id, const Entity& entity, Timestamp starts_at, const Step& step);
   void attach(IncidentId id, const AttachedChange& change, std::string_view why, const Step& step);
+  std::optional<Timestamp> over_at(const Incident& incident) const;
   void index_incident(IncidentId id);
   void arm(IncidentId id);
   Timestamp deadline(const Incident& incident) const;
@@ -148,6 +152,15 @@ class Correlator {
   Timestamp watermark_ = Timestamp::min();
   std::set<std::pair<Timestamp, AlertKey>> unsettled_;
   std::map<std::string, std::set<AlertKey>, std::less<>> loose_;  // By tenant and entity.
+  // What is over, but counts for what began before its end: until the watermark has passed that.
+  std::set<std::pair<Timestamp, AlertKey>> loose_over_;
+  std::set<std::pair<Timestamp, IncidentId>> incidents_over_;
+  // When a re-opened incident was over, until the watermark has passed the end of that.
+  struct Pause {
+    Timestamp from{};
+    Timestamp to{};
+  };
+  std::map<IncidentId, Pause> pauses_;
   std::deque<RecentChange> changes_;
   std::set<std::pair<Timestamp, IncidentId>> timers_;
   std::map<IncidentId, Timestamp> armed_;

@@ -61,6 +61,19 @@ IncidentId Correlator::open(const Alert& alert, const Placement& placement, cons
   return id;
 }
 
+void Correlator::reopen(IncidentId id, const Alert& alert, std::string_view why,
+                        const Step& step) {
+  const auto over = over_at(*incidents_.find(id));
+  if (over && alert.counts_from() > *over) pauses_[id] = {*over, alert.counts_from()};
+  append(id,
+         {.event_time = alert.counts_from(),
+          .kind = IncidentEventKind::StatusChanged,
+          .text = fmt::format("{} {}", alert.title, why),
+          .status = IncidentStatus::Open},
+         step);
+  index_incident(id);
+}
+
 // An incident that a rule has just formed out of single ones is named after the rule.
 void Correlator::name_by_rule(IncidentId id, const Placement& placement, const Step& step) {
   const Incident& incident = *incidents_.find(id);
@@ -76,6 +89,9 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
   const AlertKey key = alert.key;
   const Linkable link = linkable(alert);  // `alert` is gone once the book's copy is changed.
   make_loose(alert, false);
+  if (!is_active(incidents_.find(id)->status)) {
+    reopen(id, alert, "began before it was over", step);
+  }
   const Incident& incident = *incidents_.find(id);
   if (incident.members.size() < Incident::kMembersListed) {
     append(id,
@@ -100,7 +116,7 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
     incidents_.annotate(id, [&](Incident& changed) {
       ++changed.unlisted_count;
       ++changed.unlisted_firing;
-      changed.quiet_since.reset();
+      changed.members_changed(step.now);
       changed.trace.add(verdict, step.now, step.offset,
                         fmt::format("more than {} alerts: further ones are counted, not listed",
                                     Incident::kMembersListed));
@@ -150,9 +166,11 @@ void Correlator::member_state(const Alert& alert, bool firing, const Step& step)
     incidents_.annotate(alert.incident, [&](Incident& changed) {
       if (changed.unlisted_count == 0) return;
       if (firing && changed.unlisted_firing < changed.unlisted_count) ++changed.unlisted_firing;
-      if (!firing && changed.unlisted_firing > 0) --changed.unlisted_firing;
-      if (changed.firing_count() > 0) changed.quiet_since.reset();
-      if (changed.firing_count() == 0 && !changed.quiet_since) changed.quiet_since = step.now;
+      if (!firing && changed.unlisted_firing > 0) {
+        --changed.unlisted_firing;
+        changed.member_ended(alert.ends_at.value_or(step.now), step.now);
+      }
+      changed.members_changed(step.now);
     });
     arm(alert.incident);
     return;
@@ -306,11 +324,22 @@ void Correlator::attach(IncidentId id, const AttachedChange& change, std::string
   });
 }
 
-// Takes the incident into the indexes if it is active, out of them if not.
+// When an incident that quiet has resolved was over. Alerts that began before still belong to it,
+// however late they arrive. Empty: it is active, or people resolved it, who have the last word.
+std::optional<Timestamp> Correlator::over_at(const Incident& incident) const {
+  if (incident.status != IncidentStatus::Resolved || !incident.quiet_since) return {};
+  if (set_by_people(incident, IncidentEventKind::StatusChanged)) return {};
+  return *incident.quiet_since + options_.auto_resolve_after;
+}
+
+// Takes the incident into the indexes if alerts can still join it, out of them if not.
 void Correlator::index_incident(IncidentId id) {
   groups_.erase(id);
   const Incident* incident = incidents_.find(id);
-  if (incident != nullptr && is_active(incident->status)) {
+  const auto over = incident == nullptr ? std::nullopt : over_at(*incident);
+  const bool still_counts = over && *over >= watermark_;
+  if (still_counts) incidents_over_.insert({*over, id});
+  if (incident != nullptr && (is_active(incident->status) || still_counts)) {
     for (const Member& member : incident->members) {
       const AlertKey key{incident->tenant, member.fingerprint};
       Linkable link;

@@ -45,20 +45,16 @@ std::vector<RuleMatch> RuleWindows::match(const Alert& alert) const {
 }
 
 void RuleWindows::add(const RuleMatch& match, const Alert& alert, bool settled) {
-  remove(match, alert);
   Window& window = seen_[window_key(alert.key.tenant, match.key)];
   window.length = match.rule->window;
-  window.alerts[{alert.counts_from(), alert.key}] = settled;
-  window.starts[alert.key] = alert.counts_from();
+  Firing& firing = window.alerts[{alert.counts_from(), alert.key}];
+  firing.settled = firing.settled || settled;
+  firing.ends_at = alert.ends_at.value_or(Timestamp::max());
 }
 
 void RuleWindows::remove(const RuleMatch& match, const Alert& alert) {
   const auto found = seen_.find(window_key(alert.key.tenant, match.key));
-  if (found == seen_.end()) return;
-  const auto known = found->second.starts.find(alert.key);
-  if (known == found->second.starts.end()) return;
-  found->second.alerts.erase({known->second, alert.key});
-  found->second.starts.erase(known);
+  if (found != seen_.end()) found->second.alerts.erase({alert.counts_from(), alert.key});
 }
 
 std::vector<AlertKey> RuleWindows::near(const RuleMatch& match, std::string_view tenant,
@@ -69,7 +65,9 @@ std::vector<AlertKey> RuleWindows::near(const RuleMatch& match, std::string_view
   const auto& alerts = window->second.alerts;
   for (auto it = alerts.lower_bound({at - match.rule->window, {}}); it != alerts.end(); ++it) {
     if (it->first.starts_at > at + match.rule->window) break;
-    if (view == View::All || it->second) keys.push_back(it->first.alert);
+    const Firing& firing = it->second;
+    if (firing.ends_at < at || (view == View::Settled && !firing.settled)) continue;
+    keys.push_back(it->first.alert);
     if (keys.size() >= match.rule->threshold && keys.size() >= 64) break;  // Enough to decide.
   }
   return keys;
@@ -78,9 +76,7 @@ std::vector<AlertKey> RuleWindows::near(const RuleMatch& match, std::string_view
 void RuleWindows::forget_before(Timestamp t) {
   for (auto it = seen_.begin(); it != seen_.end();) {
     Window& window = it->second;
-    const auto end = window.alerts.lower_bound({t - window.length, {}});
-    for (auto old = window.alerts.begin(); old != end; ++old) window.starts.erase(old->first.alert);
-    window.alerts.erase(window.alerts.begin(), end);
+    window.alerts.erase(window.alerts.begin(), window.alerts.lower_bound({t - window.length, {}}));
     it = window.alerts.empty() ? seen_.erase(it) : std::next(it);
   }
 }

@@ -31,8 +31,9 @@ struct RuleMatch {
   std::string group{};  // `{cluster="eu"}`
 };
 
-// Only firing alerts count. Memory: one entry per alert and matching rule, until it ends or the
-// window has passed.
+// An alert counts for those that began while it fired, so that it does not matter whether word of
+// its end has come already. Memory: one entry per firing and matching rule, until the window has
+// passed.
 class RuleWindows {
  public:
   void set_rules(std::vector<CorrelationRule> rules);
@@ -40,10 +41,13 @@ class RuleWindows {
 
   std::vector<RuleMatch> match(const Alert& alert) const;
 
+  // Takes the alert's present firing in, or brings its entry up to date.
   void add(const RuleMatch& match, const Alert& alert, bool settled);
+
   void remove(const RuleMatch& match, const Alert& alert);
 
-  // The alerts of the key that began within the window of `at`, earliest first.
+  // The alerts of the key that began within the window of `at` and had not ended by then, earliest
+  // first.
   std::vector<AlertKey> near(const RuleMatch& match, std::string_view tenant, Timestamp at,
                              View view) const;
 
@@ -57,10 +61,13 @@ class RuleWindows {
     AlertKey alert{};
     auto operator<=>(const Seen&) const = default;
   };
+  struct Firing {
+    bool settled = false;
+    Timestamp ends_at = Timestamp::max();
+  };
   struct Window {
     Duration length{};
-    std::map<Seen, bool> alerts{};  // Value: settled.
-    std::map<AlertKey, Timestamp> starts{};
+    std::map<Seen, Firing> alerts{};
   };
 
   std::vector<CorrelationRule> rules_;

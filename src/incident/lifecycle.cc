@@ -39,6 +39,7 @@ void apply_member(Incident& incident, const IncidentEvent& event) {
       break;
     case IncidentEventKind::AlertResolved:
       if (member != nullptr) member->firing = false;
+      incident.member_ended(event.event_time, event.at);
       break;
     case IncidentEventKind::AlertRemoved:
       std::erase_if(incident.members,
@@ -46,10 +47,7 @@ void apply_member(Incident& incident, const IncidentEvent& event) {
       break;
     default: break;
   }
-  const bool firing =
-      incident.unlisted_firing > 0 || std::ranges::any_of(incident.members, &Member::firing);
-  if (firing) incident.quiet_since.reset();
-  if (!firing && !incident.quiet_since) incident.quiet_since = event.at;
+  incident.members_changed(event.at);
 }
 
 void apply(Incident& incident, const IncidentEvent& event) {

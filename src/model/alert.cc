@@ -38,7 +38,7 @@ std::string_view alert_status_name(AlertStatus status) {
 
 namespace {
 
-constexpr std::uint8_t kAlertVersion = 1;
+constexpr std::uint8_t kAlertVersion = 2;
 
 }  // namespace
 
@@ -63,6 +63,7 @@ void encode_alert(const Alert& a, std::string& out) {
   w.u8(static_cast<std::uint8_t>(a.severity));
   w.u8(static_cast<std::uint8_t>(a.status));
   w.boolean(a.flapping);
+  w.boolean(a.announced);
   w.boolean(a.acknowledged_at_source);
   w.time(a.starts_at);
   put(w, a.ends_at);
@@ -105,6 +106,7 @@ Result<Alert> decode_alert(std::string_view bytes) {
   a.severity = static_cast<Severity>(r.u8());
   a.status = static_cast<AlertStatus>(r.u8());
   a.flapping = r.boolean();
+  a.announced = r.boolean();
   a.acknowledged_at_source = r.boolean();
   a.starts_at = r.time();
   a.ends_at = take_optional_time(r);

@@ -56,6 +56,7 @@ struct Alert {
   AlertStatus status = AlertStatus::Firing;
   bool flapping = false;
   bool acknowledged_at_source = false;
+  bool announced = false;  // This firing was news: it is not held, dropped or hidden by flapping.
 
   Timestamp starts_at{};                   // Event time of this firing.
   std::optional<Timestamp> ends_at{};      // When it was resolved. Empty while firing.

@@ -88,6 +88,13 @@ class Book {
     }
   }
 
+  // Calls visit(T&), oldest change first, to set what is not stored and no reader looks at: nothing
+  // counts as changed.
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    for (auto& [sequence, entry] : by_change_) visit(unshared(*entry));
+  }
+
   // Snapshots of all values for which keep(const T&) holds, newest change first.
   template <class Keep>
   std::vector<Snapshot> snapshots(Keep&& keep) {

@@ -9,7 +9,8 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kIncidentVersion = 1;
+constexpr std::uint8_t kIncidentVersion = 2;
+constexpr Duration kToldLateMax = std::chrono::seconds(10);
 
 constexpr std::array<std::string_view, 6> kStatusNames{"open",      "acknowledged", "investigating",
                                                        "mitigated", "resolved",     "closed"};
@@ -111,6 +112,17 @@ Member* Incident::find_member(Fingerprint fingerprint) {
   return found == members.end() ? nullptr : &*found;
 }
 
+void Incident::member_ended(Timestamp ended_at, Timestamp told_at) {
+  const Timestamp counts_from = std::clamp(ended_at, told_at - kToldLateMax, told_at);
+  last_end_at = std::max(last_end_at.value_or(counts_from), counts_from);
+}
+
+void Incident::members_changed(Timestamp now) {
+  const bool firing = unlisted_firing > 0 || std::ranges::any_of(members, &Member::firing);
+  if (firing) quiet_since.reset();
+  if (!firing && !quiet_since) quiet_since = last_end_at.value_or(now);
+}
+
 void encode_incident(const Incident& i, std::string& out) {
   ByteWriter w(out);
   w.u8(kIncidentVersion);
@@ -126,6 +138,7 @@ void encode_incident(const Incident& i, std::string& out) {
   quell::put(w, i.acknowledged_at);
   quell::put(w, i.resolved_at);
   quell::put(w, i.quiet_since);
+  quell::put(w, i.last_end_at);
   w.u64(i.members.size());
   for (const Member& m : i.members) {
     w.fixed64(m.fingerprint);
@@ -169,6 +182,7 @@ Result<Incident> decode_incident(std::string_view bytes) {
   i.acknowledged_at = take_optional_time(r);
   i.resolved_at = take_optional_time(r);
   i.quiet_since = take_optional_time(r);
+  i.last_end_at = take_optional_time(r);
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) i.members.push_back(take_member(r));
   i.unlisted_count = r.u64();
   i.unlisted_firing = r.u64();

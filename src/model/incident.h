@@ -105,6 +105,7 @@ struct Incident {
   std::optional<Timestamp> acknowledged_at{};
   std::optional<Timestamp> resolved_at{};
   std::optional<Timestamp> quiet_since{};  // No member fires since then; empty while one does.
+  std::optional<Timestamp> last_end_at{};  // The latest end of a member, from member_ended().
   // In order of joining; at most kMembersListed, the rest are counted. An alert that is not listed
   // still names the incident (Alert::incident).
   std::vector<Member> members{};
@@ -119,6 +120,11 @@ struct Incident {
   std::size_t firing_count() const;  // Unlisted ones included.
   std::size_t alert_count() const { return members.size() + unlisted_count; }
   Member* find_member(Fingerprint fingerprint);
+  // An end counts from the sender's time, so that the order of arrival does not matter, unless word
+  // of it came so much later that the sender's clock must be wrong.
+  void member_ended(Timestamp ended_at, Timestamp told_at);
+  // Brings quiet_since up to date after members came, left, fired or ended.
+  void members_changed(Timestamp now);
 };
 
 void encode_incident(const Incident& incident, std::string& out);
