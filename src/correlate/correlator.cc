@@ -9,10 +9,6 @@
 namespace quell {
 namespace {
 
-std::string loose_key(const Alert& alert) {
-  return fmt::format("{}\x1f{}", alert.key.tenant, alert.entity.to_string());
-}
-
 std::string cid_key(std::string_view correlation_id) {
   return fmt::format("cid:{}", correlation_id);
 }
@@ -47,6 +43,9 @@ IncidentId Correlator::best_of(const std::vector<IncidentId>& ids, View view) co
 }
 
 bool Correlator::takes_members(IncidentId id, const Linkable& alert, View view) const {
+  if (view == View::Settled && !has_incident(id)) {
+    return groups_.distance(id, alert.starts_at, view) <= options_.span_max;
+  }
   const Incident* incident = incidents_.find(id);
   if (incident == nullptr) return false;
   const auto over = over_at(*incident);
@@ -144,8 +143,9 @@ std::optional<Correlator::Placement> Correlator::place_by_rule(const Alert& aler
       if (placement.gather.size() + (counted ? 0 : 1) < rule.threshold) continue;
       for (const AlertKey& key : placement.gather) {
         const Alert* other = alerts_.find(key);
-        if (other == nullptr || other->incident == 0 || key == alert.key) continue;
-        if (takes_members(other->incident, link, view)) ids.push_back(other->incident);
+        if (other == nullptr || key == alert.key) continue;
+        const IncidentId id = view == View::Settled ? group_of(*other) : other->incident;
+        if (id != 0 && takes_members(id, link, view)) ids.push_back(id);
       }
     }
     if (!ids.empty()) {
@@ -155,10 +155,6 @@ std::optional<Correlator::Placement> Correlator::place_by_rule(const Alert& aler
     return placement;
   }
   return std::nullopt;
-}
-
-bool Correlator::is_settled(const AlertKey& key, Timestamp starts_at) const {
-  return starts_at <= watermark_ && !unsettled_.contains({starts_at, key});
 }
 
 void Correlator::on_alert(const AlertOutcome& outcome, const Step& step) {
@@ -186,7 +182,10 @@ void Correlator::on_began(const AlertKey& key, const Step& step) {
   const Alert& alert = *alerts_.find(key);
   const bool settled = alert.counts_from() <= watermark_;
   for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, settled);
-  if (!settled) unsettled_.insert({alert.counts_from(), key});
+  if (!settled) {
+    unsettled_.insert({alert.counts_from(), key});
+    settled_loose_.remove(key, topology_->canonical(alert.entity));  // Until it settles again.
+  }
   if (alert.incident == 0 || !back_to_its_incident(alert, step)) {
     carry_out(key, place(alert, linkable(alert), View::All), step);
   }
@@ -197,11 +196,9 @@ void Correlator::on_began(const AlertKey& key, const Step& step) {
 void Correlator::on_ended(const AlertKey& key, const Step& step) {
   const Alert& alert = *alerts_.find(key);
   for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, false);
-  if (alert.incident != 0) {
-    member_state(alert, false, step);
-  } else {
-    loose_over_.insert({alert.ends_at.value_or(step.now), key});
-  }
+  if (alert.incident != 0) member_state(alert, false, step);
+  const bool loose = alert.incident == 0 || (astray_.contains(key) && group_of(alert) == 0);
+  if (loose) loose_over_.insert({alerts_.find(key)->ends_at.value_or(step.now), key});
 }
 
 // A flapping alert stays where it is, and counts for nothing else.
@@ -235,11 +232,15 @@ void Correlator::carry_out(const AlertKey& key, const Placement& placement, cons
       });
       return;
     case Fate::Join:
+      settled_loose_.remove(key, topology_->canonical(alert.entity));
       join(placement.incident, alert, placement.reason, VerdictKind::Grouped, step);
       name_by_rule(placement.incident, placement, step);
       gather(placement, placement.incident, step);
       break;
-    case Fate::Open: gather(placement, open(alert, placement, step), step); break;
+    case Fate::Open:
+      settled_loose_.remove(key, topology_->canonical(alert.entity));
+      gather(placement, open(alert, placement, step), step);
+      break;
   }
   absorb_loose(key, step);
 }
@@ -250,103 +251,43 @@ void Correlator::gather(const Placement& placement, IncidentId into, const Step&
     const Alert* other = alerts_.find(key);
     if (other == nullptr || other->incident == into) continue;
     if (other->incident == 0) {
-      if (other->firing()) join(into, *other, placement.reason, VerdictKind::Grouped, step);
+      if (!other->firing()) continue;
+      if (is_settled(key, other->counts_from())) astray_[key] = 0;
+      join(into, *other, placement.reason, VerdictKind::Grouped, step);
       continue;
     }
     const Incident* incident = incidents_.find(other->incident);
     if (incident == nullptr || !is_active(incident->status)) continue;
     const bool untouched = incident->status == IncidentStatus::Open && incident->assignee.empty();
-    if (untouched) absorb(incident->id, into, "quell", placement.reason, step);
+    if (untouched) {
+      keep_apart(incident->id);
+      absorb(incident->id, into, "quell", placement.reason, step);
+    }
   }
 }
 
 void Correlator::make_loose(const Alert& alert, bool loose) {
-  if (loose) {
-    loose_[loose_key(alert)].insert(alert.key);
-    return;
-  }
-  const auto found = loose_.find(loose_key(alert));
-  if (found == loose_.end()) return;
-  found->second.erase(alert.key);
-  if (found->second.empty()) loose_.erase(found);
+  const Entity entity = topology_->canonical(alert.entity);
+  loose ? loose_.add(alert.key, entity) : loose_.remove(alert.key, entity);
 }
 
 // What fired before without an incident of its own may belong to the one that `joined` is in.
 void Correlator::absorb_loose(const AlertKey& joined, const Step& step) {
   constexpr std::size_t kAtOnce = 1000;
   const Alert& alert = *alerts_.find(joined);
-  std::vector<AlertKey> near;
-  const auto collect = [&](const Entity& entity) {
-    const auto found = loose_.find(fmt::format("{}\x1f{}", alert.key.tenant, entity.to_string()));
-    if (found == loose_.end()) return;
-    for (const AlertKey& key : found->second) {
-      if (near.size() < kAtOnce) near.push_back(key);
-    }
-  };
+  const Timestamp starts_at = alert.counts_from();
   const Entity entity = topology_->canonical(alert.entity);
-  if (!entity.empty()) collect(entity);
-  for (const Neighbour& n : topology_->neighbours(entity)) collect(n.entity);
-  for (const AlertKey& key : near) {
+  for (const AlertKey& key : loose_.near(joined.tenant, entity, *topology_, kAtOnce)) {
     const Alert* other = alerts_.find(key);
     if (other == nullptr || other->incident != 0) continue;
-    const bool fired_then = other->firing() || other->ends_at >= alert.counts_from();
+    const bool fired_then = other->firing() || other->ends_at >= starts_at;
     if (!fired_then) continue;
     const Placement placement = place(*other, linkable(*other), View::All);
     if (placement.fate != Fate::Join) continue;
+    if (is_settled(key, other->counts_from())) astray_[key] = 0;  // Until `joined` settles too.
     join(placement.incident, *other, placement.reason, VerdictKind::Grouped, step);
     if (const Alert& now = *alerts_.find(key); !now.firing()) member_state(now, false, step);
   }
-}
-
-void Correlator::on_watermark(Timestamp watermark, const Step& step) {
-  if (watermark <= watermark_) return;
-  watermark_ = watermark;
-  while (!unsettled_.empty() && unsettled_.begin()->first <= watermark_) {
-    const auto [starts_at, key] = *unsettled_.begin();
-    unsettled_.erase(unsettled_.begin());
-    const Alert* alert = alerts_.find(key);
-    if (alert != nullptr && alert->counts_from() <= watermark_) settle(key, starts_at, step);
-  }
-  rules_.forget_before(watermark_ - options_.lateness);
-  std::erase_if(pauses_, [&](const auto& pause) { return pause.second.to <= watermark_; });
-  while (!loose_over_.empty() && loose_over_.begin()->first < watermark_) {
-    const Alert* alert = alerts_.find(loose_over_.begin()->second);
-    loose_over_.erase(loose_over_.begin());
-    if (alert != nullptr && !alert->firing()) make_loose(*alert, false);
-  }
-  while (!incidents_over_.empty() && incidents_over_.begin()->first < watermark_) {
-    const IncidentId id = incidents_over_.begin()->second;
-    incidents_over_.erase(incidents_over_.begin());
-    index_incident(id);
-  }
-}
-
-// Decides where the alert belongs when only what began before it counts, and mends what an
-// out-of-order arrival had made different.
-void Correlator::settle(const AlertKey& key, Timestamp starts_at, const Step& step) {
-  const Alert& alert = *alerts_.find(key);
-  for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, true);
-  const IncidentId current = alert.incident;
-  const Incident* incident = current == 0 ? nullptr : incidents_.find(current);
-  if (incident == nullptr || !is_active(incident->status)) return;
-  const auto member = std::ranges::find(incident->members, key.fingerprint, &Member::fingerprint);
-  // Not listed, or a member that only fires again: its place is decided already.
-  if (member == incident->members.end() || member->starts_at != starts_at) return;
-  Linkable link = linkable(alert);
-  link.starts_at = starts_at;
-  const Placement placement = place(alert, link, View::Settled);
-  const bool joins_other = placement.fate == Fate::Join && placement.incident != current;
-  const bool stands_alone = placement.fate == Fate::Open && groups_.has(current, View::Settled);
-  if (joins_other && !groups_.has(current, View::Settled) && incident->alert_count() > 1) {
-    // The whole group turns out to belong to an earlier one.
-    absorb(current, placement.incident, "quell", placement.reason, step);
-  } else if (joins_other) {
-    move(key, placement.incident, placement.reason, step);
-  } else if (stands_alone && placement.gather.empty() && incident->alert_count() > 1) {
-    move(key, 0, placement.reason, step);
-  }
-  if (alerts_.find(key)->incident != current) return;  // Settled where it went.
-  groups_.settle(current, link);
 }
 
 Timestamp Correlator::next_deadline() const {
@@ -362,6 +303,13 @@ bool Correlator::in_use(const Alert& alert) const {
 
 void Correlator::snapshot(ByteWriter& out) const {
   out.time(watermark_);
+  out.u64(groups_without_incident_);
+  out.u64(astray_.size());
+  for (const auto& [key, group] : astray_) {
+    out.text(key.tenant);
+    out.fixed64(key.fingerprint);
+    out.u64(group);
+  }
   out.u64(pauses_.size());
   for (const auto& [id, pause] : pauses_) {
     out.u64(id);
@@ -382,6 +330,14 @@ void Correlator::snapshot(ByteWriter& out) const {
 
 Status Correlator::restore(ByteReader& in) {
   watermark_ = in.time();
+  groups_without_incident_ = in.u64();
+  astray_.clear();
+  for (std::size_t n = in.count(); n > 0 && in.ok(); --n) {
+    AlertKey key;
+    key.tenant = in.string();
+    key.fingerprint = in.fixed64();
+    astray_[key] = in.u64();
+  }
   pauses_.clear();
   for (std::size_t n = in.count(); n > 0 && in.ok(); --n) {
     const IncidentId id = in.u64();
@@ -413,6 +369,7 @@ void Correlator::reconfigure(CorrelatorOptions options, const Topology& topology
   rules_.set_rules(options_.rules);
   unsettled_.clear();
   loose_.clear();
+  settled_loose_.clear();
   loose_over_.clear();
   incidents_over_.clear();
   timers_.clear();
@@ -424,7 +381,10 @@ void Correlator::reconfigure(CorrelatorOptions options, const Topology& topology
     for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, settled);
     if (!settled) unsettled_.insert({alert.counts_from(), alert.key});
     if (alert.incident == 0) make_loose(alert, true);
-    if (alert.incident == 0 && just_ended) loose_over_.insert({*alert.ends_at, alert.key});
+    const auto astray = astray_.find(alert.key);
+    const bool in_no_group = astray == astray_.end() ? alert.incident == 0 : astray->second == 0;
+    if (settled && in_no_group) settled_loose_.add(alert.key, topology_->canonical(alert.entity));
+    if (in_no_group && just_ended) loose_over_.insert({*alert.ends_at, alert.key});
     return true;
   });
   if (watermark_ != Timestamp::min()) rules_.forget_before(watermark_ - options_.lateness);
@@ -435,6 +395,10 @@ void Correlator::reconfigure(CorrelatorOptions options, const Topology& topology
       unsettled_.insert({member.starts_at, {incident.tenant, member.fingerprint}});
     }
     index_incident(id);
+  }
+  for (const auto& [key, group] : astray_) {
+    const Alert* alert = alerts_.find(key);
+    if (alert != nullptr && group != 0) groups_.add(group, linkable(*alert), true);
   }
 }
 

@@ -20,6 +20,7 @@
 #include "correlate/alert_book.h"
 #include "correlate/alert_tracker.h"
 #include "correlate/group_index.h"
+#include "correlate/loose_alerts.h"
 #include "correlate/rule_window.h"
 #include "model/event.h"
 #include "model/incident.h"
@@ -108,7 +109,6 @@ class Correlator {
   Linkable linkable(const Alert& alert) const;
   Placement place(const Alert& alert, const Linkable& link, View view) const;
   std::optional<Placement> place_by_rule(const Alert& alert, const Linkable& link, View view) const;
-  bool is_settled(const AlertKey& key, Timestamp starts_at) const;
   IncidentId best_of(const std::vector<IncidentId>& ids, View view) const;
   bool takes_members(IncidentId id, const Linkable& alert, View view) const;
   void on_began(const AlertKey& key, const Step& step);
@@ -118,9 +118,29 @@ class Correlator {
   bool back_to_its_incident(const Alert& alert, const Step& step);
   void forget(const Alert& alert);
   void on_ended(const AlertKey& key, const Step& step);
-  void settle(const AlertKey& key, Timestamp starts_at, const Step& step);
   void absorb_loose(const AlertKey& joined, const Step& step);
   void make_loose(const Alert& alert, bool loose);
+
+  // settling.cc: placing for good.
+  bool is_settled(const AlertKey& key, Timestamp starts_at) const;
+  bool is_at_home(const AlertKey& key, Timestamp starts_at) const;
+  IncidentId group_of(const Alert& alert) const;
+  bool has_incident(IncidentId group) const;
+  IncidentId new_group();
+  std::vector<AlertKey> astray_members(IncidentId group) const;
+  void settle(const AlertKey& key, Timestamp starts_at, const Step& step);
+  void assign(const AlertKey& key, const Linkable& link, IncidentId group, std::string_view reason,
+              const Step& step);
+  void take_to(const AlertKey& key, IncidentId to, std::string_view reason, const Step& step);
+  void unite(const AlertKey& other, const AlertKey& key, std::string_view reason,
+             const Step& step);
+  void settle_loose(const AlertKey& joined, Timestamp starts_at, const Step& step);
+  void adopt(IncidentId group, IncidentId incident, const Step& step);
+  void keep_apart(IncidentId id);
+  bool is_at_rest(const Incident& incident) const;
+  void bring_home(const Step& step);
+  void part(IncidentId id, const Step& step);
+  void set_loose(const AlertKey& key, const Step& step);
 
   // incident_changes.cc: what placing does to incidents.
   IncidentId open(const Alert& alert, const Placement& placement, const Step& step);
@@ -130,6 +150,7 @@ class Correlator {
   void leave(IncidentId id, const Alert& alert, IncidentId to, std::string_view reason,
              const Step& step);
   void move(const AlertKey& key, IncidentId to, std::string_view reason, const Step& step);
+  void follow_leave(IncidentId id, const Step& step);
   void member_state(const Alert& alert, bool firing, const Step& step);
   void follow_members(IncidentId id, const Step& step);  // Title and severity.
   void absorb(IncidentId from, IncidentId into, std::string_view actor, std::string_view reason,
@@ -151,7 +172,11 @@ class Correlator {
   RuleWindows rules_;
   Timestamp watermark_ = Timestamp::min();
   std::set<std::pair<Timestamp, AlertKey>> unsettled_;
-  std::map<std::string, std::set<AlertKey>, std::less<>> loose_;  // By tenant and entity.
+  LooseAlerts loose_;          // In no incident.
+  LooseAlerts settled_loose_;  // In no group (settling.cc).
+  // Settled alerts that are in another incident than their group's: the group, or 0 for none.
+  std::map<AlertKey, IncidentId> astray_;
+  std::uint64_t groups_without_incident_ = 0;  // So many there were so far.
   // What is over, but counts for what began before its end: until the watermark has passed that.
   std::set<std::pair<Timestamp, AlertKey>> loose_over_;
   std::set<std::pair<Timestamp, IncidentId>> incidents_over_;

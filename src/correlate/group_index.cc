@@ -93,6 +93,32 @@ void GroupIndex::settle(IncidentId id, const Linkable& member) {
   group.settled.include(member.starts_at);
 }
 
+void GroupIndex::remove_settled(IncidentId id, const Linkable& member) {
+  const auto it = groups_.find(id);
+  if (it == groups_.end()) return;
+  Group& group = it->second;
+  const auto nodes = group.nodes.find(member.entity);
+  if (nodes == group.nodes.end()) return;
+  const auto node =
+      std::ranges::find(nodes->second, member.text_template, &Node::text_template);
+  if (node == nodes->second.end() || node->members.settled == 0) return;
+  const auto drop = [](Count& count) {
+    --count.all;
+    --count.settled;
+  };
+  drop(node->members);
+  if (node->members.settled == 0) --group.node_count.settled;
+  if (node->members.all == 0) --group.node_count.all;
+  if (member.text_template != 0 && node->members.settled == 0) {
+    --group.templates[member.text_template].settled;
+  }
+  if (member.text_template != 0 && node->members.all == 0) {
+    --group.templates[member.text_template].all;
+  }
+  for (const std::string& key : member.keys) drop(group.keys[key]);
+  if (group.node_count.all == 0) erase(id);
+}
+
 void GroupIndex::erase(IncidentId id) {
   const auto it = groups_.find(id);
   if (it == groups_.end()) return;

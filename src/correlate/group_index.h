@@ -58,6 +58,8 @@ class GroupIndex {
   void add(IncidentId group, const Linkable& member, bool settled);
   // A member that was added unsettled counts for View::Settled from now on.
   void settle(IncidentId group, const Linkable& member);
+  // Takes a settled member out again. The time that the group spans stays.
+  void remove_settled(IncidentId group, const Linkable& member);
   void erase(IncidentId group);
 
   bool has(IncidentId group, View view) const;

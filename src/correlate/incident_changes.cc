@@ -111,7 +111,7 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
                           fmt::format("'{}' joined: {}", alert.title, reason));
       }
     });
-    groups_.add(id, link, is_settled(key, alert.counts_from()));
+    groups_.add(id, link, is_at_home(key, alert.counts_from()));
   } else {
     incidents_.annotate(id, [&](Incident& changed) {
       ++changed.unlisted_count;
@@ -194,7 +194,37 @@ void Correlator::leave(IncidentId id, const Alert& alert, IncidentId to, std::st
           .other = to,
           .entity = alert.entity},
          step);
+  follow_leave(id, step);
   index_incident(id);
+}
+
+// What left counts neither for the severity nor for the title, unless people set them.
+void Correlator::follow_leave(IncidentId id, const Step& step) {
+  const Incident* incident = incidents_.find(id);
+  if (incident->members.empty() || incident->unlisted_count > 0) return;
+  Severity worst = Severity::Info;
+  const auto order = [](const Member& m) { return std::pair(m.starts_at, m.fingerprint); };
+  const Member& first = std::ranges::min(incident->members, {}, order);
+  for (const Member& member : incident->members) {
+    const Alert* alert = alerts_.find({incident->tenant, member.fingerprint});
+    if (alert == nullptr) return;
+    worst = std::max(worst, alert->severity);
+  }
+  const std::string title = alerts_.find({incident->tenant, first.fingerprint})->title;
+  const int severity = incident_severity_from(worst);
+  const bool own_severity = !set_by_people(*incident, IncidentEventKind::SeverityChanged);
+  const bool own_title = !set_by_people(*incident, IncidentEventKind::TitleChanged) &&
+                         std::ranges::find(incident->keys, kNamedByRule) == incident->keys.end();
+  if (severity != incident->severity && own_severity) {
+    append(id,
+           {.kind = IncidentEventKind::SeverityChanged,
+            .text = fmt::format("its worst alert is {}", severity_name(worst)),
+            .number = severity},
+           step);
+  }
+  if (title != incidents_.find(id)->title && own_title) {
+    append(id, {.kind = IncidentEventKind::TitleChanged, .text = title}, step);
+  }
 }
 
 void Correlator::move(const AlertKey& key, IncidentId to, std::string_view reason,
@@ -252,6 +282,9 @@ void Correlator::absorb(IncidentId from, IncidentId into, std::string_view actor
   note(from, fmt::format("merged into {}: {}", format_incident_id(into), why));
   note(into, fmt::format("took over {}: {}", format_incident_id(from), why));
   groups_.erase(from);
+  for (const AlertKey& key : astray_members(from)) {
+    groups_.add(from, linkable(*alerts_.find(key)), true);  // keep_apart()
+  }
 }
 
 void Correlator::on_change(const Event& event, const Step& step) {
@@ -348,7 +381,7 @@ void Correlator::index_incident(IncidentId id) {
       link.entity = topology_->canonical(member.entity);
       link.text_template = member.text_template;
       link.starts_at = member.starts_at;
-      groups_.add(id, link, is_settled(key, member.starts_at));
+      groups_.add(id, link, is_at_home(key, member.starts_at));
     }
   }
   arm(id);

@@ -44,6 +44,9 @@ void apply_member(Incident& incident, const IncidentEvent& event) {
     case IncidentEventKind::AlertRemoved:
       std::erase_if(incident.members,
                     [&](const Member& m) { return m.fingerprint == fingerprint; });
+      if (!incident.members.empty() && incident.unlisted_count == 0) {
+        incident.opened_at = std::ranges::min(incident.members, {}, &Member::starts_at).starts_at;
+      }
       break;
     default: break;
   }
