@@ -551,6 +551,8 @@ void Connection::drain() {
   draining_ = true;
   if (stream_) stream_ended_ = true;
   lingering_ ? close() : pump();
+  // Its client reads slowly, and goes on from the last id that it saw when the server is back.
+  if (streaming_) close();
 }
 
 Connection::Phase Connection::phase() const {

@@ -151,8 +151,9 @@ class Server {
   virtual ~Server() = default;  // Stops with no grace.
   virtual std::uint16_t port() const = 0;
   virtual ServerStats stats() const = 0;
-  // Stops accepting, closes streams, lets requests in progress finish for at most `grace`, then
-  // closes everything and returns. The handler is not called any more. Not from an I/O thread.
+  // Stops accepting, closes streams (slow readers of them too), lets requests in progress finish
+  // for at most `grace`, then closes everything. Returns as soon as nothing is open. The handler is
+  // not called any more. Not from an I/O thread.
   virtual void stop(Duration grace) = 0;
 };
 

@@ -443,6 +443,17 @@ TEST(Server, FinishesRequestsInProgressWhenItStops) {
   EXPECT_EQ(server.server->stats().connections_open, 0u);
 }
 
+TEST(Server, StopsAtOnceWhenNothingIsInProgress) {
+  TestServer server;
+  auto silent = server.client();
+  auto idle = server.client();
+  idle.send(request_text("GET /echo"));
+  EXPECT_EQ(idle.receive().status, 200);
+  EXPECT_TRUE(server.stops_early());
+  EXPECT_TRUE(silent.ended());
+  EXPECT_TRUE(idle.ended());
+}
+
 TEST(Server, ClosesWhatDoesNotFinishInTime) {
   TestServer server;
   auto client = server.client();

@@ -270,6 +270,25 @@ TEST(Streams, EndWhenTheServerStops) {
   server.handler.stream(1)->send(1, "", "late");
 }
 
+TEST(Streams, OfClientsThatDoNotReadDoNotKeepAServerThatStops) {
+  TestServer server({.stream_queue_bytes_max = 64 << 20});
+  auto events = server.client();
+  events.send(request_text("GET /events"));
+  ASSERT_TRUE(server.handler.opened.wait());
+  WebSocketClient blocked(server);
+  ASSERT_TRUE(server.handler.opened.wait());
+  WebSocketClient silent(server);  // Never answers the server's close.
+  ASSERT_TRUE(server.handler.opened.wait());
+  // More than the buffers of a socket take.
+  const auto message = std::make_shared<const StreamMessage>(0, "", std::string(100'000, 'x'));
+  for (int i = 0; i < 300; ++i) {
+    server.handler.stream(0)->send(message);
+    server.handler.stream(1)->send(message);
+  }
+  EXPECT_TRUE(server.stops_early());
+  EXPECT_TRUE(server.handler.closed.wait(3));
+}
+
 TEST(Streams, ManyShareAMessage) {
   TestServer server({.threads = 2});
   std::vector<std::unique_ptr<TestClient>> clients;

@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
 #include <chrono>
+#include <future>
 #include <map>
 #include <memory>
 #include <semaphore>
@@ -191,6 +192,11 @@ struct TestServer {
     server = *std::move(started);
   }
   TestClient client() const { return TestClient(server->port()); }
+  // Whether stop() returns long before its grace is over.
+  bool stops_early() {
+    auto stopped = std::async(std::launch::async, [&] { server->stop(2 * kPatience); });
+    return stopped.wait_for(kPatience) == std::future_status::ready;
+  }
 
   TestHandler handler;
   ManualClock clock{Timestamp(std::chrono::sys_days(std::chrono::year(2026) / 11 / 21))};

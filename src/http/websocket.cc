@@ -18,6 +18,9 @@ namespace {
 namespace beast = boost::beast;
 namespace websocket = boost::beast::websocket;
 
+// For what is queued and the close handshake, when the server stops: nobody's request is lost.
+constexpr auto kDrainTime = std::chrono::milliseconds(250);
+
 class WebSocket final : public Peer, public std::enable_shared_from_this<WebSocket> {
  public:
   WebSocket(std::shared_ptr<Worker> worker, ConnectionId id, tcp::socket socket,
@@ -25,7 +28,8 @@ class WebSocket final : public Peer, public std::enable_shared_from_this<WebSock
       : worker_(std::move(worker)),
         id_(id),
         stream_(std::move(stream)),
-        socket_(std::move(socket)) {}
+        socket_(std::move(socket)),
+        drain_timer_(worker_->io()) {}
 
   void start(const Request& request, std::vector<std::shared_ptr<const StreamMessage>> queued,
              bool ended);
@@ -50,6 +54,7 @@ class WebSocket final : public Peer, public std::enable_shared_from_this<WebSock
   const ConnectionId id_;
   std::shared_ptr<StreamHandle> stream_;
   websocket::stream<tcp::socket, false> socket_;  // Without compression of single messages.
+  boost::asio::steady_timer drain_timer_;
   beast::flat_buffer input_;
   std::deque<std::shared_ptr<const StreamMessage>> queue_;
   bool open_ = false;
@@ -156,6 +161,8 @@ void WebSocket::drain() {
   ended_ = true;
   reason_ = websocket::close_code::going_away;
   if (!open_) return close();
+  drain_timer_.expires_after(kDrainTime);
+  drain_timer_.async_wait([self = shared_from_this()](ErrorCode) { self->close(); });
   write();
 }
 
@@ -169,6 +176,7 @@ void WebSocket::end() {
 void WebSocket::close() {
   if (closed_) return;
   closed_ = true;
+  drain_timer_.cancel();
   ErrorCode error;
   socket_.next_layer().close(error);
   end_stream(*worker_, std::move(stream_));

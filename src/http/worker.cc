@@ -128,11 +128,12 @@ void Worker::begin_drain(Duration grace) {
   draining_ = true;
   deliver_inbox();
   for_each_peer([](Peer& peer) { peer.drain(); });
+  finish_if_drained();
+  if (finished_) return;  // A timer that is set now would keep the thread for all of the grace.
   grace_timer_.expires_after(grace);
   grace_timer_.async_wait([self = shared_from_this()](ErrorCode) {
     self->for_each_peer([](Peer& peer) { peer.abort(); });
   });
-  finish_if_drained();
 }
 
 void Worker::finish_if_drained() {
