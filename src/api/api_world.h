@@ -88,9 +88,7 @@ class MemoryPast final : public Store {
   Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery&) const override {
     return std::vector<MetricChunk>{};
   }
-  Status visit_metric_chunks(const std::function<bool(const MetricChunk&)>&) const override {
-    return {};
-  }
+  Status visit_state_pages(const std::function<Status(StatePage)>&) const override { return {}; }
 };
 
 inline Timestamp at(std::string_view text) {

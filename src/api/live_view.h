@@ -13,6 +13,7 @@
 #include "incident/incident_book.h"
 #include "stream/health_window.h"
 #include "stream/sample_book.h"
+#include "stream/series_table.h"
 #include "topology/topology.h"
 
 namespace quell {
@@ -64,6 +65,7 @@ struct LiveView {
   std::function<ServerFacts()> facts{};
   std::function<std::vector<SourceFacts>()> sources{};
   const HealthWindows* windows = nullptr;  // Null: none are kept.
+  const SeriesTable* series = nullptr;
   const SampleBook* samples = nullptr;
 };
 

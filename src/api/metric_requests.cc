@@ -2,27 +2,34 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "api/json_views.h"
 #include "api/list_query.h"
 #include "base/text.h"
-#include "stream/sample_book.h"
+#include "stream/sample_query.h"
 
 namespace quell {
 namespace {
 
 constexpr std::uint32_t kSamplesDefault = 1000;
 constexpr std::uint32_t kSamplesMax = 10'000;
+constexpr std::uint32_t kSeriesDefault = 1000;
+constexpr std::uint32_t kSeriesMax = 10'000;
 
 void write_series(JsonWriter& w, const SeriesSamples& samples) {
   const Series& series = *samples.series;
+  const LabelSet labels = series.labels.to_label_set();
   w.begin_object()
       .field("tenant", series.tenant)
-      .field("host", series.host)
+      .field("host", series.host())
       .field("unit", series.unit)
+      .field("entity", entity_of(series).to_string())
       .key("tags");
-  write_labels(w, series.tags);
+  write_labels(w, labels.without("host"));
+  w.key("labels");
+  write_labels(w, labels);
   w.key("samples").begin_array();
   for (const Point& point : samples.points) {
     const auto ms = std::chrono::floor<std::chrono::milliseconds>(point.time.time_since_epoch());
@@ -31,21 +38,32 @@ void write_series(JsonWriter& w, const SeriesSamples& samples) {
   w.end_array().end_object();
 }
 
-Result<http::Response> metric_response(const SampleQuery& query, std::vector<SeriesSamples> found,
+// What the metric is, as its sources say.
+struct Described {
+  SeriesKind kind = SeriesKind::Unknown;
+  MetricMetadata metadata{};
+};
+
+Result<http::Response> metric_response(const SampleQuery& query, std::string_view host,
+                                       const FoundBlocks& blocks, const Described& described,
                                        const History& history) {
   TRY(const auto chunks, history.store.metric_chunks({.metric = query.metric,
                                                       .tenant = query.tenant,
-                                                      .host = query.host,
+                                                      .host = std::string(host),
                                                       .since = query.since,
                                                       .until = query.until}));
-  TRY_STATUS(merge_chunks(found, chunks, query));
+  TRY(const auto found, merge_samples(blocks.series, chunks, query));
   if (found.empty()) {
     return fail(Errc::NotFound, fmt::format("there are no samples of the metric '{}' here",
                                             utf8_prefix(query.metric, 200)));
   }
   std::string body;
   JsonWriter w(body);
-  w.begin_object().field("metric", query.metric).key("series").begin_array();
+  w.begin_object().field("metric", query.metric);
+  w.field("kind", series_kind_name(described.kind));
+  w.field("unit", described.metadata.unit).field("help", described.metadata.help);
+  // Series of the past are found in the store only.
+  w.field("matched", std::max(blocks.matched, found.size())).key("series").begin_array();
   for (const SeriesSamples& samples : found) write_series(w, samples);
   w.end_array().end_object();
   return json_response(std::move(body));
@@ -57,28 +75,55 @@ Result<Reply> list_metrics(const Call&, LiveView& live) {
   std::string body;
   JsonWriter w(body);
   w.begin_object().key("items").begin_array();
-  if (live.samples != nullptr) {
-    for (const std::string& name : live.samples->metrics()) w.value(name);
+  if (live.series != nullptr) {
+    for (const std::string& name : live.series->metrics()) w.value(name);
   }
   w.end_array().end_object();
   return json_response(std::move(body));
 }
 
+namespace {
+
+Described describe(const SeriesTable& table, const SampleQuery& query) {
+  Described described;
+  const auto& slots = table.slots_of(query.metric);
+  if (slots.empty()) return described;
+  described.kind = table.kind(slots.front());
+  const std::string_view tenant =
+      query.tenant.empty() ? table.series(slots.front())->tenant : query.tenant;
+  if (const auto* said = table.metadata(tenant, query.metric)) described.metadata = *said;
+  return described;
+}
+
+}  // namespace
+
 Result<Reply> get_metric(const Call& call, LiveView& live) {
   SampleQuery query{.metric = std::string(call.parameter("metric")),
-                    .tenant = call.request.parameter("tenant"),
-                    .host = call.request.parameter("host")};
+                    .tenant = call.request.parameter("tenant")};
+  const std::string host = call.request.parameter("host");
+  TRY(query.matchers, filter_parameter(call.request));
+  if (!host.empty()) {
+    TRY(Matcher matcher, Matcher::make("host", MatchOp::Equal, host));
+    query.matchers.push_back(std::move(matcher));
+  }
   TRY(const auto since, time_parameter(call.request, "since", call.now));
   TRY(const auto until, time_parameter(call.request, "until", call.now));
   TRY(query.limit, limit_parameter(call.request, kSamplesDefault, kSamplesMax));
+  TRY(const auto series_max, number_parameter(call.request, "series_max"));
+  query.series_max = std::min<std::uint64_t>(series_max.value_or(kSeriesDefault), kSeriesMax);
   query.since = since.value_or(query.since);
   query.until = until.value_or(query.until);
-  std::vector<SeriesSamples> found;
-  if (live.samples != nullptr) found = live.samples->query(query);
-  return Deferred([query = std::move(query), found = std::move(found)](
-                      const History& history) mutable -> Result<http::Response> {
-    return metric_response(query, std::move(found), history);
-  });
+  FoundBlocks found;
+  Described described;
+  if (live.series != nullptr && live.samples != nullptr) {
+    found = find_blocks(*live.series, *live.samples, query);
+    described = describe(*live.series, query);
+  }
+  return Deferred(
+      [query = std::move(query), host, found = std::move(found),
+       described = std::move(described)](const History& history) -> Result<http::Response> {
+        return metric_response(query, host, found, described, history);
+      });
 }
 
 }  // namespace quell

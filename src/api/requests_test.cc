@@ -256,18 +256,23 @@ TEST(WindowRequests, OpenOnesThenThePast) {
 }
 
 struct MetricWorld : ApiWorld {
+  SeriesTable series{};
   SampleBook samples{};
   MetricWorld() {
+    live.series = &series;
     live.samples = &samples;
-    auto series = std::make_shared<Series>(Series{.tenant = "t", .host = "db-1", .metric = "cpu"});
-    series->id = series_id(series->tenant, series->host, series->metric, series->tags);
-    SampleBatch batch{.series = {series}};
+    const auto labels = SeriesLabels::from({{"__name__", "cpu"}, {"host", "db-1"}}).value();
+    WireSamples in{.made = std::string(labels.bytes()), .tenants = {"t"}};
+    in.series.push_back(
+        {.key_size = static_cast<std::uint32_t>(in.made.size()), .count = 3, .is_made = true});
     for (int i = 0; i < 3; ++i) {
-      batch.series_index.push_back(0);
-      batch.times.push_back(kStart + std::chrono::minutes(i));
-      batch.values.push_back(i + 0.5);
+      in.times.push_back(kStart + std::chrono::minutes(i));
+      in.values.push_back(i + 0.5);
     }
-    samples.add(batch, 0, now);
+    SampleBatch batch;
+    SeriesRefusals refused;
+    series.resolve(in, "agent", SeriesTable::Unknown::Make, batch, refused);
+    samples.add(batch, series, 0, now);
   }
 };
 
@@ -283,11 +288,19 @@ TEST(MetricRequests, SamplesOfOneMetric) {
   EXPECT_EQ(shape_error(world, "/api/v1/metrics/cpu", "MetricResult"), "");
   EXPECT_EQ(world.get("/api/v1/metrics").body, R"({"items":["cpu"]})");
   check_samples("?limit=2",
-                R"({"metric":"cpu","series":[{"tenant":"t","host":"db-1","unit":"","tags":{},)"
+                R"({"metric":"cpu","kind":"gauge","unit":"","help":"","matched":1,"series":[)"
+                R"({"tenant":"t","host":"db-1","unit":"","entity":"host:db-1","tags":{},)"
+                R"("labels":{"host":"db-1"},)"
                 R"("samples":[[1795248060000,1.5],[1795248120000,2.5]]}]})");
   check_samples("?host=db-1&tenant=t&until=2026-11-21T08:00:00Z",
-                R"({"metric":"cpu","series":[{"tenant":"t","host":"db-1","unit":"","tags":{},)"
-                R"("samples":[[1795248000000,0.5]]}]})");
+                R"({"metric":"cpu","kind":"gauge","unit":"","help":"","matched":1,"series":[)"
+                R"({"tenant":"t","host":"db-1","unit":"","entity":"host:db-1","tags":{},)"
+                R"("labels":{"host":"db-1"},"samples":[[1795248000000,0.5]]}]})");
+  check_samples("?filter=host%3D~%22db.*%22&limit=1&until=2026-11-21T08:00:00Z",
+                R"({"metric":"cpu","kind":"gauge","unit":"","help":"","matched":1,"series":[)"
+                R"({"tenant":"t","host":"db-1","unit":"","entity":"host:db-1","tags":{},)"
+                R"("labels":{"host":"db-1"},"samples":[[1795248000000,0.5]]}]})");
+  check_samples("?filter=host%3D%22web%22", "404 there are no samples of the metric 'cpu' here");
   check_samples("?host=db-2", "404 there are no samples of the metric 'cpu' here");
   check_samples("?limit=10001", "400 limit: '10001' is not a number from 1 to 10000");
 }

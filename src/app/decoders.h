@@ -20,7 +20,7 @@ namespace quell {
 
 struct DecodedFrame {
   Decoded decoded{};
-  SampleBatch samples{};
+  WireSamples samples{};
   WireReply reply{};
 };
 

@@ -240,6 +240,7 @@ void Gateway::ingest(Pending pending) {
   for (auto& header : pending.request.headers) {
     if (is_journaled(header.first)) frame.headers.push_back(std::move(header));
   }
+  if (source.name != source.kind) frame.headers.emplace_back(kSourceNameHeader, source.name);
   frame.body = std::move(pending.request.body);
   const SharedResponder responder = pending.responder;
   auto waiter = std::make_unique<IngestWaiter>(

@@ -15,7 +15,7 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kSnapshotVersion = 1;
+constexpr std::uint8_t kSnapshotVersion = 2;
 // Event times further ahead than this do not move the watermark: a sender's clock is wrong.
 constexpr Duration kFutureMax = std::chrono::minutes(10);
 // How often series beyond a threshold are asked whether they have gone silent.
@@ -63,13 +63,14 @@ class Sink final : public IncidentSink {
 
 }  // namespace
 
-Pipeline::Pipeline(const PackLibrary& built_in)
+Pipeline::Pipeline(const PackLibrary& built_in, std::uint64_t secret)
     : built_in_(built_in),
       options_(std::make_shared<const PipelineOptions>()),
       decoders_(built_in),
       sink_(std::make_unique<Sink>(incidents_, counters_)),
       tracker_(options_->alerts, alerts_),
-      correlator_(options_->correlation, options_->topology, alerts_, *sink_) {}
+      correlator_(options_->correlation, options_->topology, alerts_, *sink_),
+      metrics_(secret) {}
 
 Pipeline::~Pipeline() = default;
 
@@ -99,6 +100,7 @@ void Pipeline::on_time() {
   for (const AlertOutcome& outcome : outcomes) correlator_.on_alert(outcome, step_);
   correlator_.on_time(step_);
   std::vector<Event> events;
+  for (const SeriesSlot slot : metrics_.on_time(now_)) thresholds_.forget(slot);
   thresholds_.on_tick(now_, events);
   FrameOutcome ignored;
   on_events(std::move(events), ignored);
@@ -140,17 +142,12 @@ FrameOutcome Pipeline::on_ingest(const Frame& frame) {
   DecodedFrame decoded = decoders_.decode(frame);
   FrameOutcome outcome;
   outcome.reply = std::move(decoded.reply);
+  outcome.accepted = static_cast<std::uint32_t>(decoded.decoded.events.size());
+  on_samples(frame, decoded, outcome);
   counters_.rejected += decoded.decoded.rejected.size();
-  counters_.samples += decoded.samples.size();
-  outcome.accepted =
-      static_cast<std::uint32_t>(decoded.decoded.events.size() + decoded.samples.size());
-  if (decoded.samples.size() > 0) {
-    samples_.add(decoded.samples, frame.offset, now_);
-    thresholds_.on_samples(decoded.samples, now_, decoded.decoded.events);
-  }
   on_events(std::move(decoded.decoded.events), outcome);
   keep_rejected(frame, decoded.decoded.rejected);
-  outcome.rejected = std::move(decoded.decoded.rejected);
+  for (Rejected& one : decoded.decoded.rejected) outcome.rejected.push_back(std::move(one));
   return outcome;
 }
 
@@ -163,10 +160,22 @@ void Pipeline::on_events(std::vector<Event> events, FrameOutcome& outcome) {
   if (latest != Timestamp::min()) advance_watermark(latest);
 }
 
+// Series that a limit refuses are no dead letters: nothing is wrong with them, and a source that is
+// over its limit would write one for every request.
+void Pipeline::on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcome& outcome) {
+  if (decoded.samples.series.empty() && decoded.samples.metadata.empty()) return;
+  SeriesRefusals refused;
+  const SampleBatch& batch = metrics_.on_samples(frame, decoded.samples, refused);
+  counters_.samples += batch.size();
+  outcome.accepted += static_cast<std::uint32_t>(batch.size());
+  for (Rejected& one : refused.listed) outcome.rejected.push_back(std::move(one));
+  thresholds_.on_samples(batch, metrics_.table(), now_, decoded.decoded.events);
+}
+
 void Pipeline::restore_samples(const Frame& frame) {
   if (frame.kind != FrameKind::Ingest) return;
-  const DecodedFrame decoded = decoders_.decode(frame);
-  if (decoded.samples.size() > 0) samples_.add(decoded.samples, frame.offset, frame.arrived_at);
+  DecodedFrame decoded = decoders_.decode(frame);
+  if (!decoded.samples.series.empty()) metrics_.restore_samples(frame, decoded.samples);
 }
 
 void Pipeline::on_event(Event event, std::uint32_t index, FrameOutcome& outcome) {
@@ -253,6 +262,7 @@ Status Pipeline::take_config(std::string text) {
   config_text_ = std::move(text);
   tracker_.set_options(options_->alerts);
   correlator_.reconfigure(options_->correlation, options_->topology);
+  metrics_.set_options(options_->metrics);
   FrameOutcome ignored;
   on_events(std::move(ended), ignored);
   return {};
@@ -273,9 +283,7 @@ StoreBatch Pipeline::take_batch() {
   batch_.incidents = incidents_.take_dirty();
   batch_.removed_incidents = incidents_.take_removed();
   batch_.seen_ids = seen_.take_fresh();
-  SampleBook::Chunks samples = samples_.take_chunks(next_offset_, now_);
-  batch_.metric_chunks = std::move(samples.chunks);
-  batch_.samples_offset = samples.samples_offset;
+  metrics_.take(next_offset_, now_, batch_);
   for (const HealthWindow& window : closed_windows_) {
     WindowRow row{.tenant = window.tenant, .scope = window.scope, .starts_at = window.starts_at};
     encode_health_window(window, row.record);
@@ -305,6 +313,7 @@ std::string Pipeline::snapshot() const {
   correlator_.snapshot(w);
   w.time(windows_due_);
   w.time(last_counted_);
+  metrics_.snapshot(w);
   std::string windows;
   windows_.snapshot(windows);
   w.text(windows);
@@ -348,6 +357,7 @@ Status Pipeline::restore_engine(std::string_view bytes, const std::vector<Window
   TRY_STATUS(correlator_.restore(r));
   windows_due_ = r.time();
   last_counted_ = r.time();
+  metrics_.restore(r);
   std::vector<HealthWindow> closed;
   for (const WindowRow& row : windows) {
     TRY(HealthWindow window, decode_health_window(row.record));

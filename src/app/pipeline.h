@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/decoders.h"
+#include "app/metric_stage.h"
 #include "app/pipeline_options.h"
 #include "app/seen_ids.h"
 #include "correlate/alert_book.h"
@@ -22,7 +23,6 @@
 #include "model/frame.h"
 #include "store/store.h"
 #include "stream/health_window.h"
-#include "stream/sample_book.h"
 #include "stream/threshold_rules.h"
 #include "topology/topology.h"
 #include "wire/reply.h"
@@ -60,8 +60,9 @@ struct PipelineCounters {
 // Thread: one.
 class Pipeline {
  public:
-  // The packs of the configuration are added to `built_in`.
-  explicit Pipeline(const PackLibrary& built_in);
+  // The packs of the configuration are added to `built_in`. `secret` changes no result
+  // (stream/series_table.h).
+  explicit Pipeline(const PackLibrary& built_in, std::uint64_t secret = 0);
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
@@ -90,11 +91,12 @@ class Pipeline {
   const AlertBook& alerts() const { return alerts_; }
   const IncidentBook& incidents() const { return incidents_; }
   const HealthWindows& windows() const { return windows_; }
-  const SampleBook& samples() const { return samples_; }
+  const MetricStage& metrics() const { return metrics_; }
 
-  // After restore(), before the first frame: what the store has of the samples, and the frames
-  // from StoredState::samples_offset to next_offset(), for their samples only.
-  Result<bool> load_samples(const MetricChunk& chunk) { return samples_.load(chunk); }
+  // After restore(), before the first frame: the pages of the store, then finish_pages(), then the
+  // frames from StoredState::samples_offset to next_offset(), for their samples only.
+  Status load_page(const StatePage& page) { return metrics_.load(page); }
+  void finish_pages() { metrics_.finish_load(); }
   void restore_samples(const Frame& frame);
   // Events of the batch that take_batch() will return, oldest first.
   const std::vector<EventRow>& pending_events() const { return batch_.events; }
@@ -108,6 +110,7 @@ class Pipeline {
   FrameOutcome on_command(const Frame& frame);
   Result<IncidentId> apply(const Command& command, const Step& step);
   Result<IncidentId> apply_to_incident(const Command& command, const Step& step);
+  void on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcome& outcome);
   void on_event(Event event, std::uint32_t index, FrameOutcome& outcome);
   void keep_rejected(const Frame& frame, const std::vector<Rejected>& rejected);
   void on_time();
@@ -130,7 +133,7 @@ class Pipeline {
   Correlator correlator_;
   SeenIds seen_;
   HealthWindows windows_;
-  SampleBook samples_;
+  MetricStage metrics_;
   ThresholdRules thresholds_;
   Timestamp windows_due_ = Timestamp::max();  // When open windows can close without more events.
   Timestamp last_counted_{};

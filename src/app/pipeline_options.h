@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/metric_stage.h"
 #include "base/result.h"
 #include "base/yaml.h"
 #include "correlate/alert_tracker.h"
@@ -22,6 +23,7 @@ struct PipelineOptions {
   Topology topology{};
   std::vector<ThresholdRule> thresholds{};
   std::vector<PackFile> packs{};  // The user's, as texts.
+  MetricOptions metrics{};
 };
 
 // Reads `hold:`, a list of {match, for}.

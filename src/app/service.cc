@@ -18,6 +18,7 @@
 #include "base/disk.h"
 #include "base/embedded.h"
 #include "base/json.h"
+#include "base/random_seed.h"
 #include "base/time.h"
 #include "wire/cloudevents.h"
 
@@ -100,7 +101,7 @@ class ServiceImpl final : public Service {
                                     [this](Commit commit) { core_->deliver(std::move(commit)); }));
     TRY(store_, open_sqlite_store(settings.data + "/quell.db"));
     TRY(StoredState stored, store_->restore());
-    auto pipeline = std::make_unique<Pipeline>(built_in_packs_);
+    auto pipeline = std::make_unique<Pipeline>(built_in_packs_, random_seed());
     const std::uint64_t from = stored.next_offset;
     const std::uint64_t samples_from = stored.samples_offset;
     TRY_STATUS(pipeline->restore(std::move(stored)));
@@ -140,15 +141,10 @@ class ServiceImpl final : public Service {
     return {};
   }
 
-  // The chunks of the store, and the samples of frames that are in no chunk yet.
+  // The pages of the store, and the samples of frames that are in no page yet.
   Status restore_samples(Pipeline& pipeline, std::uint64_t from) {
-    Status loaded;
-    TRY_STATUS(store_->visit_metric_chunks([&](const MetricChunk& chunk) {
-      const auto more = pipeline.load_samples(chunk);
-      if (!more) loaded = std::unexpected(more.error());
-      return more && *more;
-    }));
-    if (!loaded) return loaded;
+    TRY_STATUS(store_->visit_state_pages([&](StatePage page) { return pipeline.load_page(page); }));
+    pipeline.finish_pages();
     const std::uint64_t end = pipeline.next_offset();
     if (from >= end) return {};
     return journal_->read(std::max(from, journal_->stats().begin_offset), [&](Frame frame) {
@@ -249,7 +245,8 @@ class ServiceImpl final : public Service {
             .facts = [this] { return facts(); },
             .sources = [this] { return sources(); },
             .windows = &pipeline.windows(),
-            .samples = &pipeline.samples()};
+            .series = &pipeline.metrics().table(),
+            .samples = &pipeline.metrics().book()};
   }
 
   ServerFacts facts() {

@@ -112,11 +112,11 @@ constexpr std::uint64_t kMiB = 1ull << 20;
 
 // `256MB` is 256 × 2^20 bytes.
 TableOption size(std::string_view path, Access<std::uint64_t> access, std::uint64_t min,
-                 std::uint64_t max, std::string_view help) {
+                 std::uint64_t max, std::string_view help, bool decides = false) {
   return {path,
           "size",
           help,
-          false,
+          decides,
           [=](Settings& s, std::string_view v) -> Status {
             std::uint64_t number = 0;
             const auto [end, error] = std::from_chars(v.data(), v.data() + v.size(), number);
@@ -234,6 +234,26 @@ void add_deciding(std::vector<TableOption>& t) {
          "A member that fires again within this time re-opens its incident.");
   length("incidents.change_lookback", QUELL_IN(Duration, correlation.change_lookback), kNone,
          7 * kDay, "Changes this long before an incident are attached to it.");
+}
+
+void add_metrics(std::vector<TableOption>& t) {
+  const auto count = [&](std::string_view path, Access<std::uint64_t> access,
+                         std::string_view help) {
+    t.push_back(integer<std::uint64_t>(path, access, 1, 100'000'000, true, help));
+  };
+  count("metrics.series_max", QUELL_IN(std::uint64_t, metrics.series.series_max),
+        "Series of one tenant from one source; beyond it new ones are refused, known ones go on.");
+  count("metrics.series_total_max", QUELL_IN(std::uint64_t, metrics.series.series_total_max),
+        "Series of all tenants and sources together.");
+  t.push_back(size("metrics.series_memory", QUELL_IN(std::uint64_t, metrics.series.bytes_max), kMiB,
+                   1024 * 1024 * kMiB,
+                   "Memory for the labels of all series, and 240 bytes for each.", true));
+  t.push_back(size("metrics.sample_memory", QUELL_IN(std::uint64_t, metrics.sample_memory), kMiB,
+                   1024 * 1024 * kMiB,
+                   "Memory for recent samples, compressed; the newest of all series fill it.",
+                   true));
+  t.push_back(duration("metrics.series_idle", QUELL_IN(Duration, metrics.series_idle), 15 * kMinute,
+                       30 * kDay, true, "A series that got no sample for this long leaves."));
 #undef QUELL_IN
 }
 
@@ -244,6 +264,7 @@ std::vector<TableOption> make_table() {
   add_serving(table);
   add_keeping(table);
   add_deciding(table);
+  add_metrics(table);
   return table;
 }
 

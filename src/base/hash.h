@@ -1,6 +1,7 @@
 // Hashes: FNV-1a 64 for wire compatibility, XXH3 for everything inside, CRC-32C for stored bytes.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -17,6 +18,17 @@ constexpr std::uint64_t fnv1a(std::string_view bytes, std::uint64_t hash = kFnvO
 
 // Method: XXH3 (Yann Collet). The same on every machine, so it may be stored.
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed = 0);
+
+// hash64() with a secret: who does not know it cannot choose inputs that collide. For tables in
+// memory that outsiders fill. Cost: as hash64().
+class SecretHash {
+ public:
+  explicit SecretHash(std::uint64_t seed);
+  std::uint64_t operator()(std::string_view bytes) const;
+
+ private:
+  std::array<unsigned char, 192> secret_;
+};
 
 struct Hash128 {
   std::uint64_t low = 0;

@@ -1,19 +1,36 @@
 #include "model/sample.h"
 
-#include "base/bytes.h"
-
 namespace quell {
 
-Hash128 series_id(std::string_view tenant, std::string_view host, std::string_view metric,
-                  const LabelSet& tags) {
-  std::string bytes;
-  bytes.reserve(tenant.size() + host.size() + metric.size() + tags.bytes().size() + 8);
-  ByteWriter w(bytes);
-  w.text(tenant);
-  w.text(host);
-  w.text(metric);
-  w.text(tags.bytes());
-  return hash128(bytes);
+std::string_view series_kind_name(SeriesKind kind) {
+  switch (kind) {
+    case SeriesKind::Unknown: return "unknown";
+    case SeriesKind::Gauge: return "gauge";
+    case SeriesKind::Counter: return "counter";
+    case SeriesKind::Delta: return "delta";
+  }
+  return "unknown";
+}
+
+void WireSamples::clear() {
+  body.clear();
+  made.clear();
+  series.clear();
+  times.clear();
+  values.clear();
+  tenants.clear();
+  units.resize(1);
+  metadata.clear();
+  times_adjusted = 0;
+  histograms = 0;
+  exemplars_ignored = 0;
+}
+
+void SampleBatch::clear() {
+  slots.clear();
+  times.clear();
+  values.clear();
+  rates.clear();
 }
 
 }  // namespace quell

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint8_t kEventVersion = 1;
 constexpr std::uint8_t kDeadLetterVersion = 1;
-constexpr std::uint8_t kSeriesVersion = 1;
+constexpr std::uint8_t kSeriesVersion = 2;
 
 std::unexpected<Error> damaged(std::string_view what) {
   return fail(Errc::Corrupt, fmt::format("{} record does not decode", what));
@@ -189,24 +189,19 @@ void encode_series(const Series& s, std::string& out) {
   ByteWriter w(out);
   w.u8(kSeriesVersion);
   w.text(s.tenant);
-  w.text(s.host);
-  w.text(s.metric);
   w.text(s.unit);
-  w.text(s.tags.bytes());
+  w.text(s.labels.bytes());
 }
 
-Result<Series> decode_series(std::string_view record) {
+Result<std::shared_ptr<const Series>> decode_series(std::string_view record) {
   ByteReader r(record);
   if (r.u8() != kSeriesVersion) return fail(Errc::Corrupt, "series record of an unknown version");
-  Series s;
-  s.tenant = r.string();
-  s.host = r.string();
-  s.metric = r.string();
-  s.unit = r.string();
-  TRY(s.tags, LabelSet::from_bytes(r.text()));
+  std::string tenant = r.string();
+  std::string unit = r.string();
+  const std::string_view bytes = r.text();
   if (!r.ok() || !r.at_end()) return damaged("series");
-  s.id = series_id(s.tenant, s.host, s.metric, s.tags);
-  return s;
+  TRY(SeriesLabels labels, SeriesLabels::from_bytes(bytes));
+  return make_series(std::move(tenant), std::move(labels), std::move(unit));
 }
 
 void encode_seen_ids(const std::vector<SeenId>& ids, std::string& out) {

@@ -1,6 +1,7 @@
 // The encodings of the store's own rows (docs/formats/store.md).
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -35,7 +36,7 @@ void encode_dead_letter(const DeadLetter& letter, std::string& out);
 Status decode_dead_letter(std::string_view record, DeadLetter& letter);
 
 void encode_series(const Series& series, std::string& out);
-Result<Series> decode_series(std::string_view record);
+Result<std::shared_ptr<const Series>> decode_series(std::string_view record);
 
 // Seen ids are written as one block per commit.
 void encode_seen_ids(const std::vector<SeenId>& ids, std::string& out);

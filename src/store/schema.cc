@@ -74,6 +74,14 @@ CREATE TABLE metric_chunks(
 CREATE INDEX metric_chunks_series ON metric_chunks(metric, tenant, host, end_offset);
 CREATE INDEX metric_chunks_order ON metric_chunks(end_offset);
 )sql",
+    // Chunks carry the labels of their series from here on, and are not read at a start any more.
+    R"sql(
+DROP INDEX metric_chunks_order;
+DELETE FROM metric_chunks;
+CREATE TABLE state_pages(
+  id INTEGER PRIMARY KEY,
+  data BLOB NOT NULL);
+)sql",
 };
 
 Status run_step(SqliteConnection& connection, std::size_t version) {

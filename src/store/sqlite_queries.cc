@@ -28,8 +28,7 @@ Result<DeadLetter> read_dead_letter(const Statement& s) {
 
 Result<MetricChunk> read_metric_chunk(const Statement& s) {
   MetricChunk chunk;
-  TRY(Series series, decode_series(s.bytes(0)));
-  chunk.series = std::make_shared<const Series>(std::move(series));
+  TRY(chunk.series, decode_series(s.bytes(0)));
   chunk.first_time = s.time(1);
   chunk.last_time = s.time(2);
   chunk.end_offset = s.offset(3);
@@ -217,18 +216,17 @@ Result<std::vector<MetricChunk>> SqliteStore::metric_chunks(const MetricQuery& q
   });
 }
 
-Status SqliteStore::visit_metric_chunks(
-    const std::function<bool(const MetricChunk&)>& visit) const {
+Status SqliteStore::visit_state_pages(const std::function<Status(StatePage)>& visit) const {
   return with_reader([&](SqliteConnection& c) -> Status {
-    TRY(Statement * select,
-        c.statement("SELECT series, first_time, last_time, end_offset, count, samples "
-                    "FROM metric_chunks ORDER BY end_offset DESC, id DESC"));
+    TRY(Statement * select, c.statement("SELECT id, data FROM state_pages ORDER BY id"));
     const ResetAtEnd reset(*select);
     while (true) {
       TRY(const bool row, select->step());
       if (!row) return {};
-      TRY(const MetricChunk chunk, read_metric_chunk(*select));
-      if (!visit(chunk)) return {};
+      const auto id = select->offset(0);
+      TRY_STATUS(visit({.kind = static_cast<StatePageKind>(id >> kPageNumberBits),
+                        .number = id & ((1ull << kPageNumberBits) - 1),
+                        .data = std::string(select->bytes(1))}));
     }
   });
 }

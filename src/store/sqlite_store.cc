@@ -66,6 +66,7 @@ Status SqliteStore::write(const StoreBatch& batch) {
   TRY_STATUS(write_windows(batch.windows));
   TRY_STATUS(write_seen_ids(batch));
   TRY_STATUS(write_metric_chunks(batch));
+  TRY_STATUS(write_state_pages(batch.state_pages));
   return write_state(batch);
 }
 
@@ -138,10 +139,25 @@ Status SqliteStore::write_metric_chunks(const StoreBatch& batch) {
   for (const MetricChunk& chunk : batch.metric_chunks) {
     series.clear();
     encode_series(*chunk.series, series);
-    put->bind(1, batch.now).bind(2, chunk.series->tenant).bind(3, chunk.series->metric);
-    put->bind(4, chunk.series->host).bind(5, chunk.first_time).bind(6, chunk.last_time);
+    put->bind(1, batch.now).bind(2, chunk.series->tenant).bind(3, chunk.series->metric());
+    put->bind(4, chunk.series->host()).bind(5, chunk.first_time).bind(6, chunk.last_time);
     put->bind(7, chunk.end_offset).bind(8, std::int64_t{chunk.count});
     TRY_STATUS(put->bind_blob(9, series).bind_blob(10, chunk.samples).run());
+  }
+  return {};
+}
+
+Status SqliteStore::write_state_pages(const std::vector<StatePage>& pages) {
+  TRY(Statement * put,
+      writer_->statement("INSERT OR REPLACE INTO state_pages(id, data) VALUES(?, ?)"));
+  TRY(Statement * remove, writer_->statement("DELETE FROM state_pages WHERE id = ?"));
+  for (const StatePage& page : pages) {
+    const std::uint64_t id = static_cast<std::uint64_t>(page.kind) << kPageNumberBits | page.number;
+    if (page.data.empty()) {
+      TRY_STATUS(remove->bind(1, id).run());
+    } else {
+      TRY_STATUS(put->bind(1, id).bind_blob(2, page.data).run());
+    }
   }
   return {};
 }

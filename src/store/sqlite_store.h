@@ -15,6 +15,8 @@
 
 namespace quell {
 
+inline constexpr unsigned kPageNumberBits = 48;  // Of a row of state_pages; its kind lies above.
+
 // One connection writes; readers take a connection from a pool that grows to as many as read at
 // one time and keeps a few. In WAL mode neither waits for the other.
 class SqliteStore final : public Store {
@@ -39,7 +41,7 @@ class SqliteStore final : public Store {
   Result<std::vector<WindowRow>> windows(std::string_view tenant, std::string_view scope,
                                          Timestamp since, std::uint32_t limit) const override;
   Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery& query) const override;
-  Status visit_metric_chunks(const std::function<bool(const MetricChunk&)>& visit) const override;
+  Status visit_state_pages(const std::function<Status(StatePage)>& visit) const override;
 
  private:
   Status write(const StoreBatch& batch);
@@ -49,6 +51,7 @@ class SqliteStore final : public Store {
   Status write_windows(const std::vector<WindowRow>& windows);
   Status write_seen_ids(const StoreBatch& batch);
   Status write_metric_chunks(const StoreBatch& batch);
+  Status write_state_pages(const std::vector<StatePage>& pages);
   Status restore_state(StoredState& state);
   Status restore_incidents(std::vector<Incident>& incidents);
   Status restore_seen_ids(std::vector<SeenId>& ids);

@@ -16,6 +16,7 @@
 #include "model/event.h"
 #include "model/incident.h"
 #include "model/metric_chunk.h"
+#include "model/state_page.h"
 
 namespace quell {
 
@@ -75,7 +76,8 @@ struct StoreBatch {
   std::vector<WindowRow> windows{};
   std::vector<SeenId> seen_ids{};
   std::vector<MetricChunk> metric_chunks{};
-  // Samples of frames below it are in chunks: after a restart, the frames from here to
+  std::vector<StatePage> state_pages{};  // Of one (kind, number), the last one counts.
+  // Samples of frames below it are in chunks and pages: after a restart, the frames from here to
   // `next_offset` are read again for their samples only (stream/sample_book.h). It never goes
   // back. Empty: `next_offset` (there are no samples that wait to be written).
   std::optional<std::uint64_t> samples_offset{};
@@ -173,9 +175,8 @@ class Store {
   // By falling end_offset, of equal ones the last written first: where two chunks hold a sample of
   // one time, the first one counts.
   virtual Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery& query) const = 0;
-  // All chunks, in the same order, until `visit` returns false.
-  virtual Status visit_metric_chunks(
-      const std::function<bool(const MetricChunk&)>& visit) const = 0;
+  // The last of each (kind, number), in their order, until `visit` fails.
+  virtual Status visit_state_pages(const std::function<Status(StatePage)>& visit) const = 0;
 };
 
 inline constexpr std::uint32_t kRetainRows = 2000;

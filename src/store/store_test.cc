@@ -366,13 +366,8 @@ TEST_F(StoreTest, RestoresTheLast13WindowsOfEveryScope) {
 }
 
 MetricChunk make_chunk(std::string host, std::int64_t from, std::uint64_t end_offset) {
-  Series series{.tenant = "default",
-                .host = std::move(host),
-                .metric = "cpu_load",
-                .unit = "%",
-                .tags = *LabelSet::parse("core=0")};
-  series.id = series_id(series.tenant, series.host, series.metric, series.tags);
-  return {.series = std::make_shared<const Series>(series),
+  auto labels = SeriesLabels::from({{"__name__", "cpu_load"}, {"host", host}, {"core", "0"}});
+  return {.series = make_series("default", std::move(labels).value(), "%"),
           .end_offset = end_offset,
           .first_time = at(from),
           .last_time = at(from + 59),
@@ -398,12 +393,38 @@ TEST_F(StoreTest, KeepsMetricChunks) {
   EXPECT_EQ(store->metric_chunks(range)->size(), 4u);
   EXPECT_EQ(store->metric_chunks({.metric = "cpu_load", .tenant = "acme"})->size(), 0u);
   EXPECT_EQ(store->metric_chunks({.metric = "memory"})->size(), 0u);
-  std::vector<std::uint64_t> visited;
-  EXPECT_TRUE(store->visit_metric_chunks([&](const MetricChunk& chunk) {
-    visited.push_back(chunk.end_offset);
-    return visited.size() < 3;
+}
+
+std::string pages_text(const Store& store) {
+  std::string text;
+  EXPECT_TRUE(store.visit_state_pages([&](const StatePage& page) -> Status {
+    text += fmt::format("{}/{}={} ", static_cast<int>(page.kind), page.number, page.data);
+    return {};
   }));
-  EXPECT_EQ(visited, (std::vector<std::uint64_t>{5, 5, 4}));
+  return text;
+}
+
+TEST_F(StoreTest, KeepsTheLastOfEachStatePage) {
+  const auto store = open();
+  StoreBatch batch = batch_to(1);
+  const std::uint64_t large = (1ull << 48) - 1;
+  batch.state_pages = {{StatePageKind::Samples, 0, "s0"},
+                       {StatePageKind::Series, large, "z"},
+                       {StatePageKind::Series, 3, "a3"},
+                       {StatePageKind::Series, 4, "a4"}};
+  commit(*store, batch);
+  EXPECT_EQ(pages_text(*store), fmt::format("1/3=a3 1/4=a4 1/{}=z 2/0=s0 ", large));
+  batch = batch_to(2);
+  batch.state_pages = {{StatePageKind::Series, 3, ""}, {StatePageKind::Samples, 0, "new"}};
+  commit(*store, batch);
+  EXPECT_EQ(pages_text(*store), fmt::format("1/4=a4 1/{}=z 2/0=new ", large));
+  int visited = 0;
+  const auto stopped = store->visit_state_pages([&](const StatePage&) -> Status {
+    ++visited;
+    return fail(Errc::Corrupt, "enough");
+  });
+  EXPECT_FALSE(stopped);
+  EXPECT_EQ(visited, 1);
 }
 
 TEST_F(StoreTest, RetentionRemovesWhatIsOldInSmallSteps) {
@@ -489,7 +510,7 @@ TEST_F(StoreTest, RefusesWhatIsNotAStore) {
   run_sql(path("newer.db"), "INSERT INTO migrations VALUES(99)");
   check_open_fails(path("newer.db"), Errc::Unavailable,
                    "opening store " + path("newer.db") +
-                       ": the store has schema version 99, this Quell knows up to 1: a newer one "
+                       ": the store has schema version 99, this Quell knows up to 2: a newer one "
                        "wrote it");
   check_open_fails(path("no/such.db"), Errc::Unavailable,
                    "creating " + path("no/such.db") + ".lock: No such file or directory");

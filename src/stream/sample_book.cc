@@ -1,317 +1,293 @@
 #include "stream/sample_book.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <tuple>
-#include <unordered_map>
+#include <bit>
+#include <cmath>
 #include <utility>
+
+#include "stream/counter_rate.h"
 
 namespace quell {
 namespace {
 
-constexpr std::size_t kFirstCapacity = 8;
+constexpr std::size_t kFarAhead = 24;   // Samples: their states are asked for,
+constexpr std::size_t kNearAhead = 10;  // and their blocks, which the states name.
 
-bool wanted(const Series& s, const SampleQuery& query) {
-  return s.metric == query.metric && (query.tenant.empty() || s.tenant == query.tenant) &&
-         (query.host.empty() || s.host == query.host);
+std::uint32_t seconds_of(Timestamp t) {
+  const auto s = std::chrono::floor<std::chrono::seconds>(t.time_since_epoch()).count();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(s, 0, UINT32_MAX));
 }
 
-bool by_name(const SeriesSamples& a, const SeriesSamples& b) {
-  return std::tie(a.series->tenant, a.series->host, a.series->tags) <
-         std::tie(b.series->tenant, b.series->host, b.series->tags);
-}
-
-void keep_newest(std::vector<Point>& points, std::size_t limit) {
-  if (points.size() <= limit) return;
-  points.erase(points.begin(), points.end() - static_cast<std::ptrdiff_t>(limit));
-}
-
-}  // namespace
-
-void SampleBook::Ring::grow(std::size_t capacity) {
-  std::vector<Point> points(capacity);
-  for (std::size_t i = 0; i < size_; ++i) points[i] = at(i);
-  points_ = std::move(points);
-  head_ = 0;
-}
-
-void SampleBook::Ring::push_back(const Point& p) {
-  points_[wrap(head_ + size_)] = p;
-  ++size_;
-}
-
-void SampleBook::Ring::pop_front() {
-  head_ = wrap(head_ + 1);
-  --size_;
-}
-
-// Moves the shorter side.
-void SampleBook::Ring::insert(std::size_t i, const Point& p) {
-  ++size_;
-  if (i < size_ / 2) {
-    head_ = head_ == 0 ? points_.size() - 1 : head_ - 1;
-    for (std::size_t k = 0; k < i; ++k) at(k) = at(k + 1);
-  } else {
-    for (std::size_t k = size_ - 1; k > i; --k) at(k) = at(k - 1);
-  }
-  at(i) = p;
-}
-
-std::size_t SampleBook::Ring::lower_bound(Timestamp t) const {
-  std::size_t low = 0;
-  std::size_t high = size_;
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    at(middle).time < t ? low = middle + 1 : high = middle;
-  }
-  return low;
-}
-
-void SampleBook::add(const SampleBatch& batch, std::uint64_t offset, Timestamp arrived_at) {
-  batch_entries_.assign(batch.series.size(), UINT32_MAX);
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    const std::uint32_t s = batch.series_index[i];
-    // An eviction in the middle of a batch may take the entry of a series that is still to come.
-    if (batch_entries_[s] == UINT32_MAX || entries_[batch_entries_[s]].series != batch.series[s]) {
-      batch_entries_[s] = entry_for(batch.series[s]);
-    }
-    insert(batch_entries_[s], {batch.times[i], batch.values[i]}, offset, arrived_at);
-  }
-}
-
-std::uint32_t SampleBook::entry_for(const std::shared_ptr<const Series>& series) {
-  const auto is_it = [&](const Entry& entry) {
-    return entry.series == series || entry.series->id == series->id;
-  };
-  if (Entry* known = by_id_.find(series->id.low, is_it)) {
-    if (known->series != series) known->series = series;  // The unit may be another one.
-    return known->index;
-  }
-  std::uint32_t index = static_cast<std::uint32_t>(entries_.size());
-  if (free_entries_.empty()) {
-    entries_.emplace_back();
-  } else {
-    index = free_entries_.back();
-    free_entries_.pop_back();
-  }
-  entries_[index].series = series;
-  entries_[index].index = index;
-  by_id_.insert(series->id.low, &entries_[index]);
-  by_metric_[series->metric].push_back(index);
-  return index;
-}
-
-void SampleBook::insert(std::uint32_t index, const Point& point, std::uint64_t offset,
-                        Timestamp arrived_at) {
-  Entry& entry = entries_[index];
-  if (offset < entry.stored_until) return;  // A restart reads what the chunks hold already.
-  entry.last_offset = offset;
-  if (!place(entry, point, offset)) return;
-  ++stats_.added;
-  if (entry.waiting++ == 0) {
-    entry.waiting_from = point.time;
-    entry.waiting_offset = offset;
-    entry.waiting_since = arrived_at;
-    waiting_.push_back({index, offset});
-  }
-  entry.waiting_from = std::min(entry.waiting_from, point.time);
-  if (entry.waiting == options_.chunk_samples) full_.push_back(index);
-}
-
-// Returns: false when the series is full of newer points.
-bool SampleBook::place(Entry& entry, const Point& point, std::uint64_t offset) {
-  Ring& ring = entry.ring;
-  std::size_t at = ring.size();
-  if (at > 0 && point.time <= ring.at(at - 1).time) {
-    at = ring.lower_bound(point.time);
-    if (ring.at(at).time == point.time) {
-      ring.at(at).value = point.value;
-      ++stats_.replaced;
-      return true;
-    }
-    if (at == 0 && ring.size() == options_.samples_per_series) {
-      ++stats_.too_old;
-      return false;
-    }
-    ++stats_.out_of_order;
-  }
-  if (ring.size() == options_.samples_per_series) {
-    // What leaves must not have waited in vain.
-    if (entry.waiting > 0 && ring.at(0).time >= entry.waiting_from) {
-      write_chunk(entry, offset, ready_);
-    }
-    ring.pop_front();
-    --sample_count_;
-    --at;
-  } else if (ring.size() == ring.capacity()) {
-    make_room(entry, offset);
-  }
-  at == ring.size() ? ring.push_back(point) : ring.insert(at, point);
-  ++sample_count_;
-  return true;
-}
-
-void SampleBook::make_room(Entry& entry, std::uint64_t offset) {
-  const std::size_t before = entry.ring.capacity();
-  const std::size_t after =
-      std::min(options_.samples_per_series, before == 0 ? kFirstCapacity : 2 * before);
-  if (capacity_ + after - before > options_.samples_max) evict(offset, &entry);
-  entry.ring.grow(after);
-  capacity_ += after - before;
-}
-
-// All points from the earliest that waits on, so that they lie in one stretch; if points came out
-// of order, some were written before.
-void SampleBook::write_chunk(Entry& entry, std::uint64_t end_offset,
-                             std::vector<MetricChunk>& out) {
+MetricChunk chunk_of(const SampleBlock& block, std::shared_ptr<const Series> series,
+                     std::uint64_t end_offset) {
   std::vector<Point> points;
-  for (std::size_t i = entry.ring.lower_bound(entry.waiting_from); i < entry.ring.size(); ++i) {
-    points.push_back(entry.ring.at(i));
-  }
-  MetricChunk& chunk = out.emplace_back();
-  chunk.series = entry.series;
-  chunk.end_offset = end_offset;
+  const auto decoded = decode_block(block, points);
+  QUELL_ASSERT(decoded.has_value(), "a block of our own decodes");
+  settle_points(points);
+  MetricChunk chunk{.series = std::move(series), .end_offset = end_offset};
   chunk.first_time = points.front().time;
   chunk.last_time = points.back().time;
   chunk.count = static_cast<std::uint32_t>(points.size());
   encode_points(points, chunk.samples);
-  entry.waiting = 0;
-  entry.stored_until = end_offset;
+  return chunk;
 }
 
-void SampleBook::evict(std::uint64_t offset, const Entry* keep) {
-  std::vector<std::uint32_t> oldest;
-  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
-    if (entries_[i].series != nullptr && &entries_[i] != keep) oldest.push_back(i);
+}  // namespace
+
+SampleBook::SampleBook(const SampleBookOptions& options) : options_(options) {
+  set_bytes_max(options.bytes_max);
+}
+
+void SampleBook::set_bytes_max(std::uint64_t bytes_max) {
+  options_.bytes_max = bytes_max;
+  const std::uint64_t segment = kBlocksPerSegment * sizeof(SampleBlock);
+  const std::uint64_t capacity =
+      std::max<std::uint64_t>(1, bytes_max / segment) * kBlocksPerSegment;
+  if (capacity == capacity_) return;
+  const std::uint64_t old_capacity = std::exchange(capacity_, capacity);
+  const auto old = std::exchange(segments_, {});
+  const std::uint64_t kept = std::min({old_capacity, capacity, next_number_ - 1});
+  for (std::uint64_t number = next_number_ - kept; number < next_number_; ++number) {
+    const std::uint64_t at = number % old_capacity;
+    block(number) = old[at / kBlocksPerSegment][at % kBlocksPerSegment];
   }
-  const std::size_t leaving = std::min(oldest.size(), oldest.size() / 10 + 1);
-  std::ranges::partial_sort(
-      oldest, oldest.begin() + static_cast<std::ptrdiff_t>(leaving), {},
-      [&](std::uint32_t i) { return std::pair(entries_[i].last_offset, entries_[i].series->id); });
-  oldest.resize(leaving);
-  for (const std::uint32_t i : oldest) {
-    Entry& entry = entries_[i];
-    if (entry.waiting > 0) write_chunk(entry, offset, ready_);
-    by_id_.erase(entry.series->id.low, &entry);
-    const auto metric = by_metric_.find(entry.series->metric);
-    std::erase(metric->second, i);
-    if (metric->second.empty()) by_metric_.erase(metric);
-    capacity_ -= entry.ring.capacity();
-    sample_count_ -= entry.ring.size();
-    entry = {};
-    free_entries_.push_back(i);
-    ++stats_.evicted_series;
+  first_number_ = next_number_ - kept;
+  for (State& state : states_) {
+    if (!is_kept(state.open)) state.open = 0;
   }
 }
 
-bool SampleBook::still_waits(const Waiting& w) const {
-  return entries_[w.entry].waiting > 0 && entries_[w.entry].waiting_offset == w.offset;
+SampleBlock& SampleBook::block(std::uint64_t number) {
+  const std::uint64_t at = number % capacity_;
+  const std::size_t segment = at / kBlocksPerSegment;
+  while (segments_.size() <= segment) {
+    segments_.push_back(std::make_unique_for_overwrite<SampleBlock[]>(kBlocksPerSegment));
+  }
+  return segments_[segment][at % kBlocksPerSegment];
 }
 
-SampleBook::Chunks SampleBook::take_chunks(std::uint64_t next_offset, Timestamp now) {
-  Chunks taken;
-  taken.chunks = std::exchange(ready_, {});
-  const std::size_t most = std::max(options_.chunks_per_commit, taken.chunks.size());
-  std::size_t done = 0;
-  for (; done < full_.size() && taken.chunks.size() < most; ++done) {
-    Entry& entry = entries_[full_[done]];
-    if (entry.waiting >= options_.chunk_samples) write_chunk(entry, next_offset, taken.chunks);
-  }
-  full_.erase(full_.begin(), full_.begin() + static_cast<std::ptrdiff_t>(done));
-  for (; !waiting_.empty(); waiting_.pop_front()) {
-    if (!still_waits(waiting_.front())) continue;
-    Entry& entry = entries_[waiting_.front().entry];
-    if (now - entry.waiting_since < options_.chunk_age || taken.chunks.size() >= most) break;
-    write_chunk(entry, next_offset, taken.chunks);
-  }
-  taken.samples_offset = waiting_.empty() ? next_offset : waiting_.front().offset;
-  return taken;
+// Requires: is_kept().
+const SampleBlock& SampleBook::block(std::uint64_t number) const {
+  const std::uint64_t at = number % capacity_;
+  return segments_[at / kBlocksPerSegment][at % kBlocksPerSegment];
 }
 
-Result<bool> SampleBook::load(const MetricChunk& chunk) {
-  TRY(const std::vector<Point> points, decode_points(chunk.samples));
-  Entry& entry = entries_[entry_for(chunk.series)];
-  entry.stored_until = std::max(entry.stored_until, chunk.end_offset);
-  entry.last_offset = std::max(entry.last_offset, chunk.end_offset);
-  for (auto point = points.rbegin(); point != points.rend(); ++point) {
-    Ring& ring = entry.ring;
-    const std::size_t at = ring.lower_bound(point->time);
-    if (at < ring.size() && ring.at(at).time == point->time) continue;
-    if (ring.size() == options_.samples_per_series) {
-      if (at == 0) continue;
-      // A later chunk may have been of earlier times: the newest times stay.
-      ring.pop_front();
-      ring.insert(at - 1, *point);
-      continue;
+bool SampleBook::is_kept(std::uint64_t number) const {
+  return number >= first_number_ && number + capacity_ >= next_number_;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Adding.
+
+void SampleBook::prefetch(const SampleBatch& batch, std::size_t i) const {
+  if (i + kFarAhead < batch.size()) __builtin_prefetch(&states_[batch.slots[i + kFarAhead]], 1);
+  if (i + kNearAhead >= batch.size()) return;
+  const State& state = states_[batch.slots[i + kNearAhead]];
+  if (state.open == 0) return;
+  const SampleBlock& open = block(state.open);
+  __builtin_prefetch(open.data + std::min<std::size_t>(state.cursor.used, 96), 1);
+}
+
+void SampleBook::add(SampleBatch& batch, const SeriesTable& table, std::uint64_t offset,
+                     Timestamp arrived_at) {
+  if (states_.size() < table.slot_count()) {
+    states_.resize(table.slot_count());
+    pages_.resize(states_.size() / kSlotsPerPage + 1);
+  }
+  has_counters_ = false;
+  for (std::size_t i = 0; i < batch.size();) {
+    prefetch(batch, i);
+    i = add_run(batch, i, table, offset, arrived_at);
+  }
+  stats_.added += batch.size();
+}
+
+// Adds the samples from `i` on that are of one series. Returns: where the next ones begin.
+std::size_t SampleBook::add_run(SampleBatch& batch, std::size_t i, const SeriesTable& table,
+                                std::uint64_t offset, Timestamp arrived_at) {
+  const SeriesSlot slot = batch.slots[i];
+  std::size_t end = i + 1;
+  while (end < batch.size() && batch.slots[end] == slot) ++end;
+  const SeriesKind kind = table.kind(slot);
+  const bool counts = kind == SeriesKind::Counter || kind == SeriesKind::Delta;
+  if (counts && !has_counters_) {
+    has_counters_ = true;
+    batch.rates.reserve(batch.size());
+    batch.rates.assign(batch.values.begin(), batch.values.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  const bool is_new = note_change(slot, offset, arrived_at);
+  State& state = states_[slot];
+  if (is_new) state.last_arrival_s = seconds_of(arrived_at);
+  for (; i < end; ++i) {
+    double& value = batch.values[i];
+    const Timestamp time = batch.times[i];
+    if (is_stale_marker(value)) ++stats_.stale;
+    const bool goes_on = state.has_last && time > state.cursor.time();
+    const double last = state.has_last ? std::bit_cast<double>(state.cursor.bits) : stale_marker();
+    bool is_kept = is_new;
+    if (kind == SeriesKind::Delta && !is_stale_marker(value)) {
+      // What was added is added to the total, once.
+      if (state.has_last && !goes_on) is_kept = false;
+      value = is_kept && std::isfinite(last) ? last + value : is_kept ? value : last;
     }
-    if (ring.size() == ring.capacity()) {
-      const std::size_t after =
-          std::min(options_.samples_per_series, std::max(kFirstCapacity, 2 * ring.capacity()));
-      if (capacity_ + after - ring.capacity() > options_.samples_max) return false;
-      capacity_ += after - ring.capacity();
-      ring.grow(after);
+    if (has_counters_) {
+      batch.rates.push_back(
+          counts ? counter_rate(state.cursor.time(), last, time, value, kRateGapMax) : value);
     }
-    ring.insert(at, *point);
-    ++sample_count_;
+    if (is_kept) append(slot, state, time, value, table);
+  }
+  return end;
+}
+
+// Returns: false when the stored page has the frame already.
+bool SampleBook::note_change(SeriesSlot slot, std::uint64_t offset, Timestamp arrived_at) {
+  Page& page = pages_[slot / kSlotsPerPage];
+  if (offset < page.stored_until) return false;
+  if (page.changed_from == UINT64_MAX) {
+    page.changed_from = offset;
+    page.changed_at = arrived_at;
+    changed_pages_.push_back(slot / kSlotsPerPage);
   }
   return true;
 }
 
-std::vector<SeriesSamples> SampleBook::query(const SampleQuery& query) const {
-  std::vector<SeriesSamples> found;
-  const auto metric = by_metric_.find(query.metric);
-  if (metric == by_metric_.end()) return found;
-  for (const std::uint32_t i : metric->second) {
-    const Entry& entry = entries_[i];
-    if (!wanted(*entry.series, query)) continue;
-    SeriesSamples samples{.series = entry.series};
-    const Ring& ring = entry.ring;
-    for (std::size_t k = ring.lower_bound(query.since);
-         k < ring.size() && ring.at(k).time <= query.until; ++k) {
-      samples.points.push_back(ring.at(k));
-    }
-    keep_newest(samples.points, query.limit);
-    if (!samples.points.empty()) found.push_back(std::move(samples));
+void SampleBook::append(SeriesSlot slot, State& state, Timestamp time, double value,
+                        const SeriesTable& table) {
+  if (state.open == 0 || !block(state.open).append(time, value, state.cursor)) {
+    begin_block(slot, state, time, value, table);
   }
-  std::ranges::sort(found, by_name);
-  return found;
+  state.has_last = true;
 }
 
-std::vector<std::string> SampleBook::metrics() const {
-  std::vector<std::string> names;
-  for (const auto& [name, entries] : by_metric_) names.push_back(name);
-  return names;
+void SampleBook::begin_block(SeriesSlot slot, State& state, Timestamp time, double value,
+                             const SeriesTable& table) {
+  if (state.open != 0) {
+    SampleBlock& full = block(state.open);
+    full.close(state.cursor);
+    full.waits = true;
+    closed_.push_back(state.open);
+  }
+  const std::uint64_t number = new_block(table);
+  SampleBlock& fresh = block(number);
+  fresh.slot = slot;
+  fresh.life = state.life;
+  const std::uint64_t back = state.open == 0 ? 0 : number - state.open;
+  fresh.back = back > UINT32_MAX ? 0 : static_cast<std::uint32_t>(back);
+  fresh.waits = false;
+  fresh.begin(time, value, state.cursor);
+  state.open = number;
 }
 
-Status merge_chunks(std::vector<SeriesSamples>& into, const std::vector<MetricChunk>& chunks,
-                    const SampleQuery& query) {
-  struct Merged {
-    std::shared_ptr<const Series> series;
-    std::map<Timestamp, double> points;
-  };
-  std::unordered_map<Hash128, Merged, Hash128Hasher> all;
-  for (SeriesSamples& s : into) {
-    Merged& merged = all[s.series->id];
-    merged.series = s.series;
-    for (const Point& p : s.points) merged.points.emplace(p.time, p.value);
+// The oldest block leaves. When its series still writes to it, it is a slow one: what it has comes
+// to the store now.
+std::uint64_t SampleBook::new_block(const SeriesTable& table) {
+  const std::uint64_t number = next_number_++;
+  ++stats_.blocks;
+  if (number < first_number_ + capacity_) return number;
+  const std::uint64_t leaving = number - capacity_;
+  const SampleBlock& oldest = block(leaving);
+  State& owner = states_[oldest.slot];
+  if (owner.open != leaving) return number;
+  SampleBlock last = oldest;
+  last.close(owner.cursor);
+  keep_ready(last, table.series(oldest.slot));
+  owner.open = 0;
+  return number;
+}
+
+void SampleBook::keep_ready(const SampleBlock& block, const std::shared_ptr<const Series>& series) {
+  if (ready_.size() >= options_.chunks_waiting_max) {
+    ++stats_.chunks_dropped;
+    return;
   }
-  for (const MetricChunk& chunk : chunks) {
-    if (!wanted(*chunk.series, query)) continue;
-    TRY(const std::vector<Point> points, decode_points(chunk.samples));
-    Merged& merged = all[chunk.series->id];
-    if (merged.series == nullptr) merged.series = chunk.series;
-    for (const Point& p : points) {
-      if (p.time >= query.since && p.time <= query.until) merged.points.emplace(p.time, p.value);
+  ready_.push_back(chunk_of(block, series, 0));
+}
+
+std::vector<SampleBlock> SampleBook::collect(SeriesSlot slot, Which which) const {
+  std::vector<SampleBlock> blocks;
+  if (slot >= states_.size()) return blocks;
+  const State& state = states_[slot];
+  for (std::uint64_t number = state.open; is_kept(number);) {
+    SampleBlock copy = block(number);
+    if (copy.slot != slot || copy.life != state.life) break;
+    const bool is_open = number == state.open;
+    if (is_open) copy.close(state.cursor);
+    if (which == Which::All || copy.waits || is_open) blocks.push_back(copy);
+    if (copy.back == 0 || copy.back >= number) break;
+    number -= copy.back;
+  }
+  std::ranges::reverse(blocks);
+  return blocks;
+}
+
+std::vector<SampleBlock> SampleBook::blocks_of(SeriesSlot slot) const {
+  return collect(slot, Which::All);
+}
+
+void SampleBook::forget(SeriesSlot slot, const SeriesTable& table) {
+  if (slot >= states_.size()) return;
+  for (const SampleBlock& b : collect(slot, Which::Unwritten)) keep_ready(b, table.series(slot));
+  states_[slot] = {.life = states_[slot].life + 1};
+}
+
+std::vector<SeriesSlot> SampleBook::silent_since(Timestamp t, const SeriesTable& table) const {
+  std::vector<SeriesSlot> silent;
+  const std::uint32_t limit = seconds_of(t);
+  const std::size_t count = std::min(states_.size(), table.slot_count());
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    if (states_[slot].last_arrival_s >= limit) continue;
+    const auto s = static_cast<SeriesSlot>(slot);
+    if (table.series(s) != nullptr) silent.push_back(s);
+  }
+  return silent;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Writing.
+
+void SampleBook::take_chunks(std::uint64_t next_offset, const SeriesTable& table,
+                             std::vector<MetricChunk>& out) {
+  out = std::exchange(ready_, {});
+  for (MetricChunk& chunk : out) chunk.end_offset = next_offset;
+  while (!closed_.empty()) {
+    const bool too_many = closed_.size() > options_.chunks_waiting_max;
+    if (out.size() >= options_.chunks_per_commit && !too_many) return;
+    const std::uint64_t number = closed_.front();
+    closed_.pop_front();
+    if (!is_kept(number)) {
+      ++stats_.chunks_dropped;
+      continue;
     }
+    SampleBlock& closed = block(number);
+    if (!closed.waits || closed.life != states_[closed.slot].life) continue;
+    closed.waits = false;
+    if (out.size() >= options_.chunks_per_commit) {
+      ++stats_.chunks_dropped;
+      continue;
+    }
+    out.push_back(chunk_of(closed, table.series(closed.slot), next_offset));
   }
-  into.clear();
-  for (auto& [id, merged] : all) {
-    SeriesSamples samples{.series = std::move(merged.series)};
-    for (const auto& [time, value] : merged.points) samples.points.push_back({time, value});
-    keep_newest(samples.points, query.limit);
-    if (!samples.points.empty()) into.push_back(std::move(samples));
+}
+
+SampleBook::Taken SampleBook::take(std::uint64_t next_offset, Timestamp now,
+                                   const SeriesTable& table, std::vector<StatePage>& pages) {
+  Taken taken;
+  take_chunks(next_offset, table, taken.chunks);
+  std::uint64_t bytes = 0;
+  while (!changed_pages_.empty() && bytes < options_.page_bytes_per_commit) {
+    const std::uint64_t number = changed_pages_.front();
+    Page& page = pages_[number];
+    if (now - page.changed_at < options_.page_age) break;
+    changed_pages_.pop_front();
+    pages.push_back(make_page(number, next_offset, table));
+    bytes += pages.back().data.size();
+    page = {.stored_until = next_offset};
   }
-  std::ranges::sort(into, by_name);
-  return {};
+  taken.samples_offset =
+      changed_pages_.empty() ? next_offset : pages_[changed_pages_.front()].changed_from;
+  return taken;
 }
 
 }  // namespace quell

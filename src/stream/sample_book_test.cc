@@ -5,93 +5,60 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <map>
+#include <optional>
 
 #include "base/prng.h"
+#include "stream/counter_rate.h"
+#include "stream/sample_query.h"
+#include "stream/test_samples.h"
 
 namespace quell::sample_book_test {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::minutes;
 using std::chrono::seconds;
 
-Timestamp at(std::int64_t s) {
-  return Timestamp{seconds(1'790'000'000 + s)};
-}
-
-std::shared_ptr<const Series> make_series(std::string host, std::string metric = "cpu_load",
-                                          std::string_view tags = "") {
-  Series s{.tenant = "default",
-           .host = std::move(host),
-           .metric = std::move(metric),
-           .tags = *LabelSet::parse(tags)};
-  s.id = series_id(s.tenant, s.host, s.metric, s.tags);
-  return std::make_shared<const Series>(std::move(s));
-}
-
-struct Sample {
-  std::string host{};
-  std::int64_t time = 0;
-  double value = 0;
-};
-
-SampleBatch make_batch(const std::vector<Sample>& samples) {
-  SampleBatch batch;
-  std::map<std::string, std::uint32_t> hosts;
-  for (const Sample& s : samples) {
-    const auto [host, is_new] =
-        hosts.try_emplace(s.host, static_cast<std::uint32_t>(batch.series.size()));
-    if (is_new) batch.series.push_back(make_series(s.host));
-    batch.series_index.push_back(host->second);
-    batch.times.push_back(at(s.time));
-    batch.values.push_back(s.value);
-  }
-  return batch;
-}
-
-// `host time=value …` of each series, times in seconds.
-std::string to_text(const std::vector<SeriesSamples>& all) {
-  std::string text;
-  for (const SeriesSamples& s : all) {
-    if (!text.empty()) text += "; ";
-    text += s.series->host;
-    for (const Point& p : s.points) {
-      text += fmt::format(" {}={}", (p.time - at(0)) / seconds(1), p.value);
-    }
-  }
-  return text;
-}
-
-TEST(SampleCodec, RoundTrips) {
-  const double values[] = {0.0,         -0.0,    1.0,    42.5,
-                           1e300,       -1e-300, 5e-324, std::numeric_limits<double>::infinity(),
-                           std::nan("")};
-  Prng prng(3);
+std::vector<Point> odd_points(Prng& prng) {
+  const double values[] = {
+      0.0,          -0.0,          1.0,    42.5,
+      1e300,        -1e-300,       5e-324, std::numeric_limits<double>::infinity(),
+      std::nan(""), stale_marker()};
+  std::vector<Point> points;
   for (const std::int64_t unit : {1'000'000'000, 1'000'000, 1}) {
-    std::vector<Point> points;
     for (int i = 0; i < 500; ++i) {
       const auto time = static_cast<std::int64_t>(prng.below(9'000'000'000)) * unit;
       points.push_back(
-          {Timestamp{Duration{prng.chance(10) ? -time : time}}, values[prng.below(9)]});
-    }
-    points.push_back({Timestamp::max(), 1});
-    points.push_back({Timestamp::min(), 2});
-    std::string bytes;
-    encode_points(points, bytes);
-    const auto decoded = decode_points(bytes);
-    ASSERT_TRUE(decoded) << decoded.error().to_string();
-    ASSERT_EQ(decoded->size(), points.size());
-    for (std::size_t i = 0; i < points.size(); ++i) {
-      EXPECT_EQ((*decoded)[i].time, points[i].time);
-      EXPECT_EQ(std::memcmp(&(*decoded)[i].value, &points[i].value, 8), 0);
+          {Timestamp{Duration{prng.chance(10) ? -time : time}}, values[prng.below(10)]});
     }
   }
+  points.push_back({Timestamp::max(), 1});
+  points.push_back({Timestamp::min(), 2});
+  return points;
+}
+
+void expect_equal(const std::vector<Point>& got, const std::vector<Point>& want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    EXPECT_EQ(got[i].time, want[i].time);
+    EXPECT_EQ(std::memcmp(&got[i].value, &want[i].value, 8), 0);
+  }
+}
+
+TEST(SampleCodec, RoundTrips) {
+  Prng prng(3);
+  const auto points = odd_points(prng);
+  std::string bytes;
+  encode_points(points, bytes);
+  const auto decoded = decode_points(bytes);
+  ASSERT_TRUE(decoded) << decoded.error().to_string();
+  expect_equal(*decoded, points);
 }
 
 TEST(SampleCodec, IsSmallAndRefusesDamage) {
   std::vector<Point> points;
-  for (int i = 0; i < 120; ++i) points.push_back({at(10 * i), 40.0 + i % 7});
+  for (int i = 0; i < 120; ++i) points.push_back({test_at(10 * i), 40.0 + i % 7});
   std::string bytes;
   encode_points(points, bytes);
   EXPECT_LT(bytes.size(), 120u * 4 + 16);
@@ -100,181 +67,358 @@ TEST(SampleCodec, IsSmallAndRefusesDamage) {
   }
 }
 
-TEST(SampleBook, KeepsTheNewestInOrderOfTime) {
-  SampleBook book({.samples_per_series = 4});
-  book.add(make_batch({{"a", 10, 1}, {"b", 10, 9}, {"a", 30, 3}, {"a", 20, 2}}), 1, at(30));
-  EXPECT_EQ(to_text(book.query({.metric = "cpu_load"})), "a 10=1 20=2 30=3; b 10=9");
-  book.add(make_batch({{"a", 20, 5}, {"a", 40, 4}, {"a", 5, 0}}), 2, at(40));
-  EXPECT_EQ(to_text(book.query({.metric = "cpu_load", .host = "a"})), "a 10=1 20=5 30=3 40=4");
-  book.add(make_batch({{"a", 35, 7}}), 3, at(40));
-  EXPECT_EQ(to_text(book.query({.metric = "cpu_load", .host = "a"})), "a 20=5 30=3 35=7 40=4");
-  EXPECT_EQ(book.stats().out_of_order, 2u);
-  EXPECT_EQ(book.stats().replaced, 1u);
-  EXPECT_EQ(book.stats().too_old, 1u);
-  EXPECT_EQ(book.sample_count(), 5u);
-}
-
-TEST(SampleBook, Queries) {
-  SampleBook book;
-  book.add(make_batch({{"a", 10, 1}, {"a", 20, 2}, {"a", 30, 3}}), 1, at(30));
-  const auto check = [&](const SampleQuery& query, std::string_view want) {
-    EXPECT_EQ(to_text(book.query(query)), want);
-  };
-  check({.metric = "cpu_load", .since = at(20)}, "a 20=2 30=3");
-  check({.metric = "cpu_load", .until = at(20)}, "a 10=1 20=2");
-  check({.metric = "cpu_load", .limit = 1}, "a 30=3");
-  check({.metric = "cpu_load", .tenant = "acme"}, "");
-  check({.metric = "cpu_load", .host = "b"}, "");
-  check({.metric = "memory"}, "");
-  EXPECT_EQ(book.metrics(), (std::vector<std::string>{"cpu_load"}));
-}
-
-TEST(SampleBook, WritesWhatWaitedLongEnough) {
-  SampleBook book({.chunk_samples = 3, .chunk_age = seconds(60)});
-  book.add(make_batch({{"a", 1, 1}, {"a", 2, 2}, {"b", 1, 1}}), 100, at(2));
-  auto taken = book.take_chunks(101, at(3));
-  EXPECT_TRUE(taken.chunks.empty());
-  EXPECT_EQ(taken.samples_offset, 100u);
-  book.add(make_batch({{"a", 3, 3}}), 105, at(10));
-  taken = book.take_chunks(106, at(11));
-  ASSERT_EQ(taken.chunks.size(), 1u);
-  EXPECT_EQ(taken.chunks[0].series->host, "a");
-  EXPECT_EQ(taken.chunks[0].count, 3u);
-  EXPECT_EQ(taken.chunks[0].end_offset, 106u);
-  EXPECT_EQ(taken.samples_offset, 100u);  // Because of b.
-  taken = book.take_chunks(120, at(62));
-  ASSERT_EQ(taken.chunks.size(), 1u);
-  EXPECT_EQ(taken.chunks[0].series->host, "b");
-  EXPECT_EQ(taken.samples_offset, 120u);
-}
-
-TEST(SampleBook, ChunksArePacedOverCommits) {
-  SampleBook book({.chunk_samples = 100, .chunk_age = seconds(1), .chunks_per_commit = 2});
-  book.add(make_batch({{"a", 1, 1}, {"b", 1, 1}, {"c", 1, 1}}), 7, at(1));
-  EXPECT_EQ(book.take_chunks(8, at(10)).samples_offset, 7u);
-  const auto taken = book.take_chunks(8, at(10));
-  EXPECT_EQ(taken.chunks.size(), 1u);
-  EXPECT_EQ(taken.samples_offset, 8u);
-}
-
-TEST(SampleBook, ASeriesThatOverflowsBetweenCommitsLosesNothing) {
-  SampleBook book({.samples_per_series = 4, .chunk_samples = 3});
-  std::vector<Sample> samples;
-  for (int i = 0; i < 11; ++i) samples.push_back({"a", i, static_cast<double>(i)});
-  book.add(make_batch(samples), 5, at(0));
-  const auto taken = book.take_chunks(6, at(0));
-  std::vector<SeriesSamples> all;
-  const SampleQuery query{.metric = "cpu_load"};
-  ASSERT_TRUE(merge_chunks(all, taken.chunks, query));
-  EXPECT_EQ(to_text(all), "a 0=0 1=1 2=2 3=3 4=4 5=5 6=6 7=7 8=8 9=9 10=10");
-}
-
-TEST(SampleBook, TheLongestSilentSeriesLeaveWhenTheRoomIsUsedUp) {
-  SampleBook book({.samples_per_series = 8, .samples_max = 80});
-  for (std::uint64_t i = 0; i < 12; ++i) {
-    book.add(make_batch({{fmt::format("h{:02}", i), 1, 1}}), i, at(0));
+// As many blocks as the points need.
+std::vector<SampleBlock> blocks_for(const std::vector<Point>& points) {
+  std::vector<SampleBlock> blocks;
+  SampleCursor cursor;
+  for (const Point& p : points) {
+    if (!blocks.empty() && blocks.back().append(p.time, p.value, cursor)) continue;
+    if (!blocks.empty()) blocks.back().close(cursor);
+    blocks.emplace_back().begin(p.time, p.value, cursor);
   }
-  EXPECT_EQ(book.series_count(), 10u);
-  EXPECT_EQ(book.sample_count(), 10u);
-  EXPECT_EQ(book.stats().evicted_series, 2u);
-  EXPECT_TRUE(book.query({.metric = "cpu_load", .host = "h01"}).empty());
-  EXPECT_FALSE(book.query({.metric = "cpu_load", .host = "h11"}).empty());
-  const auto taken = book.take_chunks(12, at(0));  // What waited in them is written.
-  ASSERT_EQ(taken.chunks.size(), 2u);
-  EXPECT_EQ(taken.chunks[0].series->host, "h00");
+  if (!blocks.empty()) blocks.back().close(cursor);
+  return blocks;
 }
 
-// The store and the journal, as far as the book needs them.
-struct World {
-  std::vector<SampleBatch> journal{};
-  std::vector<MetricChunk> chunks{};
-  std::uint64_t next_offset = 0;
-  std::uint64_t samples_offset = 0;
+TEST(SampleBlock, RoundTripsInOrderOfArrival) {
+  Prng prng(5);
+  const auto points = odd_points(prng);
+  std::vector<Point> decoded;
+  for (const SampleBlock& block : blocks_for(points)) ASSERT_TRUE(decode_block(block, decoded));
+  expect_equal(decoded, points);
+}
 
-  // As Store::visit_metric_chunks.
+TEST(SampleBlock, HoldsManyRegularSamples) {
+  std::vector<Point> constant;
+  std::vector<Point> counter;
+  for (int i = 0; i < 90; ++i) {
+    constant.push_back({test_at(15 * i), 1});
+    counter.push_back({test_at(15 * i), 1000.0 * i});
+  }
+  EXPECT_EQ(blocks_for(constant).size(), 1u);
+  EXPECT_LE(blocks_for(counter).size(), 4u);
+}
+
+TEST(SampleBlock, DamageIsSeen) {
+  Prng prng(9);
+  SampleBlock block = blocks_for({{test_at(1), 1.5}, {test_at(2), 2.5}, {test_at(3), 3}})[0];
+  for (int i = 0; i < 10'000; ++i) {
+    SampleBlock damaged = block;
+    damaged.data[prng.below(damaged.used)] = static_cast<unsigned char>(prng.next());
+    if (prng.chance(20)) damaged.count = static_cast<std::uint8_t>(prng.next());
+    if (prng.chance(20)) damaged.used = static_cast<std::uint8_t>(prng.next());
+    if (prng.chance(5)) damaged.unit = static_cast<std::uint8_t>(prng.next());
+    std::vector<Point> points;
+    if (!decode_block(damaged, points)) continue;
+    EXPECT_EQ(points.size(), damaged.count);
+  }
+}
+
+void check_rate(double passed, double last, double value, std::string_view want) {
+  EXPECT_EQ(fmt::format("{:g}", counter_rate(test_at(0), last, test_at(passed), value,
+                                             std::chrono::minutes(15))),
+            want)
+      << passed << "s " << last << " -> " << value;
+}
+
+TEST(CounterRate, ResetsGapsAndWhatIsNoNumber) {
+  check_rate(10, 100, 150, "5");
+  check_rate(10, 100, 100, "0");
+  check_rate(10, 100, 30, "3");  // It began anew and has counted 30 since.
+  check_rate(0, 100, 150, "nan");
+  check_rate(-5, 100, 150, "nan");
+  check_rate(901, 100, 150, "nan");
+  check_rate(10, std::nan(""), 150, "nan");
+  check_rate(10, 100, std::numeric_limits<double>::infinity(), "nan");
+  EXPECT_TRUE(is_stale_marker(
+      counter_rate(test_at(0), 1, test_at(1), stale_marker(), std::chrono::minutes(15))));
+}
+
+// A table, a book and what the store would have of them.
+struct World {
+  explicit World(const SampleBookOptions& options = {}) : book_options(options) { restart(); }
+
+  void restart() {
+    table = std::make_unique<SeriesTable>();
+    book = std::make_unique<SampleBook>(book_options);
+    for (const auto& [key, data] : pages) {
+      const StatePage page{key.first, key.second, data};
+      const bool samples = page.kind == StatePageKind::Samples;
+      const auto loaded = samples ? book->load(page, *table) : table->load(page);
+      QUELL_ASSERT(loaded.has_value(), "what was stored can be read");
+    }
+    table->finish_load();
+    for (std::uint64_t o = samples_offset; o < next_offset; ++o) replay(o, true);
+    for (std::uint64_t o = next_offset; o < journal.size(); ++o) replay(o, false);
+  }
+
+  SampleBatch replay(std::uint64_t offset, bool is_old) {
+    TestRequest copy = journal[offset];
+    SampleBatch batch;
+    SeriesRefusals refused;
+    const auto unknown = is_old ? SeriesTable::Unknown::Skip : SeriesTable::Unknown::Make;
+    table->resolve(copy.samples, "test", unknown, batch, refused);
+    book->add(batch, *table, offset, arrivals[offset]);
+    return batch;
+  }
+
+  SampleBatch add(TestRequest request, double arrived_at) {
+    journal.push_back(std::move(request));
+    arrivals.push_back(test_at(arrived_at));
+    return replay(journal.size() - 1, false);
+  }
+
+  // Returns the number of chunks.
+  std::size_t commit(double now) {
+    std::vector<StatePage> taken_pages;
+    table->take_pages(taken_pages);
+    auto taken = book->take(journal.size(), test_at(now), *table, taken_pages);
+    for (StatePage& page : taken_pages) {
+      if (page.data.empty()) {
+        pages.erase({page.kind, page.number});
+      } else {
+        pages[{page.kind, page.number}] = std::move(page.data);
+      }
+    }
+    next_offset = journal.size();
+    samples_offset = taken.samples_offset;
+    const std::size_t count = taken.chunks.size();
+    for (MetricChunk& c : taken.chunks) chunks.push_back(std::move(c));
+    return count;
+  }
+
+  // As Store::metric_chunks.
   std::vector<MetricChunk> chunks_in_order() const {
     std::vector<MetricChunk> order(chunks.rbegin(), chunks.rend());
     std::ranges::stable_sort(order, std::greater<>(), &MetricChunk::end_offset);
     return order;
   }
+
+  // `labels time=value …` of each series, times in seconds.
+  std::string read(SampleQuery query, bool with_store = true) const {
+    const FoundBlocks found = find_blocks(*table, *book, query);
+    const auto all = merge_samples(
+        found.series, with_store ? chunks_in_order() : std::vector<MetricChunk>(), query);
+    if (!all) return all.error().to_string();
+    std::string text;
+    for (const SeriesSamples& s : *all) {
+      if (!text.empty()) text += "; ";
+      text += s.series->host();
+      for (const Point& p : s.points) {
+        text += fmt::format(" {}={}", (p.time - test_at(0)) / seconds(1), p.value);
+      }
+    }
+    return text;
+  }
+
+  SampleBookOptions book_options;
+  std::unique_ptr<SeriesTable> table;
+  std::unique_ptr<SampleBook> book;
+  std::vector<TestRequest> journal{};
+  std::vector<Timestamp> arrivals{};
+  std::map<std::pair<StatePageKind, std::uint64_t>, std::string> pages{};
+  std::vector<MetricChunk> chunks{};
+  std::uint64_t next_offset = 0;
+  std::uint64_t samples_offset = 0;
 };
 
-void commit(World& world, SampleBook& book) {
-  world.next_offset = world.journal.size();
-  auto taken =
-      book.take_chunks(world.next_offset, at(static_cast<std::int64_t>(world.next_offset)));
-  world.samples_offset = taken.samples_offset;
-  for (MetricChunk& c : taken.chunks) world.chunks.push_back(std::move(c));
+TEST(SampleBook, KeepsSamplesInOrderOfTime) {
+  World world;
+  world.add(TestRequest().add("cpu{host=a}", 10, {1}).add("cpu{host=b}", 10, {9}), 10);
+  world.add(TestRequest().add("cpu{host=a}", 30, {3}).add("cpu{host=a}", 20, {2}), 30);
+  EXPECT_EQ(world.read({.metric = "cpu"}), "a 10=1 20=2 30=3; b 10=9");
+  world.add(TestRequest().add("cpu{host=a}", 20, {5}).add("cpu{host=a}", 40, {4}), 40);
+  EXPECT_EQ(world.read({.metric = "cpu"}), "a 10=1 20=5 30=3 40=4; b 10=9");
+  EXPECT_EQ(world.book->stats().added, 6u);
 }
 
-SampleBook restart(const World& world, const SampleBookOptions& options) {
-  SampleBook book(options);
-  for (const MetricChunk& chunk : world.chunks_in_order()) {
-    const auto more = book.load(chunk);
-    EXPECT_TRUE(more);
-    if (!*more) break;
-  }
-  for (std::uint64_t o = world.samples_offset; o < world.next_offset; ++o) {
-    book.add(world.journal[o], o, at(static_cast<std::int64_t>(o)));
-  }
-  return book;
+TEST(SampleBook, Queries) {
+  World world;
+  world.add(TestRequest().add("cpu{host=a,core=0}", 10, {1, 2, 3}), 12);
+  world.add(TestRequest("acme").add("cpu{host=a,core=1}", 10, {7}), 12);
+  const auto check = [&](const SampleQuery& query, std::string_view want) {
+    EXPECT_EQ(world.read(query), want);
+  };
+  check({.metric = "cpu", .tenant = "default", .since = test_at(11)}, "a 11=2 12=3");
+  check({.metric = "cpu", .tenant = "default", .until = test_at(11)}, "a 10=1 11=2");
+  check({.metric = "cpu", .tenant = "default", .limit = 1}, "a 12=3");
+  check({.metric = "cpu", .matchers = *parse_matchers(R"(core=~"[1-9]")")}, "a 10=7");
+  check({.metric = "cpu", .matchers = *parse_matchers(R"(zone="")")}, "a 10=7; a 10=1 11=2 12=3");
+  check({.metric = "cpu", .matchers = *parse_matchers(R"(host="b")")}, "");
+  check({.metric = "memory"}, "");
+  check({.metric = "cpu", .series_max = 1}, "a 10=1 11=2 12=3");
+  EXPECT_EQ(find_blocks(*world.table, *world.book, {.metric = "cpu", .series_max = 1}).matched, 2u);
 }
 
-std::string everything(const SampleBook& book, const World& world) {
-  const SampleQuery query{.metric = "cpu_load", .limit = 1'000'000};
-  auto all = book.query(query);
-  EXPECT_TRUE(merge_chunks(all, world.chunks_in_order(), query));
-  return to_text(all);
+std::string rates_text(const SampleBatch& batch) {
+  std::string text;
+  for (const double rate : batch.watched()) text += fmt::format("{:g} ", rate);
+  return text;
+}
+
+TEST(SampleBook, CountersHaveRatesAndGaugesTheirValues) {
+  World world;
+  const auto at = [&](double time, double counter, double gauge) {
+    return rates_text(world.add(
+        TestRequest().add("free", time, {gauge}).add("requests_total", time, {counter}), time));
+  };
+  EXPECT_EQ(at(0, 100, 5), "5 nan ");
+  EXPECT_EQ(at(10, 150, 6), "6 5 ");
+  EXPECT_EQ(at(20, 20, 7), "7 2 ");
+  EXPECT_EQ(at(20, 30, 7), "7 nan ");  // The same time again.
+  EXPECT_EQ(at(30, stale_marker(), 7), "7 nan ");
+  EXPECT_EQ(at(40, 50, 7), "7 nan ");
+  EXPECT_EQ(rates_text(world.add(TestRequest().add("requests_total", 50, {60, 62, 65}), 52)),
+            "1 2 3 ");
+  EXPECT_EQ(rates_text(world.add(TestRequest().add("free", 50, {1, 2}), 52)), "1 2 ");
+}
+
+TEST(SampleBook, WhatWasAddedBecomesATotal) {
+  World world;
+  const auto add = [&](double time, double value) {
+    return rates_text(
+        world.add(TestRequest().add("d{host=a}", time, {value}, SeriesKind::Delta), time));
+  };
+  EXPECT_EQ(add(10, 5), "nan ");
+  EXPECT_EQ(add(20, 30), "3 ");
+  EXPECT_EQ(add(20, 30), "nan ");  // Sent twice: counts once.
+  EXPECT_EQ(add(30, 10), "1 ");
+  EXPECT_EQ(world.read({.metric = "d"}), "a 10=5 20=35 30=45");
+}
+
+TEST(SampleBook, ACrashBetweenPagesLosesNothing) {
+  World world({.page_age = seconds(60)});
+  world.add(TestRequest().add("cpu{host=a}", 1, {1, 2}), 2);
+  world.commit(3);
+  EXPECT_EQ(world.samples_offset, 0u);  // The page is too young.
+  world.add(TestRequest().add("cpu{host=a}", 50, {3}), 50);
+  world.commit(62);
+  EXPECT_EQ(world.samples_offset, 2u);
+  world.add(TestRequest().add("cpu{host=a}", 70, {4}), 70);
+  world.commit(71);
+  EXPECT_EQ(world.samples_offset, 2u);
+  world.restart();
+  EXPECT_EQ(world.read({.metric = "cpu"}, false), "a 1=1 2=2 50=3 70=4");
+}
+
+TEST(SampleBook, FullBlocksBecomeChunks) {
+  World world;
+  std::vector<double> values;
+  for (int i = 0; i < 100; ++i) values.push_back(i * 1.1);
+  world.add(TestRequest().add("cpu{host=a}", 0, values), 100);
+  EXPECT_GE(world.commit(101), 5u);
+  EXPECT_EQ(world.commit(102), 0u);
+  SampleBook memory_is_gone;
+  const auto from_store = merge_samples({}, world.chunks_in_order(), {.metric = "cpu"});
+  ASSERT_TRUE(from_store);
+  EXPECT_GE(from_store->at(0).points.size(), 80u);
+  EXPECT_EQ(world.chunks[0].end_offset, 1u);
+}
+
+TEST(SampleBook, ChunksArePacedAndTooManyAreDropped) {
+  World world({.chunks_per_commit = 2, .chunks_waiting_max = 4});
+  std::vector<double> values;
+  for (int i = 0; i < 200; ++i) values.push_back(i * 1.1);
+  world.add(TestRequest().add("cpu{host=a}", 0, values), 100);
+  EXPECT_EQ(world.commit(101), 2u);
+  EXPECT_GT(world.book->stats().chunks_dropped, 0u);
+  EXPECT_EQ(world.commit(102), 2u);
+  EXPECT_EQ(world.commit(103), 2u);
+  EXPECT_EQ(world.commit(104), 0u);
+}
+
+TEST(SampleBook, ASeriesThatLeftBeginsAnew) {
+  World world;
+  world.add(TestRequest().add("cpu{host=a}", 1, {1}), 1);
+  world.add(TestRequest().add("cpu{host=b}", 100, {2}), 100);
+  const auto silent = world.book->silent_since(test_at(50), *world.table);
+  ASSERT_EQ(silent, (std::vector<SeriesSlot>{0}));
+  world.book->forget(0, *world.table);
+  world.table->remove(0);
+  world.add(TestRequest().add("cpu{host=c}", 101, {3}), 101);
+  EXPECT_EQ(world.read({.metric = "cpu"}, false), "b 100=2; c 101=3");
+  EXPECT_EQ(world.commit(102), 1u);  // What a had is written.
+  EXPECT_EQ(world.read({.metric = "cpu"}), "a 1=1; b 100=2; c 101=3");
+}
+
+TEST(SampleBook, MemoryIsFixedAndSlowSeriesGoToTheStore) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  World world({.bytes_max = kMiB, .chunks_per_commit = 100'000, .chunks_waiting_max = 100'000});
+  world.add(TestRequest().add("slow{host=a}", 0, {42}), 0);
+  std::vector<double> values;
+  for (int i = 0; i < 1000; ++i) values.push_back(i * 1.1);
+  for (int i = 0; i < 200; ++i) {
+    world.add(TestRequest().add("fast{host=b}", i * 1000, values), i * 1000);
+  }
+  EXPECT_EQ(world.book->bytes(), kMiB);
+  EXPECT_EQ(world.read({.metric = "slow"}, false), "");
+  world.commit(200'000);
+  EXPECT_EQ(world.read({.metric = "slow"}), "a 0=42");
+  world.book->set_bytes_max(2 * kMiB);
+  world.book->set_bytes_max(kMiB);
+  const std::string newest = world.read({.metric = "fast", .limit = 2}, false);
+  EXPECT_EQ(newest, fmt::format("b 199998={} 199999={}", 998 * 1.1, 999 * 1.1));
 }
 
 void run_with_crashes(std::uint64_t seed) {
   Prng prng(seed);
-  const SampleBookOptions options{.samples_per_series = 10 + prng.below(50),
-                                  .samples_max = prng.chance(50) ? 100u : 100'000u,
-                                  .chunk_samples = 1 + prng.below(30),
-                                  .chunk_age = seconds(1 + prng.below(20)),
-                                  .chunks_per_commit = 1 + prng.below(6)};
-  World world;
-  SampleBook book(options);
+  World world({.page_age = seconds(1 + prng.below(20)),
+               .page_bytes_per_commit = prng.chance(50) ? 1u : 100'000u,
+               .chunks_per_commit = 1 + prng.below(6)});
   std::map<std::string, std::map<std::int64_t, double>> want;
   std::uint64_t samples_offset = 0;
   for (int step = 0; step < 300; ++step) {
-    const auto offset = static_cast<std::uint64_t>(world.journal.size());
-    std::vector<Sample> samples;
+    TestRequest request;
     for (auto n = prng.below(12); n > 0; --n) {
       const auto time = static_cast<std::int64_t>(step + prng.below(8));
-      samples.push_back({fmt::format("h{}", prng.below(9)), time, double(prng.below(100))});
-      // Points that are older than all that a full series keeps are dropped: here none is.
-      want[samples.back().host][time] = samples.back().value;
+      const std::string host = fmt::format("h{}", prng.below(9));
+      const double value = prng.chance(50) ? double(prng.below(100)) : double(prng.next()) / 7;
+      request.add(fmt::format("cpu{{host={}}}", host), double(time), {value});
+      want[host][time] = value;
     }
-    world.journal.push_back(make_batch(samples));
-    book.add(world.journal.back(), offset, at(static_cast<std::int64_t>(offset)));
+    world.add(std::move(request), step);
     if (prng.chance(60)) {
-      commit(world, book);
+      world.commit(step);
       ASSERT_GE(world.samples_offset, samples_offset);
       samples_offset = world.samples_offset;
     }
-    if (!prng.chance(5)) continue;
     // A crash: what was not committed is in the journal, and is worked on again.
-    book = restart(world, options);
-    for (std::uint64_t o = world.next_offset; o < world.journal.size(); ++o) {
-      book.add(world.journal[o], o, at(static_cast<std::int64_t>(o)));
-    }
+    if (prng.chance(5)) world.restart();
   }
-  commit(world, book);  // Chunks that were cut between commits are seen from here on.
   std::string text;
   for (const auto& [host, points] : want) {
     text += (text.empty() ? "" : "; ") + host;
     for (const auto& [time, value] : points) text += fmt::format(" {}={}", time, value);
   }
-  EXPECT_TRUE(everything(book, world) == text) << "seed " << seed << "\n"
-                                               << everything(book, world) << "\n"
-                                               << text;
+  const std::string got = world.read({.metric = "cpu", .limit = 1'000'000});
+  EXPECT_TRUE(got == text) << "seed " << seed << "\n" << got << "\n" << text;
 }
 
 TEST(SampleBookProperty, ACrashLosesAndDoublesNothing) {
   for (std::uint64_t seed = 0; seed < 60 && !testing::Test::HasFailure(); ++seed) {
     run_with_crashes(seed);
+  }
+}
+
+// Rates after a crash are those of a book that never crashed.
+TEST(SampleBookProperty, ACrashChangesNoRate) {
+  for (std::uint64_t seed = 0; seed < 40 && !testing::Test::HasFailure(); ++seed) {
+    Prng prng(seed);
+    World straight;
+    World crashing({.page_age = seconds(prng.below(30))});
+    for (int step = 0; step < 200; ++step) {
+      TestRequest request;
+      for (auto n = prng.below(6); n > 0; --n) {
+        request.add(fmt::format("c_total{{host=h{}}}", prng.below(4)), step,
+                    {double(prng.below(1000))});
+        request.add(fmt::format("d{{host=h{}}}", prng.below(4)), step, {double(prng.below(10))},
+                    SeriesKind::Delta);
+      }
+      ASSERT_EQ(rates_text(straight.add(request, step)), rates_text(crashing.add(request, step)))
+          << "seed " << seed << " step " << step;
+      if (prng.chance(30)) crashing.commit(step);
+      if (prng.chance(10)) crashing.restart();
+    }
   }
 }
 

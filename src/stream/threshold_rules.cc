@@ -8,7 +8,7 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kThresholdSnapshotVersion = 1;
+constexpr std::uint8_t kThresholdSnapshotVersion = 2;
 constexpr std::string_view kSource = "/quell/thresholds";
 
 Status check_rule(const ThresholdRule& rule) {
@@ -52,21 +52,21 @@ bool beyond(double value, std::optional<double> bound, Comparison comparison) {
 LabelSet labels_of(const ThresholdRule& rule, const Series& series, std::string_view severity) {
   LabelSet::Builder builder;
   builder.add("alertname", rule.name);
-  builder.add("host", series.host);
-  builder.add("metric", series.metric);
+  builder.add("metric", series.metric());
   builder.add("severity", severity);
-  for (const auto [name, value] : series.tags) {
+  for (const auto [name, value] : series.labels) {
     const bool taken =
-        name == "alertname" || name == "host" || name == "metric" || name == "severity";
+        name == "alertname" || name == "metric" || name == "severity" || name == kMetricLabel;
     if (!taken) builder.add(name, value);
   }
   // Names are unique by now, and none is empty.
   return builder.build().value_or(LabelSet());
 }
 
-std::string with_unit(double value, const Series& series) {
-  return series.unit.empty() ? fmt::format("{:g}", value)
-                             : fmt::format("{:g} {}", value, series.unit);
+std::string with_unit(double value, const Series& series, bool is_rate) {
+  const std::string_view per = is_rate ? "/s" : "";
+  return series.unit.empty() ? fmt::format("{:g}{}", value, per)
+                             : fmt::format("{:g} {}{}", value, series.unit, per);
 }
 
 }  // namespace
@@ -95,7 +95,8 @@ Status ThresholdRules::set_rules(std::vector<ThresholdRule> rules, Timestamp now
   rules_ = std::move(next);
   by_number_.clear();
   by_metric_.clear();
-  by_series_.clear();
+  rule_set_of_.clear();
+  rule_sets_ = {{}, {}};
   for (const auto& [name, rule] : rules_) {
     by_metric_[rule.metric].push_back(static_cast<std::uint32_t>(by_number_.size()));
     by_number_.push_back(&rule);
@@ -103,42 +104,57 @@ Status ThresholdRules::set_rules(std::vector<ThresholdRule> rules, Timestamp now
   return {};
 }
 
-const std::vector<std::uint32_t>& ThresholdRules::rules_for(const Series& series) {
-  static const std::vector<std::uint32_t> kNone;
-  const auto candidates = by_metric_.find(series.metric);
-  if (candidates == by_metric_.end()) return kNone;
-  const auto [at, is_new] = by_series_.try_emplace(series.id);
-  if (!is_new) return at->second;
+// Returns: an index into rule_sets_, not 0.
+std::uint32_t ThresholdRules::find_rule_set(const Series& series) {
+  const auto candidates = by_metric_.find(series.metric());
+  if (candidates == by_metric_.end()) return 1;
   const auto lookup = [&](std::string_view name) -> std::string_view {
     if (name == "tenant") return series.tenant;
-    if (name == "host") return series.host;
-    if (name == "metric") return series.metric;
-    return series.tags.get(name);
+    if (name == "metric") return series.metric();
+    return series.labels.get(name);
   };
+  RuleNumbers numbers;
   for (const std::uint32_t i : candidates->second) {
-    if (matches_all(by_number_[i]->matchers, lookup)) at->second.push_back(i);
+    if (matches_all(by_number_[i]->matchers, lookup)) numbers.push_back(i);
   }
-  return at->second;
+  const auto known = std::find(rule_sets_.begin() + 1, rule_sets_.end(), numbers);
+  const auto set = static_cast<std::uint32_t>(known - rule_sets_.begin());
+  if (known == rule_sets_.end()) rule_sets_.push_back(std::move(numbers));
+  return set;
 }
 
-void ThresholdRules::on_samples(const SampleBatch& batch, Timestamp arrived_at,
-                                std::vector<Event>& out) {
+const ThresholdRules::RuleNumbers& ThresholdRules::rules_for(SeriesSlot slot,
+                                                             const SeriesTable& table) {
+  if (slot >= rule_set_of_.size()) rule_set_of_.resize(table.slot_count());
+  std::uint32_t& set = rule_set_of_[slot];
+  if (set == 0) set = find_rule_set(*table.series(slot));
+  return rule_sets_[set];
+}
+
+void ThresholdRules::forget(SeriesSlot slot) {
+  if (slot < rule_set_of_.size()) rule_set_of_[slot] = 0;
+}
+
+void ThresholdRules::on_samples(const SampleBatch& batch, const SeriesTable& table,
+                                Timestamp arrived_at, std::vector<Event>& out) {
   if (rules_.empty()) return;
-  std::vector<const std::vector<std::uint32_t>*> rules;
-  rules.reserve(batch.series.size());
-  bool any = false;
-  if (by_series_.size() + batch.series.size() > kSeriesKnownMax) by_series_.clear();
-  for (const auto& series : batch.series) {
-    rules.push_back(&rules_for(*series));
-    any = any || !rules.back()->empty();
-  }
-  if (!any) return;
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    const std::uint32_t s = batch.series_index[i];
-    for (const std::uint32_t rule : *rules[s]) {
-      on_sample(*by_number_[rule], batch.series[s], batch.times[i], batch.values[i], arrived_at,
-                out);
+  const auto watched = batch.watched();
+  for (std::size_t i = 0; i < batch.size();) {
+    const SeriesSlot slot = batch.slots[i];
+    std::size_t end = i + 1;
+    while (end < batch.size() && batch.slots[end] == slot) ++end;
+    const RuleNumbers& rules = rules_for(slot, table);
+    if (!rules.empty()) {
+      const SeriesKind kind = table.kind(slot);
+      const bool is_rate = kind == SeriesKind::Counter || kind == SeriesKind::Delta;
+      for (std::size_t k = i; k < end; ++k) {
+        const Sample sample{table.series(slot), batch.times[k], watched[k], is_rate};
+        for (const std::uint32_t rule : rules) {
+          on_sample(*by_number_[rule], sample, arrived_at, out);
+        }
+      }
     }
+    i = end;
   }
 }
 
@@ -148,23 +164,30 @@ ThresholdRules::Level ThresholdRules::level_of(const ThresholdRule& rule, double
   return Level::None;
 }
 
-void ThresholdRules::on_sample(const ThresholdRule& rule,
-                               const std::shared_ptr<const Series>& series, Timestamp time,
-                               double value, Timestamp arrived_at, std::vector<Event>& out) {
-  if (std::isnan(value) || time < arrived_at - kAgeMax) return;
-  const Level level = level_of(rule, value);
-  auto at = states_.find(Key{rule.name, series->id});
+void ThresholdRules::on_sample(const ThresholdRule& rule, const Sample& sample,
+                               Timestamp arrived_at, std::vector<Event>& out) {
+  const Timestamp time = sample.time;
+  if (time < arrived_at - kAgeMax) return;
+  auto at = states_.find(Key{rule.name, sample.series->id});
+  if (is_stale_marker(sample.value) && at != states_.end() && time > at->second.last_time) {
+    end(rule, at->second, time, "the series has ended", out);
+    states_.erase(at);
+    return;
+  }
+  if (std::isnan(sample.value)) return;
+  const Level level = level_of(rule, sample.value);
   if (at == states_.end()) {
     if (level == Level::None) return;
-    at = states_.emplace(Key{rule.name, series->id}, State{.since = time}).first;
+    at = states_.emplace(Key{rule.name, sample.series->id}, State{.since = time}).first;
   } else if (time <= at->second.last_time) {
     return;
   }
   State& state = at->second;
-  state.series = series;
+  state.series = sample.series;
   state.last_time = time;
   state.last_arrival = arrived_at;
-  state.last_value = value;
+  state.last_value = sample.value;
+  state.is_rate = sample.is_rate;
   if (level == Level::None) {
     end(rule, state, time, "", out);
     states_.erase(at);
@@ -216,14 +239,15 @@ Event ThresholdRules::make_event(const ThresholdRule& rule, const State& state, 
   e.severity = level == Level::Critical ? Severity::Critical : Severity::Warning;
   e.severity_text = severity_name(e.severity);
   e.tenant = series.tenant;
-  e.entity = {"host", series.host};
+  e.entity = entity_of(series);
   e.subject = e.entity.to_string();
   e.labels = labels_of(rule, series, e.severity_text);
   const double bound = level == Level::Critical ? *rule.critical : *rule.warning;
   const std::string_view word = rule.comparison == Comparison::Above ? "above" : "below";
-  const std::string value = with_unit(state.last_value, series);
-  e.title = fmt::format("{} on {} is {} ({} {} {:g})", series.metric, series.host, value,
-                        e.severity_text, word, bound);
+  const std::string value = with_unit(state.last_value, series, state.is_rate);
+  const std::string on = e.entity.empty() ? "" : fmt::format(" on {}", e.entity.name);
+  e.title = fmt::format("{}{} is {} ({} {} {:g})", series.metric(), on, value, e.severity_text,
+                        word, bound);
   e.annotations = LabelSet::from({{"rule", rule.name}, {"value", value}}).value_or(LabelSet());
   e.starts_at = state.fired_at;
   if (status == EventStatus::Resolved) e.ends_at = time;
@@ -252,10 +276,8 @@ void ThresholdRules::snapshot(std::string& out) const {
   for (const auto& [key, s] : states_) {
     w.text(std::get<0>(key));
     w.text(s.series->tenant);
-    w.text(s.series->host);
-    w.text(s.series->metric);
     w.text(s.series->unit);
-    w.text(s.series->tags.bytes());
+    w.text(s.series->labels.bytes());
     w.u8(static_cast<std::uint8_t>(s.firing));
     w.time(s.since);
     w.boolean(s.critical_since.has_value());
@@ -264,6 +286,7 @@ void ThresholdRules::snapshot(std::string& out) const {
     w.time(s.last_time);
     w.time(s.last_arrival);
     w.f64(s.last_value);
+    w.boolean(s.is_rate);
   }
 }
 
@@ -279,13 +302,9 @@ Status ThresholdRules::restore(std::string_view bytes) {
     if (r.ok() && rule == rules_.end()) {
       return fail(Errc::Corrupt, fmt::format("threshold rule '{}' is missing", name));
     }
-    Series series;
-    series.tenant = r.string();
-    series.host = r.string();
-    series.metric = r.string();
-    series.unit = r.string();
-    TRY(series.tags, LabelSet::from_bytes(r.text()));
-    series.id = series_id(series.tenant, series.host, series.metric, series.tags);
+    std::string tenant = r.string();
+    std::string unit = r.string();
+    TRY(SeriesLabels labels, SeriesLabels::from_bytes(r.text()));
     State s;
     s.firing = static_cast<Level>(r.u8());
     s.since = r.time();
@@ -294,10 +313,11 @@ Status ThresholdRules::restore(std::string_view bytes) {
     s.last_time = r.time();
     s.last_arrival = r.time();
     s.last_value = r.f64();
+    s.is_rate = r.boolean();
     if (!r.ok()) break;
-    const Hash128 id = series.id;
-    s.series = std::make_shared<const Series>(std::move(series));
-    states.emplace(Key{rule->first, id}, std::move(s));
+    s.series = make_series(std::move(tenant), std::move(labels), std::move(unit));
+    const Key key{rule->first, s.series->id};
+    states.emplace(key, std::move(s));
   }
   if (!r.ok() || !r.at_end()) {
     return fail(Errc::Corrupt, "snapshot of threshold rules does not decode");

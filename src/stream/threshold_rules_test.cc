@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/prng.h"
+#include "stream/test_samples.h"
 
 namespace quell::threshold_rules_test {
 namespace {
@@ -21,20 +22,23 @@ ThresholdRule cpu_rule() {
   return {.name = "CpuHigh", .metric = "cpu_load", .warning = 80, .critical = 90};
 }
 
+// All tests share it: what a series is does not depend on what came before.
+SeriesTable& table() {
+  static SeriesTable shared;
+  return shared;
+}
+
 SampleBatch one_sample(std::int64_t time, double value, std::string_view tags = "",
                        std::string metric = "cpu_load", std::string host = "db-1") {
-  Series s{.tenant = "default",
-           .host = std::move(host),
-           .metric = std::move(metric),
-           .unit = "%",
-           .tags = *LabelSet::parse(tags)};
-  s.id = series_id(s.tenant, s.host, s.metric, s.tags);
-  SampleBatch batch;
-  batch.series = {std::make_shared<const Series>(std::move(s))};
-  batch.series_index = {0};
-  batch.times = {at(time)};
-  batch.values = {value};
-  return batch;
+  std::vector<Label> pairs{{kMetricLabel, metric}, {"host", host}};
+  const LabelSet parsed = *LabelSet::parse(tags);
+  for (const Label tag : parsed) pairs.push_back(tag);
+  TestRequest request;
+  request.add_key(SeriesLabels::from(std::move(pairs))->bytes(), static_cast<double>(time),
+                  {value});
+  request.samples.units = {"", "%"};
+  request.samples.series[0].unit = 1;
+  return resolved(table(), std::move(request));
 }
 
 ThresholdRules with_rules(std::vector<ThresholdRule> rules) {
@@ -62,7 +66,7 @@ void check_run(const ThresholdRule& rule, std::vector<double> values, std::strin
   std::vector<Event> out;
   for (std::size_t i = 0; i < values.size(); ++i) {
     const auto time = static_cast<std::int64_t>(i);
-    rules.on_samples(one_sample(time, values[i]), at(time), out);
+    rules.on_samples(one_sample(time, values[i]), table(), at(time), out);
   }
   EXPECT_EQ(to_text(out), want);
 }
@@ -103,18 +107,18 @@ TEST(ThresholdRules, ForDuration) {
 TEST(ThresholdRules, OldAndLateSamplesSayNothing) {
   ThresholdRules rules = with_rules({cpu_rule()});
   std::vector<Event> out;
-  rules.on_samples(one_sample(0, 95), at(301), out);  // Sent after the fact.
+  rules.on_samples(one_sample(0, 95), table(), at(301), out);  // Sent after the fact.
   EXPECT_EQ(to_text(out), "");
-  rules.on_samples(one_sample(10, 95), at(10), out);
-  rules.on_samples(one_sample(9, 10), at(11), out);  // Overtaken.
-  rules.on_samples(one_sample(10, 10), at(11), out);
+  rules.on_samples(one_sample(10, 95), table(), at(10), out);
+  rules.on_samples(one_sample(9, 10), table(), at(11), out);  // Overtaken.
+  rules.on_samples(one_sample(10, 10), table(), at(11), out);
   EXPECT_EQ(to_text(out), "10 firing critical");
 }
 
 TEST(ThresholdRules, ASilentSeriesIsOver) {
   ThresholdRules rules = with_rules({cpu_rule()});
   std::vector<Event> out;
-  rules.on_samples(one_sample(0, 95), at(0), out);
+  rules.on_samples(one_sample(0, 95), table(), at(0), out);
   rules.on_tick(at(299), out);
   EXPECT_EQ(out.size(), 1u);
   rules.on_tick(at(300), out);
@@ -126,8 +130,8 @@ TEST(ThresholdRules, ASilentSeriesIsOver) {
 TEST(ThresholdRules, EventsCarryStableLabels) {
   ThresholdRules rules = with_rules({cpu_rule()});
   std::vector<Event> out;
-  rules.on_samples(one_sample(1, 95.5, "core=0,severity=x"), at(1), out);
-  rules.on_samples(one_sample(2, 50, "core=0,severity=x"), at(2), out);
+  rules.on_samples(one_sample(1, 95.5, "core=0,severity=x"), table(), at(1), out);
+  rules.on_samples(one_sample(2, 50, "core=0,severity=x"), table(), at(2), out);
   ASSERT_EQ(out.size(), 2u);
   const Event& e = out[0];
   EXPECT_EQ(
@@ -149,11 +153,11 @@ TEST(ThresholdRules, MatchTenantHostAndTags) {
   rule.matchers = *parse_matchers(R"(host=~"db-.*",tenant="default",core!="7")");
   ThresholdRules rules = with_rules({rule});
   std::vector<Event> out;
-  rules.on_samples(one_sample(1, 95, "", "cpu_load", "web-1"), at(1), out);
-  rules.on_samples(one_sample(1, 95, "core=7"), at(1), out);
-  rules.on_samples(one_sample(1, 95, "", "memory"), at(1), out);
+  rules.on_samples(one_sample(1, 95, "", "cpu_load", "web-1"), table(), at(1), out);
+  rules.on_samples(one_sample(1, 95, "core=7"), table(), at(1), out);
+  rules.on_samples(one_sample(1, 95, "", "memory"), table(), at(1), out);
   EXPECT_EQ(to_text(out), "");
-  rules.on_samples(one_sample(1, 95, "core=6"), at(1), out);
+  rules.on_samples(one_sample(1, 95, "core=6"), table(), at(1), out);
   EXPECT_EQ(to_text(out), "1 firing critical");
 }
 
@@ -188,7 +192,7 @@ TEST(ThresholdRules, AChangedRuleEndsItsAlerts) {
   other.name = "Other";
   ThresholdRules rules = with_rules({cpu_rule(), other});
   std::vector<Event> out;
-  rules.on_samples(one_sample(1, 95), at(1), out);
+  rules.on_samples(one_sample(1, 95), table(), at(1), out);
   EXPECT_EQ(out.size(), 2u);
   out.clear();
   other.warning = 70;
@@ -196,7 +200,7 @@ TEST(ThresholdRules, AChangedRuleEndsItsAlerts) {
   EXPECT_EQ(to_text(out), "5 resolved critical");
   EXPECT_EQ(out[0].labels.get("alertname"), "Other");
   out.clear();
-  rules.on_samples(one_sample(6, 50), at(6), out);
+  rules.on_samples(one_sample(6, 50), table(), at(6), out);
   EXPECT_EQ(to_text(out), "6 resolved critical");  // The rule that stayed went on.
 }
 
@@ -215,8 +219,8 @@ TEST(ThresholdRulesProperty, ARestartAtAnyPointChangesNothing) {
       const auto batch = one_sample(step - static_cast<std::int64_t>(prng.below(5)),
                                     static_cast<double>(60 + prng.below(40)), "", "cpu_load",
                                     fmt::format("h{}", prng.below(3)));
-      straight.on_samples(batch, at(step), want);
-      restarted.on_samples(batch, at(step), got);
+      straight.on_samples(batch, table(), at(step), want);
+      restarted.on_samples(batch, table(), at(step), got);
       straight.on_tick(at(step), want);
       restarted.on_tick(at(step), got);
       ASSERT_EQ(to_text(got), to_text(want)) << "seed " << seed;
@@ -238,7 +242,7 @@ TEST(ThresholdRulesProperty, ARestartAtAnyPointChangesNothing) {
 TEST(ThresholdRules, ADamagedSnapshotLeavesTheStateAsItWas) {
   ThresholdRules rules = with_rules({cpu_rule()});
   std::vector<Event> out;
-  rules.on_samples(one_sample(1, 95, "core=0"), at(1), out);
+  rules.on_samples(one_sample(1, 95, "core=0"), table(), at(1), out);
   std::string bytes;
   rules.snapshot(bytes);
   for (std::size_t size = 0; size < bytes.size(); ++size) {

@@ -71,11 +71,13 @@ struct Parsed {
 
 namespace {
 
-// A series and where it stands in the batch that is being made.
+// A series, and where it stands in the batch that is being made.
 struct Known {
-  std::shared_ptr<const Series> series{};
+  SeriesLabels labels{};
+  std::string tenant{};
+  std::string unit{};
   std::uint64_t batch = 0;
-  std::uint32_t index = 0;
+  WireSamples::Run run{};  // Of that batch: what all runs of the series share.
 };
 
 // The bytes of a line around its value and its time: `before` + one + `between` + other + `after`.
@@ -252,13 +254,19 @@ struct AgentDecoder::State {
 
   void decode(const Frame& frame, DecodedSamples& out, bool recognise);
   void decode_lines(const Frame& frame, DecodedSamples& out, Rejects& rejects, bool recognise);
-  bool decode_known_line(std::string_view line, const Frame& frame, SampleBatch& samples);
+  bool decode_known_line(std::string_view line, std::size_t number, const Frame& frame,
+                         WireSamples& samples);
   void learn(std::string_view line, const Frame& frame, const Parsed& parsed, Known& known);
   Result<Parsed> parse(const Json& json, const Frame& frame);
   Result<LabelSet> parse_tags(const Json& json);
-  Known& find_series(const Parsed& parsed);
-  Known& add_parsed(const Parsed& parsed, const Frame& frame, SampleBatch& samples);
-  void add(Known& known, double value, Timestamp time, const Frame& frame, SampleBatch& samples);
+  Result<Known*> find_series(const Parsed& parsed);
+  // `place` is the number of the line or of the object.
+  Result<Known*> add_parsed(const Parsed& parsed, std::size_t place, const Frame& frame,
+                            WireSamples& samples);
+  Status add(Known& known, double value, Timestamp time, std::size_t place, const Frame& frame,
+             WireSamples& samples);
+  Status add_object(const Json& json, std::size_t place, const Frame& frame, WireSamples& samples);
+  Status introduce(Known& known, WireSamples& samples);
 };
 
 // ---------------------------------------------------------------------------------------------
@@ -415,58 +423,107 @@ Result<Parsed> AgentDecoder::State::parse(const Json& json, const Frame& frame) 
 // ---------------------------------------------------------------------------------------------
 // Series.
 
-Known& AgentDecoder::State::find_series(const Parsed& parsed) {
-  const Hash128 id = series_id(parsed.tenant, parsed.host, parsed.metric, parsed.tags);
-  text.clear();
-  ByteWriter w(text);
-  w.fixed64(id.low);
-  w.fixed64(id.high);
-  w.text(parsed.unit);
-  Known& known = series[hash128(text)];
-  if (!known.series) {
-    known.series = std::make_shared<const Series>(Series{.id = id,
-                                                         .tenant = std::string(parsed.tenant),
-                                                         .host = std::string(parsed.host),
-                                                         .metric = std::string(parsed.metric),
-                                                         .unit = std::string(parsed.unit),
-                                                         .tags = parsed.tags});
+namespace {
+
+// What would hide the host or the metric is kept under another name, as Prometheus does.
+Result<SeriesLabels> labels_of(const Parsed& parsed) {
+  std::vector<Label> pairs{{kMetricLabel, parsed.metric}, {"host", parsed.host}};
+  for (const Label tag : parsed.tags) {
+    if (tag.name == "host") {
+      pairs.push_back({"exported_host", tag.value});
+    } else if (tag.name == kMetricLabel) {
+      pairs.push_back({"exported___name__", tag.value});
+    } else {
+      pairs.push_back(tag);
+    }
   }
-  return known;
+  return SeriesLabels::from(std::move(pairs));
 }
 
-void AgentDecoder::State::add(Known& known, double value, Timestamp time, const Frame& frame,
-                              SampleBatch& samples) {
-  if (known.batch != batch) {
-    known.batch = batch;
-    known.index = static_cast<std::uint32_t>(samples.series.size());
-    samples.series.push_back(known.series);
+// The number of `name` in a list that mostly has one element.
+Result<std::uint16_t> number_of(std::vector<std::string>& names, const std::string& name,
+                                std::string_view what) {
+  constexpr std::size_t kNamesMax = 256;
+  const auto known = std::ranges::find(names, name);
+  if (known != names.end()) return static_cast<std::uint16_t>(known - names.begin());
+  if (names.size() >= kNamesMax) {
+    return fail(Errc::TooLarge, fmt::format("more than {} {} in one request: send them in several",
+                                            kNamesMax, what));
   }
+  names.push_back(name);
+  return static_cast<std::uint16_t>(names.size() - 1);
+}
+
+}  // namespace
+
+Result<Known*> AgentDecoder::State::find_series(const Parsed& parsed) {
+  text.clear();
+  ByteWriter w(text);
+  for (const std::string_view part :
+       {parsed.tenant, parsed.host, parsed.metric, parsed.unit, parsed.tags.bytes()}) {
+    w.text(part);
+  }
+  const Hash128 key = hash128(text);
+  if (const auto known = series.find(key); known != series.end()) return &known->second;
+  TRY(SeriesLabels labels, labels_of(parsed));
+  Known& known = series[key];
+  known.labels = std::move(labels);
+  known.tenant = parsed.tenant;
+  known.unit = parsed.unit;
+  return &known;
+}
+
+Status AgentDecoder::State::introduce(Known& known, WireSamples& samples) {
+  TRY(const std::uint16_t tenant, number_of(samples.tenants, known.tenant, "tenants"));
+  TRY(const std::uint16_t unit, number_of(samples.units, known.unit, "units"));
+  known.batch = batch;
+  known.run = {.key_at = static_cast<std::uint32_t>(samples.made.size()),
+               .key_size = static_cast<std::uint32_t>(known.labels.bytes().size()),
+               .tenant = tenant,
+               .unit = unit,
+               .kind = SeriesKind::Gauge,
+               .is_made = true};
+  samples.made += known.labels.bytes();
+  return {};
+}
+
+Status AgentDecoder::State::add(Known& known, double value, Timestamp time, std::size_t place,
+                                const Frame& frame, WireSamples& samples) {
+  if (known.batch != batch) TRY_STATUS(introduce(known, samples));
   if (wire::is_far_future(time, frame.arrived_at, limits)) {
     time = frame.arrived_at;
     ++samples.times_adjusted;
   }
-  samples.series_index.push_back(known.index);
+  if (!samples.series.empty() && samples.series.back().key_at == known.run.key_at) {
+    ++samples.series.back().count;
+  } else {
+    WireSamples::Run& run = samples.series.emplace_back(known.run);
+    run.first = static_cast<std::uint32_t>(samples.size());
+    run.count = 1;
+    run.place = static_cast<std::uint32_t>(place);
+  }
   samples.times.push_back(time);
   samples.values.push_back(value);
+  return {};
 }
 
-Known& AgentDecoder::State::add_parsed(const Parsed& parsed, const Frame& frame,
-                                       SampleBatch& samples) {
-  Known& known = find_series(parsed);
-  add(known, parsed.value, parsed.time.value_or(frame.arrived_at), frame, samples);
+Result<Known*> AgentDecoder::State::add_parsed(const Parsed& parsed, std::size_t place,
+                                               const Frame& frame, WireSamples& samples) {
+  TRY(Known * known, find_series(parsed));
+  TRY_STATUS(
+      add(*known, parsed.value, parsed.time.value_or(frame.arrived_at), place, frame, samples));
   return known;
 }
 
-bool AgentDecoder::State::decode_known_line(std::string_view line, const Frame& frame,
-                                            SampleBatch& samples) {
+bool AgentDecoder::State::decode_known_line(std::string_view line, std::size_t number,
+                                            const Frame& frame, WireSamples& samples) {
   Cut cut;
   if (!cut_line(line, places, cut)) return false;
   const Shape* shape =
       shape_index.find(cut.segments.hash(hash64(frame.tenant)),
                        [&](const Shape& s) { return s.matches(cut.segments, frame.tenant); });
   if (shape == nullptr) return false;
-  add(*shape->known, cut.value, cut.time, frame, samples);
-  return true;
+  return add(*shape->known, cut.value, cut.time, number, frame, samples).has_value();
 }
 
 void AgentDecoder::State::learn(std::string_view line, const Frame& frame, const Parsed& parsed,
@@ -522,7 +579,7 @@ void AgentDecoder::State::decode_lines(const Frame& frame, DecodedSamples& out, 
                                        bool recognise) {
   constexpr std::size_t kLineBytesUsual = 128;
   const std::size_t expected = frame.body.size() / kLineBytesUsual;
-  out.samples.series_index.reserve(expected);
+  out.samples.series.reserve(expected);
   out.samples.times.reserve(expected);
   out.samples.values.reserve(expected);
   std::string_view rest = frame.body;
@@ -536,7 +593,7 @@ void AgentDecoder::State::decode_lines(const Frame& frame, DecodedSamples& out, 
       reject_line(rejects, {Errc::TooLarge, too_many_samples(limits), ""}, number, "");
       return;
     }
-    if (recognise && decode_known_line(line, frame, out.samples)) continue;
+    if (recognise && decode_known_line(line, number, frame, out.samples)) continue;
     if (trim(line).empty()) continue;
     const auto json = parse_json(parser, line);
     if (!json) {
@@ -548,8 +605,12 @@ void AgentDecoder::State::decode_lines(const Frame& frame, DecodedSamples& out, 
       reject_line(rejects, parsed.error(), number, line);
       continue;
     }
-    Known& known = add_parsed(*parsed, frame, out.samples);
-    if (recognise) learn(line, frame, *parsed, known);
+    const auto known = add_parsed(*parsed, number, frame, out.samples);
+    if (!known) {
+      reject_line(rejects, known.error(), number, line);
+      continue;
+    }
+    if (recognise) learn(line, frame, *parsed, **known);
   }
 }
 
@@ -561,6 +622,7 @@ void AgentDecoder::State::decode(const Frame& frame, DecodedSamples& out, bool r
     series.clear();
   }
   ++batch;
+  out.samples.place_word = "line";
   Rejects rejects(out.rejected, limits);
   const std::string_view body = trim(frame.body);
   if (!body.empty() && body[0] != '[' && !is_one_document(body)) {
@@ -568,16 +630,14 @@ void AgentDecoder::State::decode(const Frame& frame, DecodedSamples& out, bool r
     rejects.finish();
     return;
   }
+  out.samples.place_word = "object";
   const auto json = parse_json(parser, frame.body);
   simdjson::dom::array items;
   if (!json) {
     rejects.add(json.error(), "", frame.body);
   } else if (json->get(items) != simdjson::SUCCESS) {
-    const auto parsed = parse(*json, frame);
-    if (parsed) {
-      add_parsed(*parsed, frame, out.samples);
-    } else {
-      rejects.add(parsed.error(), "", *json);
+    if (auto added = add_object(*json, 0, frame, out.samples); !added) {
+      rejects.add(added.error(), "", *json);
     }
   } else {
     std::size_t index = 0;
@@ -587,15 +647,19 @@ void AgentDecoder::State::decode(const Frame& frame, DecodedSamples& out, bool r
         rejects.add({Errc::TooLarge, too_many_samples(limits), ""}, place, "");
         break;
       }
-      const auto parsed = parse(item, frame);
-      if (parsed) {
-        add_parsed(*parsed, frame, out.samples);
-      } else {
-        rejects.add(parsed.error(), place, item);
+      if (auto added = add_object(item, index - 1, frame, out.samples); !added) {
+        rejects.add(added.error(), place, item);
       }
     }
   }
   rejects.finish();
+}
+
+Status AgentDecoder::State::add_object(const Json& json, std::size_t place, const Frame& frame,
+                                       WireSamples& samples) {
+  TRY(const Parsed parsed, parse(json, frame));
+  TRY_STATUS(add_parsed(parsed, place, frame, samples));
+  return {};
 }
 
 AgentDecoder::AgentDecoder(WireLimits limits) : state_(std::make_unique<State>()) {

@@ -3,7 +3,8 @@
 //   {"tenant_id":"acme","host":"db-1","metric":"cpu_load","value":93.5,
 //    "ts_event":"2026-11-21T08:09:14Z","unit":"%","tags":{"core":"3"}}
 //
-// host, metric and value are required; docs/sources/agent.md says what the others default to.
+// host, metric and value are required; docs/sources/agent.md says what the others default to. The
+// host becomes the label `host` of the series, the tags its other labels.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,7 @@
 namespace quell {
 
 struct DecodedSamples {
-  SampleBatch samples{};
+  WireSamples samples{};
   std::vector<Rejected> rejected{};  // Bad lines; the others are kept.
 };
 

@@ -21,11 +21,15 @@ Frame make_frame(std::string_view body, std::string_view tenant = "default") {
 
 std::string samples_text(const DecodedSamples& decoded) {
   std::string out;
-  const SampleBatch& samples = decoded.samples;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    const Series& s = *samples.series.at(samples.series_index[i]);
-    out += fmt::format("{} {} {}{} {}{} at {}\n", s.tenant, s.host, s.metric, s.tags.to_string(),
-                       samples.values[i], s.unit, format_rfc3339(samples.times[i]));
+  const WireSamples& samples = decoded.samples;
+  for (const WireSamples::Run& run : samples.series) {
+    const auto labels = SeriesLabels::parse(samples.key(run), {}).value();
+    for (std::size_t i = run.first; i < run.first + run.count; ++i) {
+      out += fmt::format("{} {} {}{} {}{} at {}\n", samples.tenants.at(run.tenant),
+                         labels.get("host"), labels.get(kMetricLabel),
+                         labels.to_label_set().without("host").to_string(), samples.values.at(i),
+                         samples.units.at(run.unit), format_rfc3339(samples.times.at(i)));
+    }
   }
   for (const Rejected& rejected : decoded.rejected) out += rejected_text(rejected);
   return out;
@@ -171,8 +175,8 @@ TEST(Agent, ASourceWithATenantCannotWriteToAnother) {
         "other");
   // What was learned from one tenant's line must not speak for another's.
   AgentDecoder decoder;
-  EXPECT_EQ(decoder.decode(make_frame(kPlain, "a")).samples.series.at(0)->tenant, "a");
-  EXPECT_EQ(decoder.decode(make_frame(kPlain, "b")).samples.series.at(0)->tenant, "b");
+  EXPECT_EQ(decoder.decode(make_frame(kPlain, "a")).samples.tenants.at(0), "a");
+  EXPECT_EQ(decoder.decode(make_frame(kPlain, "b")).samples.tenants.at(0), "b");
 }
 
 TEST(Agent, SeriesAppearOnceAndKeepTheirIdentity) {
@@ -183,10 +187,11 @@ TEST(Agent, SeriesAppearOnceAndKeepTheirIdentity) {
                  // The same series in another order of keys.
                  R"({"tags":{"core":"3"},"unit":"%","value":1,"metric":"cpu_load","host":"db-1",)" +
                  R"("ts_event":1795248000,"tenant_id":"acme"})"));
-  EXPECT_EQ(got.samples.series.size(), 2u);
-  EXPECT_EQ(got.samples.series_index, (std::vector<std::uint32_t>{0, 1, 0, 0}));
-  EXPECT_EQ(got.samples.series[0]->id,
-            series_id("acme", "db-1", "cpu_load", *LabelSet::parse("core=3")));
+  ASSERT_EQ(got.samples.series.size(), 3u);  // Runs: the last has two samples.
+  EXPECT_EQ(got.samples.series[2].count, 2u);
+  EXPECT_EQ(got.samples.series[2].key_at, got.samples.series[0].key_at);
+  EXPECT_EQ(SeriesLabels::parse(got.samples.key(got.samples.series[0]), {})->to_string(),
+            R"(cpu_load{core="3", host="db-1"})");
   EXPECT_EQ(decoder.series_cached(), 2u);
 }
 
@@ -210,9 +215,30 @@ TEST(Agent, TheCacheIsBounded) {
   for (int i = 0; i < 100; ++i) {
     const auto got = decoder.decode(
         make_frame(fmt::format(R"({{"host":"h{}","metric":"m","value":1,"ts_event":1}})", i)));
-    EXPECT_EQ(got.samples.series.at(0)->host, fmt::format("h{}", i));
+    EXPECT_EQ(SeriesLabels::parse(got.samples.made, {})->get("host"), fmt::format("h{}", i));
     EXPECT_LE(decoder.series_cached(), 11u);
   }
+}
+
+TEST(Agent, TagsThatWouldHideHostOrMetricGetOtherNames) {
+  AgentDecoder decoder;
+  const auto got = decoder.decode(make_frame(
+      R"({"host":"h","metric":"m","value":1,"tags":{"host":"x","__name__":"y","a":"b"}})"));
+  EXPECT_EQ(SeriesLabels::parse(got.samples.made, {})->to_string(),
+            R"(m{a="b", exported___name__="y", exported_host="x", host="h"})");
+}
+
+TEST(Agent, TooManyTenantsOrUnits) {
+  AgentDecoder decoder;
+  std::string body;
+  for (int i = 0; i < 300; ++i) {
+    body += fmt::format(R"({{"tenant_id":"t{}","host":"h","metric":"m","value":1}})", i) + "\n";
+  }
+  const auto got = decoder.decode(make_frame(body));
+  EXPECT_EQ(got.samples.size(), 256u);
+  ASSERT_EQ(got.rejected.size(), 44u);
+  EXPECT_EQ(rejected_text(got.rejected[0]),
+            "rejected line 257: more than 256 tenants in one request: send them in several\n");
 }
 
 // Lines that are made to mislead a decoder that looks for keys in raw bytes: none may read other

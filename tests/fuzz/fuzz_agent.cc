@@ -11,20 +11,28 @@ namespace {
 void check_equal(const DecodedSamples& a, const DecodedSamples& b) {
   QUELL_ASSERT(a.rejected == b.rejected, "the same lines are refused for the same reasons");
   QUELL_ASSERT(a.samples.size() == b.samples.size(), "the same number of samples");
-  QUELL_ASSERT(a.samples.series_index == b.samples.series_index, "the same series");
   QUELL_ASSERT(a.samples.times == b.samples.times, "the same times");
   QUELL_ASSERT(a.samples.times_adjusted == b.samples.times_adjusted, "the same adjustments");
   QUELL_ASSERT(
       a.samples.values.empty() || std::memcmp(a.samples.values.data(), b.samples.values.data(),
                                               a.samples.values.size() * sizeof(double)) == 0,
       "the same values, to the last bit");
-  QUELL_ASSERT(a.samples.series.size() == b.samples.series.size(), "as many series");
+  QUELL_ASSERT(a.samples.series.size() == b.samples.series.size(), "as many runs");
+  std::size_t next = 0;
   for (std::size_t i = 0; i < a.samples.series.size(); ++i) {
-    QUELL_ASSERT(*a.samples.series[i] == *b.samples.series[i], "equal series");
-    check_labels(a.samples.series[i]->tags);
-    check_text(a.samples.series[i]->host);
-    check_text(a.samples.series[i]->metric);
+    const WireSamples::Run& run = a.samples.series[i];
+    const WireSamples::Run& other = b.samples.series[i];
+    QUELL_ASSERT(a.samples.key(run) == b.samples.key(other), "the same series");
+    QUELL_ASSERT(a.samples.tenants.at(run.tenant) == b.samples.tenants.at(other.tenant),
+                 "the same tenant");
+    QUELL_ASSERT(a.samples.units.at(run.unit) == b.samples.units.at(other.unit), "the same unit");
+    QUELL_ASSERT(run.first == next && run.count == other.count, "runs cover the samples");
+    next += run.count;
+    const auto labels = SeriesLabels::parse(a.samples.key(run), SeriesLimits());
+    QUELL_ASSERT(labels && labels->bytes() == a.samples.key(run), "a key is sorted labels");
+    check_labels(labels->to_label_set());
   }
+  QUELL_ASSERT(next == a.samples.size(), "runs cover the samples");
 }
 
 }  // namespace

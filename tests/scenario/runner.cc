@@ -81,7 +81,7 @@ std::string state_after_restarts(const std::vector<Frame>& journal, const PackLi
     pipeline->on_frame(frame);
     store.commit(pipeline->take_batch());
     pipeline = std::make_unique<Pipeline>(packs);
-    const auto restored = pipeline->restore(store.restore());
+    const auto restored = restart(*pipeline, store, journal);
     QUELL_ASSERT(restored.has_value(), "what was stored can be read");
   }
   return render_state(*pipeline);

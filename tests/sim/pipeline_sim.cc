@@ -207,7 +207,7 @@ std::string state_with_crashes(const std::vector<Frame>& journal, const PackLibr
     if (prng.chance(20)) store.commit(pipeline->take_batch());
     if (!prng.chance(10)) continue;
     pipeline = std::make_unique<Pipeline>(packs);  // kill -9: what was not committed is gone …
-    if (!pipeline->restore(store.restore())) return "restore failed";
+    if (!restart(*pipeline, store, journal)) return "restore failed";
     i = pipeline->next_offset() - 1;  // … and the journal replays it.
   }
   return render_state(*pipeline);

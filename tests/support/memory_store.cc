@@ -19,6 +19,14 @@ void MemoryStore::commit(const StoreBatch& batch) {
   }
   for (const IncidentId id : batch.removed_incidents) incidents_.erase(id);
   for (const WindowRow& row : batch.windows) windows_[{row.tenant, row.scope, row.starts_at}] = row;
+  for (const StatePage& page : batch.state_pages) {
+    if (page.data.empty()) {
+      pages_.erase({page.kind, page.number});
+    } else {
+      pages_[{page.kind, page.number}] = page.data;
+    }
+  }
+  samples_offset_ = batch.samples_offset.value_or(batch.next_offset);
   seen_ids_.insert(seen_ids_.end(), batch.seen_ids.begin(), batch.seen_ids.end());
 }
 
@@ -26,6 +34,7 @@ StoredState MemoryStore::restore() const {
   StoredState state;
   state.next_offset = next_offset_;
   state.engine = engine_;
+  state.samples_offset = samples_offset_;
   for (const auto& [key, bytes] : alerts_) state.alerts.push_back(decode_alert(bytes).value());
   for (const auto& [id, bytes] : incidents_) {
     state.incidents.push_back(decode_incident(bytes).value());
@@ -33,6 +42,25 @@ StoredState MemoryStore::restore() const {
   state.seen_ids = seen_ids_;
   for (const auto& [key, row] : windows_) state.windows.push_back(row);
   return state;
+}
+
+Status restart(Pipeline& pipeline, const MemoryStore& store, const std::vector<Frame>& journal) {
+  const StoredState stored = store.restore();
+  TRY_STATUS(pipeline.restore(stored));
+  for (const StatePage& page : store.state_pages()) TRY_STATUS(pipeline.load_page(page));
+  pipeline.finish_pages();
+  for (const Frame& frame : journal) {
+    if (frame.offset >= stored.samples_offset && frame.offset < stored.next_offset) {
+      pipeline.restore_samples(frame);
+    }
+  }
+  return {};
+}
+
+std::vector<StatePage> MemoryStore::state_pages() const {
+  std::vector<StatePage> pages;
+  for (const auto& [key, data] : pages_) pages.push_back({key.first, key.second, data});
+  return pages;
 }
 
 }  // namespace quell

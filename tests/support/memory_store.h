@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include "app/pipeline.h"
 #include "model/alert.h"
 #include "model/incident.h"
 #include "store/store.h"
@@ -16,6 +17,8 @@ class MemoryStore {
  public:
   void commit(const StoreBatch& batch);
   StoredState restore() const;
+  // As Store::visit_state_pages, but all at once.
+  std::vector<StatePage> state_pages() const;
 
  private:
   std::uint64_t next_offset_ = 0;
@@ -24,6 +27,12 @@ class MemoryStore {
   std::map<IncidentId, std::string> incidents_;
   std::vector<SeenId> seen_ids_;
   std::map<std::tuple<std::string, std::string, Timestamp>, WindowRow> windows_;
+  std::map<std::pair<StatePageKind, std::uint64_t>, std::string> pages_;
+  std::uint64_t samples_offset_ = 0;
 };
+
+// Makes `pipeline` what a server would have after a crash: the last commit, and the frames of
+// `journal` that came before it, for their samples. Errors: as Pipeline::restore().
+Status restart(Pipeline& pipeline, const MemoryStore& store, const std::vector<Frame>& journal);
 
 }  // namespace quell

@@ -466,7 +466,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Names of the metrics that agents sent */
+        /** Names of the metrics of which there are series */
         get: operations["list_metrics"];
         put?: never;
         post?: never;
@@ -1478,9 +1478,17 @@ export interface components {
         };
         Series: {
             tenant: string;
+            /** @description The label `host`; may be empty. */
             host: string;
+            /** @description As it was sent for this series. */
             unit: string;
+            /** @description What the series is about, by its labels: `kind:name`; may be empty. */
+            entity: string;
+            /** @description The labels without `host`. */
             tags: {
+                [key: string]: string;
+            };
+            labels: {
                 [key: string]: string;
             };
             /** @description Pairs of Unix milliseconds and value, oldest first; null is not a number. */
@@ -1491,6 +1499,16 @@ export interface components {
         };
         MetricResult: {
             metric: string;
+            /**
+             * @description Of the first series that there is now. The samples are as they came; of `delta` they are totals.
+             * @enum {string}
+             */
+            kind: "unknown" | "gauge" | "counter" | "delta";
+            /** @description As the source says for the whole metric. */
+            unit: string;
+            help: string;
+            /** @description Series that match; may be more than are listed. */
+            matched: number;
             series: components["schemas"]["Series"][];
         };
         /**
@@ -2892,14 +2910,18 @@ export interface operations {
             query?: {
                 /** @description Only this tenant. */
                 tenant?: components["parameters"]["tenant"];
-                /** @description Only this host. */
+                /** @description Only series with this label `host`. */
                 host?: string;
+                /** @description A matcher (`service="checkout"`, `!=`, `=~`, `!~`) or several with commas; all must match. Regular expressions are RE2 and anchored. */
+                filter?: components["parameters"]["filter"];
                 /** @description RFC 3339 time, or a duration before now such as `1h`. */
                 since?: components["parameters"]["since"];
                 /** @description RFC 3339 time, or a duration before now. */
                 until?: components["parameters"]["until"];
                 /** @description Samples per series, the newest ones. */
                 limit?: number;
+                /** @description Series at most; `matched` says how many there are. */
+                series_max?: number;
             };
             header?: never;
             path: {

@@ -1,0 +1,71 @@
+#include "app/metric_stage.h"
+
+namespace quell {
+namespace {
+
+constexpr Duration kSweepEvery = std::chrono::minutes(5);
+// When more are to leave, the next ones follow so much later: one step must not take long.
+constexpr std::size_t kRemovedAtOnce = 10'000;
+constexpr Duration kNextRemoval = std::chrono::seconds(1);
+
+}  // namespace
+
+std::string_view source_name(const Frame& frame) {
+  const std::string_view named = frame.header(kSourceNameHeader);
+  return named.empty() ? std::string_view(frame.source) : named;
+}
+
+void MetricStage::set_options(const MetricOptions& options) {
+  table_.set_options(options.series);
+  book_.set_bytes_max(options.sample_memory);
+  series_idle_ = options.series_idle;
+}
+
+const SampleBatch& MetricStage::on_samples(const Frame& frame, WireSamples& samples,
+                                           SeriesRefusals& refused) {
+  batch_.clear();
+  table_.resolve(samples, source_name(frame), SeriesTable::Unknown::Make, batch_, refused);
+  book_.add(batch_, table_, frame.offset, frame.arrived_at);
+  return batch_;
+}
+
+void MetricStage::restore_samples(const Frame& frame, WireSamples& samples) {
+  SeriesRefusals ignored;
+  batch_.clear();
+  table_.resolve(samples, source_name(frame), SeriesTable::Unknown::Skip, batch_, ignored);
+  book_.add(batch_, table_, frame.offset, frame.arrived_at);
+}
+
+const std::vector<SeriesSlot>& MetricStage::on_time(Timestamp now) {
+  removed_.clear();
+  if (now <= swept_until_) return removed_;
+  swept_until_ = now + kSweepEvery;
+  removed_ = book_.silent_since(now - series_idle_, table_);
+  if (removed_.size() > kRemovedAtOnce) {
+    removed_.resize(kRemovedAtOnce);
+    swept_until_ = now + kNextRemoval;
+  }
+  for (const SeriesSlot slot : removed_) {
+    book_.forget(slot, table_);
+    table_.remove(slot);
+  }
+  return removed_;
+}
+
+void MetricStage::take(std::uint64_t next_offset, Timestamp now, StoreBatch& batch) {
+  table_.take_pages(batch.state_pages);
+  SampleBook::Taken taken = book_.take(next_offset, now, table_, batch.state_pages);
+  batch.metric_chunks = std::move(taken.chunks);
+  batch.samples_offset = taken.samples_offset;
+}
+
+Status MetricStage::load(const StatePage& page) {
+  switch (page.kind) {
+    case StatePageKind::Series:
+    case StatePageKind::Metadata: return table_.load(page);
+    case StatePageKind::Samples: return book_.load(page, table_);
+  }
+  return {};
+}
+
+}  // namespace quell

@@ -1,0 +1,68 @@
+// MetricStage: the part of the pipeline that knows series and keeps their samples.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "model/frame.h"
+#include "model/sample.h"
+#include "store/store.h"
+#include "stream/sample_book.h"
+#include "stream/series_table.h"
+
+namespace quell {
+
+struct MetricOptions {
+  SeriesTableOptions series{};
+  std::uint64_t sample_memory = 256ull << 20;
+  Duration series_idle = std::chrono::hours(3);  // A series that is silent for longer leaves.
+};
+
+// The source of a frame as its limits and facts name it: that of the configuration, else its kind.
+std::string_view source_name(const Frame& frame);
+inline constexpr std::string_view kSourceNameHeader = "quell-source";
+
+// Invariant: what is decided, which series are refused and which rates counters have, depends on
+// the frames alone, also when the stage was rebuilt from the store in between.
+// Thread: one.
+class MetricStage {
+ public:
+  explicit MetricStage(std::uint64_t secret) : table_({}, secret) {}
+
+  void set_options(const MetricOptions& options);
+
+  // The samples of one frame, of which the ones that were taken are good until the next call.
+  const SampleBatch& on_samples(const Frame& frame, WireSamples& samples, SeriesRefusals& refused);
+
+  // Removes series that were silent for too long, some at a time. What keeps something for their
+  // slots must forget it now; the slots are good until the next on_samples().
+  const std::vector<SeriesSlot>& on_time(Timestamp now);
+
+  // Adds what is to be written with a commit of all frames below `next_offset`.
+  void take(std::uint64_t next_offset, Timestamp now, StoreBatch& batch);
+
+  void snapshot(ByteWriter& w) const { w.time(swept_until_); }
+  void restore(ByteReader& r) { swept_until_ = r.time(); }
+  // After restore(): all pages in the order of Store::visit_state_pages, finish_load(), then the
+  // frames from StoredState::samples_offset on that came before the commit. Errors: Corrupt.
+  Status load(const StatePage& page);
+  void finish_load() { table_.finish_load(); }
+  void restore_samples(const Frame& frame, WireSamples& samples);
+
+  const SeriesTable& table() const { return table_; }
+  const SampleBook& book() const { return book_; }
+
+ private:
+  SeriesTable table_;
+  SampleBook book_;
+  Duration series_idle_ = MetricOptions{}.series_idle;
+  SampleBatch batch_;
+  std::vector<SeriesSlot> removed_;
+  Timestamp swept_until_{};  // The next sweep is due after it.
+};
+
+}  // namespace quell
