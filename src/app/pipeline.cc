@@ -241,30 +241,32 @@ void Pipeline::keep_rejected(const Frame& frame, const std::vector<Rejected>& re
 
 FrameOutcome Pipeline::on_config(const Frame& frame) {
   FrameOutcome outcome;
-  if (auto taken = take_config(frame.body); !taken) {
+  std::vector<Event> ended;  // By threshold rules that are gone.
+  if (auto taken = take_config(frame.body, ended); !taken) {
     // Checked before it was journaled; a newer program may still refuse what an older one took.
     outcome.rejected.push_back({.reason = taken.error().message, .place = taken.error().place});
     keep_rejected(frame, outcome.rejected);
     return outcome;
   }
+  correlator_.derive();
+  FrameOutcome ignored;
+  on_events(std::move(ended), ignored);
   outcome.accepted = 1;
   return outcome;
 }
 
-Status Pipeline::take_config(std::string text) {
+// The correlator's indexes are still to be derived.
+Status Pipeline::take_config(std::string text, std::vector<Event>& ended) {
   TRY(PipelineOptions options, parse_pipeline_config(text));
   PackLibrary packs = built_in_;
   TRY_STATUS(packs.add(options.packs));
-  std::vector<Event> ended;
   TRY_STATUS(thresholds_.set_rules(options.thresholds, now_, ended));
   decoders_.set_packs(std::move(packs));
   options_ = std::make_shared<const PipelineOptions>(std::move(options));
   config_text_ = std::move(text);
   tracker_.set_options(options_->alerts);
-  correlator_.reconfigure(options_->correlation, options_->topology);
+  correlator_.set_options(options_->correlation, options_->topology);
   metrics_.set_options(options_->metrics);
-  FrameOutcome ignored;
-  on_events(std::move(ended), ignored);
   return {};
 }
 
@@ -327,11 +329,15 @@ Status Pipeline::restore(StoredState stored) {
   next_offset_ = stored.next_offset;
   batch_.next_offset = stored.next_offset;
   if (stored.engine.empty()) return {};
-  std::ranges::sort(stored.alerts, {},
-                    [](const Alert& a) { return std::pair(a.updated_at, a.key); });
+  std::vector<Alert*> by_change;
+  by_change.reserve(stored.alerts.size());
+  for (Alert& alert : stored.alerts) by_change.push_back(&alert);
+  std::ranges::sort(by_change, [](const Alert* a, const Alert* b) {
+    return std::tie(a->updated_at, a->key) < std::tie(b->updated_at, b->key);
+  });
+  for (Alert* alert : by_change) alerts_.put_back(std::move(*alert));
   std::ranges::sort(stored.incidents, {},
                     [](const Incident& i) { return std::pair(i.updated_at, i.id); });
-  for (Alert& alert : stored.alerts) alerts_.put_back(std::move(alert));
   for (Incident& incident : stored.incidents) incidents_.put_back(std::move(incident));
   seen_.restore(stored.seen_ids);
   return restore_engine(stored.engine, stored.windows);
@@ -352,7 +358,8 @@ Status Pipeline::restore_engine(std::string_view bytes, const std::vector<Window
         &counters_.late, &counters_.samples, &counters_.incidents_opened}) {
     *count = r.u64();
   }
-  if (!config_text_.empty()) TRY_STATUS(take_config(config_text_));
+  std::vector<Event> ended;  // None: the rules have no state yet.
+  if (!config_text_.empty()) TRY_STATUS(take_config(config_text_, ended));
   tracker_.rebuild();
   TRY_STATUS(correlator_.restore(r));
   windows_due_ = r.time();

@@ -106,7 +106,7 @@ class Pipeline {
  private:
   FrameOutcome on_ingest(const Frame& frame);
   FrameOutcome on_config(const Frame& frame);
-  Status take_config(std::string text);
+  Status take_config(std::string text, std::vector<Event>& ended);
   FrameOutcome on_command(const Frame& frame);
   Result<IncidentId> apply(const Command& command, const Step& step);
   Result<IncidentId> apply_to_incident(const Command& command, const Step& step);

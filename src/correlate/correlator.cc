@@ -13,6 +13,8 @@ std::string cid_key(std::string_view correlation_id) {
   return fmt::format("cid:{}", correlation_id);
 }
 
+constexpr Duration kLongAgo = std::chrono::hours(24 * 365);  // Longer than any rule's window.
+
 }  // namespace
 
 Correlator::Correlator(CorrelatorOptions options, const Topology& topology, AlertBook& alerts,
@@ -357,16 +359,20 @@ Status Correlator::restore(ByteReader& in) {
     changes_.push_back(std::move(recent));
   }
   if (!in.ok()) return fail(Errc::Corrupt, "the correlator's snapshot does not decode");
-  reconfigure(options_, *topology_);
+  derive();
   return {};
 }
 
-void Correlator::reconfigure(CorrelatorOptions options, const Topology& topology) {
+void Correlator::set_options(CorrelatorOptions options, const Topology& topology) {
   options_ = std::move(options);
   topology_ = &topology;
-  groups_.clear();
   groups_.set_topology(topology);
   rules_.set_rules(options_.rules);
+}
+
+void Correlator::derive() {
+  groups_.clear();
+  rules_.clear();
   unsettled_.clear();
   loose_.clear();
   settled_loose_.clear();
@@ -374,11 +380,15 @@ void Correlator::reconfigure(CorrelatorOptions options, const Topology& topology
   incidents_over_.clear();
   timers_.clear();
   armed_.clear();
+  const Timestamp rules_from = std::max(watermark_, kMinTime + kLongAgo) - options_.lateness;
   alerts_.newest_first(UINT64_MAX, [&](std::uint64_t, const Alert& alert) {
     const bool just_ended = !alert.firing() && alert.ends_at.value_or(kMinTime) >= watermark_;
     if (!alert.announced || alert.flapping || (!alert.firing() && !just_ended)) return true;
     const bool settled = alert.counts_from() <= watermark_;
-    for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, settled);
+    for (const RuleMatch& match : rules_.match(alert)) {
+      const bool counts = alert.counts_from() >= rules_from - match.rule->window;
+      if (counts) rules_.add(match, alert, settled);
+    }
     if (!settled) unsettled_.insert({alert.counts_from(), alert.key});
     if (alert.incident == 0) make_loose(alert, true);
     const auto astray = astray_.find(alert.key);
@@ -387,7 +397,6 @@ void Correlator::reconfigure(CorrelatorOptions options, const Topology& topology
     if (in_no_group && just_ended) loose_over_.insert({*alert.ends_at, alert.key});
     return true;
   });
-  if (watermark_ != Timestamp::min()) rules_.forget_before(watermark_ - options_.lateness);
   for (const IncidentId id : incidents_.all()) {
     const Incident& incident = *incidents_.find(id);
     for (const Member& member : incident.members) {
