@@ -17,7 +17,7 @@ constexpr Duration kCommitEvery = std::chrono::milliseconds(100);
 constexpr int kCommitShare = 4;
 constexpr Duration kCommitRestMax = std::chrono::seconds(1);
 constexpr std::size_t kEventsGathered = 20'000;      // From here on a commit follows at once,
-constexpr std::size_t kEventsGatheredMax = 100'000;  // and from here on frames wait for it.
+constexpr std::size_t kEventsGatheredMax = 40'000;   // and from here on frames wait for it.
 
 std::size_t weight_of(const std::vector<Frame>& frames) {
   std::size_t bytes = 0;

@@ -210,7 +210,7 @@ void Correlator::follow_leave(IncidentId id, const Step& step) {
     if (alert == nullptr) return;
     worst = std::max(worst, alert->severity);
   }
-  const std::string title = alerts_.find({incident->tenant, first.fingerprint})->title;
+  const SharedText title = alerts_.find({incident->tenant, first.fingerprint})->title;
   const int severity = incident_severity_from(worst);
   const bool own_severity = !set_by_people(*incident, IncidentEventKind::SeverityChanged);
   const bool own_title = !set_by_people(*incident, IncidentEventKind::TitleChanged) &&

@@ -56,7 +56,7 @@ void apply_member(Incident& incident, const IncidentEvent& event) {
 void apply(Incident& incident, const IncidentEvent& event) {
   switch (event.kind) {
     case IncidentEventKind::Opened:
-      incident.title = event.text;
+      incident.title = event.text.view();
       incident.severity = event.number;
       incident.opened_at = event.event_time;
       break;
@@ -69,14 +69,14 @@ void apply(Incident& incident, const IncidentEvent& event) {
     case IncidentEventKind::ChangeAttached:
       incident.changes.push_back({.time = event.event_time,
                                   .entity = event.entity,
-                                  .title = event.text,
-                                  .href = event.href,
+                                  .title = event.text.str(),
+                                  .href = event.href.str(),
                                   .offset = event.offset});
       break;
     case IncidentEventKind::SeverityChanged: incident.severity = event.number; break;
     case IncidentEventKind::StatusChanged: apply_status(incident, event); break;
-    case IncidentEventKind::TitleChanged: incident.title = event.text; break;
-    case IncidentEventKind::Assigned: incident.assignee = event.text; break;
+    case IncidentEventKind::TitleChanged: incident.title = event.text.view(); break;
+    case IncidentEventKind::Assigned: incident.assignee = event.text.view(); break;
     case IncidentEventKind::Merged:
       incident.merged_into = event.other;
       incident.status = IncidentStatus::Closed;

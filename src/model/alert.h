@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/result.h"
+#include "base/shared_text.h"
 #include "model/entity.h"
 #include "model/event.h"
 #include "model/labels.h"
@@ -45,11 +46,11 @@ struct Alert {
   AlertKey key{};
   LabelSet labels{};
   LabelSet annotations{};
-  std::string source{};  // CloudEvents source of the last event.
-  std::string type{};
-  std::string title{};
-  std::string correlation_id{};
-  std::string severity_text{};
+  SharedText source{};  // CloudEvents source of the last event.
+  SharedText type{};
+  SharedText title{};
+  SharedText correlation_id{};
+  SharedText severity_text{};
   std::vector<Link> links{};
   Entity entity{};
   Severity severity = Severity::Info;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/shared_text.h"
 #include "model/alert.h"
 #include "model/entity.h"
 #include "model/severity.h"
@@ -58,9 +59,9 @@ struct IncidentEvent {
   Timestamp at{};          // When it took effect (arrival time of what caused it).
   Timestamp event_time{};  // When it happened at the sender; equals `at` for commands.
   IncidentEventKind kind = IncidentEventKind::Opened;
-  std::string actor{};  // "quell", or the person.
-  std::string text{};   // Title, note, or reason, for people.
-  std::string href{};   // Where to read more, for attached changes.
+  SharedText actor{};  // "quell", or the person.
+  SharedText text{};   // Title, note, or reason, for people.
+  SharedText href{};   // Where to read more, for attached changes.
   std::optional<Fingerprint> alert{};
   IncidentId other = 0;
   int number = 0;

@@ -24,17 +24,6 @@ Result<Fingerprint> parse_fingerprint(std::string_view text) {
   return value;
 }
 
-void LabelSet::append(const Label& label) {
-  const auto put = [&](std::size_t size) {
-    const auto v = static_cast<std::uint32_t>(size);
-    bytes_.append(reinterpret_cast<const char*>(&v), sizeof v);
-  };
-  put(label.name.size());
-  put(label.value.size());
-  bytes_.append(label.name);
-  bytes_.append(label.value);
-}
-
 namespace {
 
 // Most names differ in their first letter, and then there is no need for a call.
@@ -73,26 +62,30 @@ Result<LabelSet> LabelSet::Builder::build() {
   pairs = pairs.first(pairs.size() - without_value.size());
   // Most senders sort by name.
   if (!std::ranges::is_sorted(pairs, name_less)) std::ranges::sort(pairs, name_less);
-  std::size_t size = 0;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     if (pairs[i].name.empty()) return fail(Errc::InvalidArgument, "a label name is empty");
     if (i > 0 && pairs[i].name == pairs[i - 1].name) {
       return fail(Errc::InvalidArgument,
                   fmt::format("label '{}' appears twice", pairs[i].name.substr(0, 128)));
     }
-    size += kHeader + pairs[i].name.size() + pairs[i].value.size();
   }
+  return pack(pairs);
+}
+
+LabelSet LabelSet::pack(std::span<const Label> pairs) {
+  std::size_t size = 0;
+  for (const Label& label : pairs) size += kHeader + label.name.size() + label.value.size();
   LabelSet labels;
-  labels.bytes_.resize(size);
-  char* out = labels.bytes_.data();
-  for (const Label& label : pairs) {
-    const std::uint32_t sizes[2] = {static_cast<std::uint32_t>(label.name.size()),
-                                    static_cast<std::uint32_t>(label.value.size())};
-    std::memcpy(out, sizes, sizeof sizes);
-    copy_short(out + kHeader, label.name);
-    copy_short(out + kHeader + sizes[0], label.value);
-    out += kHeader + sizes[0] + sizes[1];
-  }
+  labels.bytes_ = SharedText::make(size, [&](char* out) {
+    for (const Label& label : pairs) {
+      const std::uint32_t sizes[2] = {static_cast<std::uint32_t>(label.name.size()),
+                                      static_cast<std::uint32_t>(label.value.size())};
+      std::memcpy(out, sizes, sizeof sizes);
+      copy_short(out + kHeader, label.name);
+      copy_short(out + kHeader + sizes[0], label.value);
+      out += kHeader + sizes[0] + sizes[1];
+    }
+  });
   return labels;
 }
 
@@ -176,17 +169,17 @@ std::string_view LabelSet::get(std::string_view name) const {
 }
 
 LabelSet LabelSet::with(std::string_view name, std::string_view value) const {
-  LabelSet result;
+  std::vector<Label> pairs;
   bool placed = value.empty();
   for (const Label label : *this) {
     if (!placed && label.name >= name) {
-      result.append({name, value});
+      pairs.push_back({name, value});
       placed = true;
     }
-    if (label.name != name) result.append(label);
+    if (label.name != name) pairs.push_back(label);
   }
-  if (!placed) result.append({name, value});
-  return result;
+  if (!placed) pairs.push_back({name, value});
+  return pack(pairs);
 }
 
 LabelSet LabelSet::without(std::string_view name) const {
@@ -194,11 +187,11 @@ LabelSet LabelSet::without(std::string_view name) const {
 }
 
 LabelSet LabelSet::project(const std::vector<std::string>& names) const {
-  LabelSet kept;
+  std::vector<Label> kept;
   for (const Label label : *this) {
-    if (std::ranges::find(names, label.name) != names.end()) kept.append(label);
+    if (std::ranges::find(names, label.name) != names.end()) kept.push_back(label);
   }
-  return kept;
+  return pack(kept);
 }
 
 Fingerprint LabelSet::fingerprint() const {

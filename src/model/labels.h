@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "base/shared_text.h"
 
 namespace quell {
 
@@ -26,7 +28,7 @@ struct Label {
   auto operator<=>(const Label&) const = default;
 };
 
-// All pairs lie in one buffer, so that a copy is one allocation and comparing is memcmp.
+// All pairs lie in one buffer, which copies share; comparing is memcmp.
 //
 // Invariant: sorted by name (bytewise), names unique and not empty, values not empty.
 // Cost: get() walks the pairs; sets have a dozen of them.
@@ -95,9 +97,9 @@ class LabelSet {
 
  private:
   static constexpr std::size_t kHeader = 8;  // Two 32-bit sizes before each pair.
-  void append(const Label& label);
+  static LabelSet pack(std::span<const Label> pairs);  // Requires: sorted, unique.
 
-  std::string bytes_;
+  SharedText bytes_;
 };
 
 // Collects pairs in any order; reusable, so that a decoder allocates once.

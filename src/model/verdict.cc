@@ -26,7 +26,7 @@ void Trace::add(VerdictKind kind, Timestamp at, std::uint64_t offset, std::strin
   // Most have three or four, and there are very many of them: no room in advance.
   if (verdicts_.size() < 4) verdicts_.reserve(verdicts_.size() + 1);
   verdicts_.push_back(
-      {.kind = kind, .at = at, .last_at = at, .reason = std::string(reason), .offset = offset});
+      {.kind = kind, .at = at, .last_at = at, .reason = reason, .offset = offset});
 }
 
 void Trace::encode(ByteWriter& out) const {

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/shared_text.h"
 
 namespace quell {
 
@@ -38,7 +39,7 @@ struct Verdict {
   Timestamp at{};            // First time.
   Timestamp last_at{};       // Last time; equal to `at` unless repeated.
   std::uint64_t count = 1;   // Equal verdicts in a row are counted, not listed.
-  std::string reason{};      // A sentence for people, with the values that decided.
+  SharedText reason{};       // A sentence for people, with the values that decided.
   std::uint64_t offset = 0;  // The journal frame that caused it.
   bool operator==(const Verdict&) const = default;
 };
