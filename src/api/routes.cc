@@ -88,6 +88,8 @@ constexpr Route kRoutes[] = {
     ingest("/ingest/agent", "ingest_agent", "agent"),
     ingest("/ingest/pagerduty-events", "ingest_pagerduty_events", "pagerduty-events"),
     ingest("/ingest/pagerduty-events/v2/enqueue", "ingest_pagerduty_events_v2", "pagerduty-events"),
+    ingest("/ingest/pagerduty-events/v2/change/enqueue", "ingest_pagerduty_changes",
+           "pagerduty-changes"),
     ingest("/ingest/{pack}", "ingest_pack", {}),
     read(QUELL_AM "/alerts", "am_get_alerts", am_get_alerts),
     ingest(QUELL_AM "/alerts", "am_post_alerts", "alertmanager-v2"),

@@ -32,6 +32,9 @@ DecodedFrame Decoders::decode(const Frame& frame) {
   if (kind == "pagerduty-events") {
     return answered(decode_pagerduty_event(frame, limits_, scratch_));
   }
+  if (kind == "pagerduty-changes") {
+    return answered(decode_pagerduty_change(frame, limits_, scratch_));
+  }
   if (kind == "agent") {
     DecodedSamples samples = agent_.decode(frame);
     DecodedFrame decoded = without_reply({{}, std::move(samples.rejected)});

@@ -26,7 +26,8 @@ struct DecodedFrame {
 
 // The names of the built-in formats; every other source is the name of a pack.
 inline constexpr std::string_view kBuiltInKinds[] = {
-    "cloudevents", "alertmanager", "alertmanager-v2", "agent", "pagerduty-events", "api"};
+    "cloudevents", "alertmanager", "alertmanager-v2", "agent", "pagerduty-events",
+    "pagerduty-changes", "api"};
 
 // Thread: one at a time. What is returned depends on the frame alone.
 class Decoders {

@@ -28,7 +28,7 @@ struct TokenSetting {
 // A source that has a secret, a tenant, or a path of its own.
 struct SourceSetting {
   std::string name{};    // /ingest/<name>
-  std::string kind{};    // cloudevents, alertmanager, agent, pagerduty-events, or a pack's name.
+  std::string kind{};    // cloudevents, alertmanager, agent, pagerduty-events, …, or a pack's name.
   std::string tenant{};  // Empty: the default tenant.
   std::string token{};   // Bearer or ?token=.
   std::string secret{};  // Of the pack's signature scheme.

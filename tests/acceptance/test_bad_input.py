@@ -19,10 +19,12 @@ from harness import DEADLINE_SECONDS, AcceptanceTest
 
 CLOUDEVENTS = "/ingest/cloudevents"
 ALERTS = "/alertmanager/api/v2/alerts"
+PAGERDUTY_CHANGES = "/ingest/pagerduty-events/v2/change/enqueue"
 JSON_ENDPOINTS = [CLOUDEVENTS, "/ingest/alertmanager", "/ingest/agent", "/ingest/pagerduty-events",
-                  "/ingest/generic", "/ingest/jenkins", ALERTS, "/api/v1/events"]
+                  PAGERDUTY_CHANGES, "/ingest/generic", "/ingest/jenkins", ALERTS, "/api/v1/events"]
 # Protocols that say what an error looks like: what their senders read is in the body.
 OWN_ERRORS = {ALERTS: lambda body: body if isinstance(body, str) else body["message"],
+              PAGERDUTY_CHANGES: lambda body: body["status"] and body["message"],
               "/ingest/pagerduty-events": lambda body: body["status"] and body["message"]}
 BODY_BYTES = 100 * 1024 * 1024
 CONNECTIONS = 3000
