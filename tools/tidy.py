@@ -27,6 +27,7 @@ BANS = [
     (r"#include <sys/socket|#include <netinet", {"http/"}, "sockets stay in http/"),
     (r"#include <sqlite3", {"store/"}, "SQLite stays in store/"),
     (r"#include <curl/", {"fetch/"}, "libcurl stays in fetch/"),
+    (r"#include <snappy", {"wire/"}, "snappy stays in wire/"),
     (r"#include <librdkafka/", {"kafka/"}, "librdkafka stays in kafka/"),
     (r"#include <libpq-fe", {"postgres/"}, "libpq stays in postgres/"),
     (r"#include <(regex|iostream|fstream)>", set(), "use RE2, fmt, or Disk"),

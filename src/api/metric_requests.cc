@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <span>
+#include <utility>
 
 #include "api/json_views.h"
 #include "api/list_query.h"
@@ -78,6 +81,77 @@ Result<Reply> list_metrics(const Call&, LiveView& live) {
   if (live.series != nullptr) {
     for (const std::string& name : live.series->metrics()) w.value(name);
   }
+  w.end_array().end_object();
+  return json_response(std::move(body));
+}
+
+namespace {
+
+constexpr std::size_t kOffenderLabels = 5;
+constexpr std::size_t kOffenderSeries = 1000;  // Looked at, for their labels.
+
+void write_owner(JsonWriter& w, const SeriesTable& table, std::size_t number, std::size_t limit) {
+  const SeriesOwner& owner = table.owners()[number];
+  w.begin_object()
+      .field("tenant", owner.tenant)
+      .field("source", owner.source)
+      .field("series", owner.series)
+      .field("series_max", table.options().series_max)
+      .field("refused", owner.refused_series)
+      .key("top_metrics")
+      .begin_array();
+  for (const MetricCount& metric : table.top_metrics(number, limit)) {
+    w.begin_object().field("metric", metric.metric).field("series", metric.series);
+    w.key("labels").begin_array();
+    for (const LabelCount& label :
+         table.top_labels(number, metric.metric, kOffenderLabels, kOffenderSeries)) {
+      w.begin_object().field("name", label.name).field("values", label.values).end_object();
+    }
+    w.end_array().end_object();
+  }
+  w.end_array().key("refused_metrics").begin_array();
+  std::vector<std::pair<std::string_view, std::uint64_t>> refused(owner.refused_metrics.begin(),
+                                                                  owner.refused_metrics.end());
+  std::ranges::stable_sort(refused, std::greater<>(), [](const auto& r) { return r.second; });
+  for (const auto& [metric, count] : std::span(refused).first(std::min(limit, refused.size()))) {
+    w.begin_object().field("metric", metric).field("refused", count).end_object();
+  }
+  w.end_array().end_object();
+}
+
+// The owners with the most series, or refusals, first.
+std::vector<std::size_t> largest_owners(const SeriesTable& table, std::size_t limit) {
+  std::vector<std::size_t> numbers;
+  for (std::size_t i = 0; i < table.owners().size(); ++i) {
+    const SeriesOwner& owner = table.owners()[i];
+    if (owner.series > 0 || owner.refused_series > 0) numbers.push_back(i);
+  }
+  std::ranges::stable_sort(numbers, std::greater<>(), [&](std::size_t i) {
+    return std::pair(table.owners()[i].series, table.owners()[i].refused_series);
+  });
+  if (numbers.size() > limit) numbers.resize(limit);
+  return numbers;
+}
+
+}  // namespace
+
+Result<Reply> list_series(const Call& call, LiveView& live) {
+  constexpr std::uint32_t kOffendersDefault = 10;
+  constexpr std::uint32_t kOffendersMax = 100;
+  TRY(const auto limit, limit_parameter(call.request, kOffendersDefault, kOffendersMax));
+  static const SeriesTable kEmpty;
+  const SeriesTable& table = live.series == nullptr ? kEmpty : *live.series;
+  std::string body;
+  JsonWriter w(body);
+  w.begin_object()
+      .field("series", table.size())
+      .field("series_total_max", table.options().series_total_max)
+      .field("series_bytes", table.bytes())
+      .field("series_bytes_max", table.options().bytes_max)
+      .field("sample_bytes", live.samples == nullptr ? 0 : live.samples->bytes())
+      .key("sources")
+      .begin_array();
+  for (const std::size_t owner : largest_owners(table, limit)) write_owner(w, table, owner, limit);
   w.end_array().end_object();
   return json_response(std::move(body));
 }

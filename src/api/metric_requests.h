@@ -1,4 +1,4 @@
-// Requests about the samples that agents sent.
+// Requests about series and their samples.
 #pragma once
 
 #include "api/call.h"
@@ -8,5 +8,7 @@ namespace quell {
 Result<Reply> list_metrics(const Call& call, LiveView& live);
 // The samples in memory, completed from the chunks of the past.
 Result<Reply> get_metric(const Call& call, LiveView& live);
+// How many series there are, whose, and which metrics and labels make the most.
+Result<Reply> list_series(const Call& call, LiveView& live);
 
 }  // namespace quell

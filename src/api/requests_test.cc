@@ -305,6 +305,18 @@ TEST(MetricRequests, SamplesOfOneMetric) {
   check_samples("?limit=10001", "400 limit: '10001' is not a number from 1 to 10000");
 }
 
+TEST(MetricRequests, WhoHasTheMostSeries) {
+  MetricWorld world;
+  EXPECT_EQ(shape_error(world, "/api/v1/series", "SeriesReport"), "");
+  EXPECT_EQ(world.get("/api/v1/series?limit=1").body,
+            R"({"series":1,"series_total_max":2000000,"series_bytes":271,)"
+            R"("series_bytes_max":2147483648,"sample_bytes":1048576,"sources":[)"
+            R"({"tenant":"t","source":"agent","series":1,"series_max":1000000,"refused":0,)"
+            R"("top_metrics":[{"metric":"cpu","series":1,"labels":[{"name":"host","values":1}]}],)"
+            R"("refused_metrics":[]}]})");
+  EXPECT_EQ(ApiWorld().get("/api/v1/series").status, 200);
+}
+
 TEST(SystemRequests, HaveTheDocumentedShapes) {
   AlertWorld world;
   world.live.sources = [] {

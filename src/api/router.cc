@@ -113,7 +113,7 @@ RouteMatch find_route(std::string_view method, std::string_view path) {
 }
 
 bool is_api_path(std::string_view path) {
-  for (const std::string_view prefix : {"/api", "/ingest", "/alertmanager", "/-"}) {
+  for (const std::string_view prefix : {"/api", "/ingest", "/alertmanager", "/v1", "/-"}) {
     if (path == prefix) return true;
     if (path.starts_with(prefix) && path[prefix.size()] == '/') return true;
   }

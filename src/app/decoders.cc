@@ -6,16 +6,27 @@
 #include "wire/alertmanager.h"
 #include "wire/cloudevents.h"
 #include "wire/pagerduty_events.h"
+#include "wire/remote_write.h"
 
 namespace quell {
 namespace {
 
 DecodedFrame answered(Answered answered) {
-  return {std::move(answered.decoded), {}, std::move(answered.reply)};
+  return {.decoded = std::move(answered.decoded), .reply = std::move(answered.reply)};
 }
 
 DecodedFrame without_reply(Decoded decoded) {
-  return {std::move(decoded), {}, {.status = 0}};
+  return {.decoded = std::move(decoded), .reply = {.status = 0}};
+}
+
+DecodedFrame of_remote_write(const Frame& frame, const WireLimits& limits) {
+  RemoteWriteDecoded written;
+  decode_remote_write(frame, limits, written);
+  return {.decoded = {.rejected = std::move(written.rejected)},
+          .samples = std::move(written.samples),
+          .protocol = SampleProtocol::RemoteWrite,
+          .samples_refused = written.samples_refused,
+          .reply = {.status = 0}};
 }
 
 }  // namespace
@@ -41,6 +52,7 @@ DecodedFrame Decoders::decode(const Frame& frame) {
     decoded.samples = std::move(samples.samples);
     return decoded;
   }
+  if (kind == "prometheus") return of_remote_write(frame, limits_);
   if (kind == kPostedEventSource) return without_reply(decode_posted_event(frame));
   const Pack* pack = packs_.find(kind);
   if (pack == nullptr) {

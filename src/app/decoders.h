@@ -18,16 +18,21 @@
 
 namespace quell {
 
+// Whose answer depends on what became of the samples (app/metric_answer.h).
+enum class SampleProtocol : std::uint8_t { None, RemoteWrite };
+
 struct DecodedFrame {
   Decoded decoded{};
   WireSamples samples{};
+  SampleProtocol protocol = SampleProtocol::None;
+  std::uint64_t samples_refused = 0;  // By the decoder.
   WireReply reply{};
 };
 
 // The names of the built-in formats; every other source is the name of a pack.
 inline constexpr std::string_view kBuiltInKinds[] = {
-    "cloudevents", "alertmanager", "alertmanager-v2", "agent", "pagerduty-events",
-    "pagerduty-changes", "api"};
+    "cloudevents", "alertmanager",     "alertmanager-v2",   "agent",
+    "prometheus",  "pagerduty-events", "pagerduty-changes", "api"};
 
 // Thread: one at a time. What is returned depends on the frame alone.
 class Decoders {

@@ -14,6 +14,7 @@
 #include "model/command.h"
 #include "normalize/signature.h"
 #include "wire/cloudevents.h"
+#include "wire/remote_write.h"
 
 namespace quell {
 namespace {
@@ -108,7 +109,8 @@ void Gateway::answer(http::Responder& responder, http::Response response) {
 
 std::uint64_t Gateway::body_limit(std::string_view method, std::string_view path) const {
   constexpr std::uint64_t kControlMax = 1 << 20;
-  const bool ingests = path.starts_with("/ingest/") || path.starts_with("/alertmanager/");
+  const bool ingests = path.starts_with("/ingest/") || path.starts_with("/alertmanager/") ||
+                       path == "/api/v1/write" || path.starts_with("/v1/");
   return method == "POST" && ingests ? config()->body_bytes_max : kControlMax;
 }
 
@@ -206,6 +208,32 @@ class CallbackWaiter final : public FrameWaiter {
 
 }  // namespace
 
+namespace {
+
+// Before anything is journaled: what could never be decoded.
+Status check_encoding(const SourceSetting& source, const http::Request& request) {
+  const std::string_view encoding = request.header("content-encoding");
+  if (source.kind == "prometheus") {
+    const auto version = remote_write_version(request.header("content-type"), encoding);
+    if (!version) return std::unexpected(version.error());
+    return {};
+  }
+  // gzip and deflate were unpacked by the server.
+  if (encoding.empty() || equals_ignore_case(encoding, "identity")) return {};
+  return fail(
+      Errc::Unsupported,
+      fmt::format("Content-Encoding '{}' is not supported: send gzip, deflate or plain bytes",
+                  utf8_prefix(encoding, 64)));
+}
+
+// Prometheus drops what is answered 429 and tries again what is answered 503.
+Error as_sender_knows_it(const SourceSetting& source, Error error) {
+  if (source.kind == "prometheus" && error.code == Errc::Exhausted) error.code = Errc::Unavailable;
+  return error;
+}
+
+}  // namespace
+
 void Gateway::ingest(Pending pending) {
   const auto config = this->config();
   SourceSetting source{.name = pending.source, .kind = pending.source};
@@ -219,15 +247,8 @@ void Gateway::ingest(Pending pending) {
                            fmt::format("there is no source or provider pack '{}'", source.kind),
                            {}}));
   }
-  // gzip and deflate were unpacked by the server.
-  if (const auto encoding = pending.request.header("content-encoding");
-      !encoding.empty() && !equals_ignore_case(encoding, "identity")) {
-    return answer(*pending.responder,
-                  problem({Errc::Unsupported,
-                           fmt::format("Content-Encoding '{}' is not supported: send gzip, deflate "
-                                       "or plain bytes",
-                                       utf8_prefix(encoding, 64)),
-                           {}}));
+  if (auto checked = check_encoding(source, pending.request); !checked) {
+    return answer(*pending.responder, problem(checked.error()));
   }
   if (auto checked = check_source(*config, source, pending.request); !checked) {
     return answer(*pending.responder, problem(checked.error()));
@@ -251,7 +272,7 @@ void Gateway::ingest(Pending pending) {
       config->external_url);
   if (auto queued = journal_.append(std::move(frame), std::move(waiter)); !queued) {
     metrics_.refused.at(source.name).add();
-    answer(*responder, problem(queued.error()));
+    answer(*responder, problem(as_sender_knows_it(source, queued.error())));
   }
 }
 

@@ -35,6 +35,7 @@ http::Response ingest_answer(const Frame& frame, const FrameOutcome& outcome,
     if (!outcome.reply.content_type.empty()) {
       response.headers.emplace_back("content-type", outcome.reply.content_type);
     }
+    for (const auto& header : outcome.reply.headers) response.headers.push_back(header);
     return response;
   }
   const auto& rejected = outcome.rejected;

@@ -24,7 +24,11 @@ void MetricStage::set_options(const MetricOptions& options) {
 const SampleBatch& MetricStage::on_samples(const Frame& frame, WireSamples& samples,
                                            SeriesRefusals& refused) {
   batch_.clear();
+  totals_.histograms += samples.histograms;
+  totals_.exemplars_ignored += samples.exemplars_ignored;
   table_.resolve(samples, source_name(frame), SeriesTable::Unknown::Make, batch_, refused);
+  totals_.series_refused += refused.series;
+  totals_.samples_refused += refused.samples;
   book_.add(batch_, table_, frame.offset, frame.arrived_at);
   return batch_;
 }

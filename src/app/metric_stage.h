@@ -53,6 +53,15 @@ class MetricStage {
   void finish_load() { table_.finish_load(); }
   void restore_samples(const Frame& frame, WireSamples& samples);
 
+  // Since the start of the process.
+  struct Totals {
+    std::uint64_t histograms = 0;
+    std::uint64_t exemplars_ignored = 0;
+    std::uint64_t series_refused = 0;
+    std::uint64_t samples_refused = 0;
+  };
+  const Totals& totals() const { return totals_; }
+
   const SeriesTable& table() const { return table_; }
   const SampleBook& book() const { return book_; }
 
@@ -62,6 +71,7 @@ class MetricStage {
   Duration series_idle_ = MetricOptions{}.series_idle;
   SampleBatch batch_;
   std::vector<SeriesSlot> removed_;
+  Totals totals_;
   Timestamp swept_until_{};  // The next sweep is due after it.
 };
 

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "app/dead_letter_retry.h"
+#include "app/metric_answer.h"
 #include "app/settings.h"
 #include "base/bytes.h"
 #include "base/json.h"
@@ -147,6 +148,7 @@ FrameOutcome Pipeline::on_ingest(const Frame& frame) {
   counters_.rejected += decoded.decoded.rejected.size();
   on_events(std::move(decoded.decoded.events), outcome);
   keep_rejected(frame, decoded.decoded.rejected);
+  if (decoded.protocol != SampleProtocol::None) return outcome;
   for (Rejected& one : decoded.decoded.rejected) outcome.rejected.push_back(std::move(one));
   return outcome;
 }
@@ -161,15 +163,25 @@ void Pipeline::on_events(std::vector<Event> events, FrameOutcome& outcome) {
 }
 
 // Series that a limit refuses are no dead letters: nothing is wrong with them, and a source that is
-// over its limit would write one for every request.
+// over its limit would write one for every request. Nor are single samples of a sender that is told
+// at once what was refused; a request of which nothing can be read is one.
 void Pipeline::on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcome& outcome) {
-  if (decoded.samples.series.empty() && decoded.samples.metadata.empty()) return;
+  const bool is_answered = decoded.protocol != SampleProtocol::None;
+  if (decoded.samples.series.empty() && decoded.samples.metadata.empty() && !is_answered) return;
   SeriesRefusals refused;
   const SampleBatch& batch = metrics_.on_samples(frame, decoded.samples, refused);
   counters_.samples += batch.size();
   outcome.accepted += static_cast<std::uint32_t>(batch.size());
-  for (Rejected& one : refused.listed) outcome.rejected.push_back(std::move(one));
   thresholds_.on_samples(batch, metrics_.table(), now_, decoded.decoded.events);
+  if (is_answered) {
+    std::vector<Rejected>& reasons = decoded.decoded.rejected;
+    outcome.rejected = reasons;
+    for (const Rejected& one : refused.listed) outcome.rejected.push_back(one);
+    outcome.reply = metric_answer(decoded, batch.size(), refused, outcome.rejected);
+    if (!decoded.samples.series.empty()) reasons.clear();
+    return;
+  }
+  for (Rejected& one : refused.listed) outcome.rejected.push_back(std::move(one));
 }
 
 void Pipeline::restore_samples(const Frame& frame) {

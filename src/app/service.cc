@@ -270,12 +270,16 @@ class ServiceImpl final : public Service {
 
   std::vector<SourceFacts> sources() {
     std::map<std::string, SourceFacts> all;
+    const auto path_of = [](const std::string& name, const std::string& kind) -> std::string {
+      if (name == "alertmanager-v2") return "/alertmanager/api/v2/alerts";
+      if (name == "prometheus") return "/api/v1/write";
+      return "/ingest/" + name + (kind == "prometheus" ? "/api/v1/write" : "");
+    };
     const auto add = [&](const std::string& name, const std::string& kind, bool is_protected) {
-      all[name] = {
-          .name = name,
-          .path = name == "alertmanager-v2" ? "/alertmanager/api/v2/alerts" : "/ingest/" + name,
-          .kind = kind,
-          .is_protected = is_protected || !options_.settings.tokens.empty()};
+      all[name] = {.name = name,
+                   .path = path_of(name, kind),
+                   .kind = kind,
+                   .is_protected = is_protected || !options_.settings.tokens.empty()};
     };
     for (const std::string_view kind : kBuiltInKinds) {
       if (kind != "api") add(std::string(kind), std::string(kind), false);
@@ -332,6 +336,27 @@ class ServiceImpl final : public Service {
     return problem(501, "not_implemented", fmt::format("{} is not there yet", operation));
   }
 
+  template <class Gauge>
+  static void gauge_metrics(const MetricStage& metrics, Gauge&& gauge) {
+    const auto put = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+      gauge(name, help, static_cast<double>(value));
+    };
+    put("quell_metrics_series", "Series that are known.", metrics.table().size());
+    put("quell_metrics_series_bytes", "Memory for labels and tables of series.",
+        metrics.table().bytes());
+    put("quell_metrics_sample_bytes", "Memory for recent samples.", metrics.book().bytes());
+    put("quell_metrics_samples", "Samples kept since the start.", metrics.book().stats().added);
+    put("quell_metrics_chunks_dropped", "Full blocks that the store was too slow for.",
+        metrics.book().stats().chunks_dropped);
+    const MetricStage::Totals& totals = metrics.totals();
+    put("quell_metrics_histograms", "Native histograms since the start.", totals.histograms);
+    put("quell_metrics_exemplars_ignored", "Exemplars that were left out.",
+        totals.exemplars_ignored);
+    put("quell_metrics_series_refused", "Series refused since the start, each time.",
+        totals.series_refused);
+    put("quell_metrics_samples_refused", "Samples of those.", totals.samples_refused);
+  }
+
   http::Response own_metrics(const Call& call) {
     auto families = metrics_.collect();
     families.push_back(build_info(version(), revision()));
@@ -364,6 +389,7 @@ class ServiceImpl final : public Service {
             static_cast<double>(pipeline.alerts().counts().of(AlertStatus::Held)));
       gauge("quell_incidents_open", "Incidents that nobody acknowledged.",
             static_cast<double>(pipeline.incidents().count(IncidentStatus::Open)));
+      gauge_metrics(pipeline.metrics(), gauge);
       if (pipeline.watermark() != Timestamp::min()) {
         gauge("quell_core_watermark_seconds", "Event time up to which all is settled.",
               to_seconds(pipeline.watermark().time_since_epoch()));

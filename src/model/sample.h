@@ -53,6 +53,7 @@ struct WireSamples {
     std::uint16_t unit = 0;    // In `units`; 0: none was given.
     SeriesKind kind = SeriesKind::Unknown;
     bool is_made = false;
+    bool of_histogram = false;  // One of two that came of a native histogram.
   };
 
   std::string_view place_word = "timeseries";  // What `Run::place` counts.

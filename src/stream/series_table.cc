@@ -34,6 +34,7 @@ void refuse(SeriesRefusals& refused, const WireSamples& in, const WireSamples::R
             const Error& error) {
   ++refused.series;
   refused.samples += run.count;
+  if (run.of_histogram) refused.of_histograms += run.count;
   if (error.code == Errc::Exhausted) ++refused.over_limit;
   if (refused.listed.size() >= SeriesRefusals::kListed) return;
   const std::string place = fmt::format("{} {}", in.place_word, run.place);

@@ -36,8 +36,9 @@ struct SeriesTableOptions {
 struct SeriesRefusals {
   std::uint64_t series = 0;  // Their runs.
   std::uint64_t samples = 0;
-  std::uint64_t over_limit = 0;    // Of the runs: refused because of a limit on their number.
-  std::vector<Rejected> listed{};  // The first kListed.
+  std::uint64_t of_histograms = 0;  // Of the samples: those of runs that are `of_histogram`.
+  std::uint64_t over_limit = 0;     // Of the runs: refused because of a limit on their number.
+  std::vector<Rejected> listed{};   // The first kListed.
 
   static constexpr std::size_t kListed = 20;
 };

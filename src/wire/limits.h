@@ -21,10 +21,15 @@ struct WireLimits {
   std::uint32_t links_max = 32;                 // Per event; further ones are not shown.
   std::uint32_t link_bytes_max = 4096;          // Longer ones are not shown.
 
+  std::uint64_t unpacked_bytes_max = 128ull << 20;  // Of a request in a snappy block, or gzip.
+  std::uint32_t series_max = 500'000;               // Per request; what comes after is refused.
+  std::uint32_t symbols_max = 1'000'000;            // Of a remote write 2.0 request.
   std::uint32_t series_cached_max = 200'000;  // Agent series that are recognised by their bytes.
 
   // An event time later than its arrival by more than this is set to the arrival.
   Duration future_max = std::chrono::minutes(10);
+  // Metric samples that are older than this when they arrive are refused.
+  Duration past_max = std::chrono::days(31);
   // How long an alert that was posted without endsAt fires unless it is posted again
   // (Alertmanager's resolve_timeout).
   Duration resolve_timeout = std::chrono::minutes(5);

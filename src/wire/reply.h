@@ -13,6 +13,7 @@ struct WireReply {
   int status = 200;
   std::string content_type{};  // Empty: no body, no header.
   std::string body{};
+  std::vector<std::pair<std::string, std::string>> headers{};  // Beside the content type.
   bool operator==(const WireReply&) const = default;
 };
 

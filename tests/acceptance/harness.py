@@ -159,10 +159,10 @@ class Quell(Server):
         self._settled = 0
         self.start()
 
-    def start(self):
+    def start(self, port=0):
         self.process = Process(
             "quell", [BINARY, "serve", "--config", self.config, "--data", self.data,
-                      "--listen", "127.0.0.1:0"],
+                      "--listen", f"127.0.0.1:{port}"],
             self.directory, env=self._environment, preexec_fn=self.preexec)
         self.address = self.process.wait_for_line(r"listening on http://(\S+)").group(1)
         return self
@@ -212,6 +212,27 @@ class Quell(Server):
 
     def stream(self, topics="incidents"):
         return Stream(self.address, topics)
+
+    def metric(self, name, **query):
+        """What is known of a metric; without series when there is none."""
+        answer = self.get(f"/api/v1/metrics/{urllib.parse.quote(name, safe='')}", limit=10000, **query)
+        if answer.status == 404:
+            return {"metric": name, "series": []}
+        if answer.status != 200:
+            raise AssertionError(f"GET {name}: {answer.status} {answer.body[:500]!r}")
+        return parse_json(answer)
+
+    def wait_for_metric(self, name, wanted, **query):
+        """The metric as soon as `wanted(metric)` holds; samples are announced on no stream."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            metric = self.metric(name, **query)
+            if wanted(metric):
+                return metric
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{name} is not as wanted: {json.dumps(metric)[:2000]}\n"
+                                     f"{self.process.log()[-2000:]}")
+            self.process.wait_for_news(POLL_SECONDS)
 
     def wait_for(self, path, wanted, topics="incidents,alerts,status", **query):
         """The first item of the list at `path` for which `wanted(item)` holds, now or soon."""
@@ -283,9 +304,10 @@ class Stream:
 
 
 class Prometheus(Server):
-    """Debian's Prometheus with one scrape target, some rules, and Quell as its Alertmanager."""
+    """Debian's Prometheus with one scrape target, some rules, and Quell as its Alertmanager; it writes
+    to `remote_write`, a URL, what it scrapes."""
 
-    def __init__(self, directory, target, rules, alertmanager):
+    def __init__(self, directory, target, rules, alertmanager, remote_write=None):
         directory = pathlib.Path(directory)
         (directory / "rules.yml").write_text(rules)
         (directory / "prometheus.yml").write_text(f"""
@@ -299,7 +321,12 @@ alerting:
 scrape_configs:
   - job_name: shop
     static_configs: [{{targets: ["{target}"]}}]
-""")
+""" + (f"""
+remote_write:
+  - url: "{remote_write}"
+    metadata_config: {{send: true, send_interval: 1s}}
+    queue_config: {{batch_send_deadline: 100ms, min_backoff: 30ms, max_backoff: 100ms}}
+""" if remote_write else ""))
         self.process = Process(
             "prometheus",
             ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb",
@@ -332,16 +359,18 @@ receivers:
 
 
 class Gauge:
-    """A scrape target with one metric, whose value the test sets."""
+    """A scrape target with one metric, whose value the test sets, and what `more()` returns."""
 
     def __init__(self, name):
         self.name = name
         self.value = 0
+        self.more = lambda: ""
         gauge = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                body = f"# TYPE {gauge.name} gauge\n{gauge.name} {gauge.value}\n".encode()
+                body = (f"# HELP {gauge.name} What a test says.\n# TYPE {gauge.name} gauge\n"
+                        f"{gauge.name} {gauge.value}\n{gauge.more()}").encode()
                 self.send_response(200)
                 self.send_header("content-type", "text/plain; version=0.0.4")
                 self.send_header("content-length", str(len(body)))

@@ -493,6 +493,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many series there are, of whom, and what has the most */
+        get: operations["list_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/topology": {
         parameters: {
             query?: never;
@@ -851,6 +868,46 @@ export interface paths {
         put?: never;
         /** JSON of a tool that a provider pack maps */
         post: operations["ingest_pack"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/write": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prometheus remote write
+         * @description A protobuf message in a snappy block, 1.0 (`application/x-protobuf`) or 2.0 (`application/x-protobuf;proto=io.prometheus.write.v2.Request`). What is refused is named, the rest is kept. The headers `X-Prometheus-Remote-Write-{Samples,Histograms,Exemplars}-Written` count what was.
+         */
+        post: operations["remote_write"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ingest/{pack}/api/v1/write": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prometheus remote write to a source
+         * @description A protobuf message in a snappy block, 1.0 (`application/x-protobuf`) or 2.0 (`application/x-protobuf;proto=io.prometheus.write.v2.Request`). What is refused is named, the rest is kept. The headers `X-Prometheus-Remote-Write-{Samples,Histograms,Exemplars}-Written` count what was.
+         */
+        post: operations["ingest_remote_write"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1527,6 +1584,37 @@ export interface components {
             /** @description Series that match; may be more than are listed. */
             matched: number;
             series: components["schemas"]["Series"][];
+        };
+        SeriesReport: {
+            series: number;
+            series_total_max: number;
+            /** @description Memory for labels and tables. */
+            series_bytes: number;
+            series_bytes_max: number;
+            /** @description Memory for recent samples. */
+            sample_bytes: number;
+            sources: components["schemas"]["SeriesSource"][];
+        };
+        SeriesSource: {
+            tenant: string;
+            source: string;
+            series: number;
+            series_max: number;
+            /** @description How often a series with new labels was refused since the start. */
+            refused: number;
+            top_metrics: {
+                metric: string;
+                series: number;
+                /** @description The labels with the most values among up to 1,000 of its series. */
+                labels: {
+                    name: string;
+                    values: number;
+                }[];
+            }[];
+            refused_metrics: {
+                metric: string;
+                refused: number;
+            }[];
         };
         /**
          * @example {
@@ -2963,6 +3051,31 @@ export interface operations {
             404: components["responses"]["NotFound"];
         };
     };
+    list_series: {
+        parameters: {
+            query?: {
+                /** @description Sources, and metrics of each: those with the most series. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesReport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+        };
+    };
     get_topology: {
         parameters: {
             query?: never;
@@ -3595,6 +3708,81 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["Unsupported"];
             429: components["responses"]["Exhausted"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    remote_write: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-protobuf": string;
+            };
+        };
+        responses: {
+            /** @description All was kept, durably. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Some or all was refused: one reason per line. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    ingest_remote_write: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `prometheus`, or the name of a configured source of that kind. */
+                pack: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-protobuf": string;
+            };
+        };
+        responses: {
+            /** @description All was kept, durably. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Some or all was refused: one reason per line. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
             503: components["responses"]["Unavailable"];
         };
     };

@@ -1,0 +1,17 @@
+#include "app/metric_answer.h"
+
+#include "wire/remote_write.h"
+
+namespace quell {
+
+WireReply metric_answer(const DecodedFrame& decoded, std::uint64_t taken,
+                        const SeriesRefusals& refused, const std::vector<Rejected>& reasons) {
+  // A native histogram became two samples, its count and its sum; senders count it as one.
+  const std::uint64_t parts = decoded.samples.histograms * 2 - refused.of_histograms;
+  WrittenCounts written;
+  written.histograms = parts / 2;
+  written.samples = taken - std::min(taken, parts);
+  return remote_write_reply(written, decoded.samples_refused + refused.samples, reasons);
+}
+
+}  // namespace quell

@@ -1,0 +1,73 @@
+// SampleColumns: fills WireSamples series by series, within the limits, and collects what is
+// refused.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/event.h"
+#include "model/sample.h"
+#include "wire/limits.h"
+
+namespace quell::wire {
+
+// Thread: one. The samples of one series lie between begin_series() and end_series().
+class SampleColumns {
+ public:
+  static constexpr std::size_t kReasonsListed = 20;
+
+  SampleColumns(WireSamples& samples, std::vector<Rejected>& rejected, Timestamp arrived_at,
+                const WireLimits& limits);
+
+  void begin_series(std::uint32_t place);
+  // A sample at a time in milliseconds, or any time; refused when the time is not to be believed.
+  void add_ms(std::int64_t ms, double value) {
+    if (ms >= oldest_ms_ && ms <= newest_ms_ && samples_.size() < limits_.samples_max) {
+      samples_.times.push_back(Timestamp{Duration{ms * 1'000'000}});
+      samples_.values.push_back(value);
+      return;
+    }
+    refuse_ms(ms);
+  }
+  void add(Timestamp time, double value);
+  // The series has these labels: bytes for SeriesLabels::parse(). A series without samples is none.
+  void end_series(std::string_view key, SeriesKind kind);
+  // Instead of end_series(): the samples are refused, and `more` that were not added.
+  void refuse_series(std::string reason, std::uint64_t more = 0);
+
+  // The same for a series that is a part of the one before, with an ending to the metric's name.
+  void begin_part(std::uint32_t place) { begin_series(place); }
+  void end_part(std::string_view key, std::string_view ending, SeriesKind kind);
+
+  void add_metadata(std::string_view metric, SeriesKind kind, std::string_view unit,
+                    std::string_view help);
+
+  // Nothing of the request is taken.
+  void refuse_all(std::string reason, std::string place);
+  // Call it once at the end: says how many reasons are not listed.
+  void finish();
+  std::uint64_t refused() const { return refused_; }
+
+ private:
+  void refuse_ms(std::int64_t ms);
+  void refuse_time(Timestamp time);
+  void list(std::string reason, std::string place);
+  bool is_in_body(std::string_view key) const;
+
+  WireSamples& samples_;
+  std::vector<Rejected>& rejected_;
+  const Timestamp arrived_at_;
+  const WireLimits& limits_;
+  const std::int64_t oldest_ms_;
+  const std::int64_t newest_ms_;
+  std::uint32_t place_ = 0;
+  std::size_t first_ = 0;         // Of the series in hand.
+  std::uint64_t refused_in_ = 0;  // Samples of the series in hand that were refused.
+  std::uint64_t refused_ = 0;
+  std::uint64_t unlisted_ = 0;
+};
+
+}  // namespace quell::wire
