@@ -32,6 +32,7 @@ Core::Core(std::unique_ptr<Pipeline> pipeline, const Clock& clock, MetricList& m
     : clock_(clock),
       metrics_(metrics),
       inbox_(queue_bytes_max),
+      queue_bytes_max_(queue_bytes_max),
       pipeline_(std::move(pipeline)),
       hub_(hub_options, pipeline_->alerts()) {}
 
@@ -46,6 +47,7 @@ void Core::start(StoreWriter& writer) {
 }
 
 void Core::stop() {
+  stopping_ = true;
   inbox_.close();
   if (thread_.joinable()) thread_.join();
 }
@@ -59,7 +61,12 @@ void Core::deliver(Commit commit) {
   }
   lag_.fetch_add(commit.frames.size(), std::memory_order_relaxed);
   const std::size_t weight = weight_of(commit.frames);
-  Item item{.frames = std::move(commit.frames), .waiters = std::move(commit.waiters)};
+  Item item{
+      .frames = std::move(commit.frames), .waiters = std::move(commit.waiters), .weight = weight};
+  // Frames leave the inbox early, so that calls need not wait behind them; they count all the same.
+  while (backlog_bytes_.load(std::memory_order_relaxed) > queue_bytes_max_ && !stopping_) {
+    pause_for(std::chrono::milliseconds(1));
+  }
   // A closed queue loses nothing: the frames are in the journal, and the next start replays them.
   (void)inbox_.push(std::move(item), weight);
 }
@@ -107,6 +114,7 @@ bool Core::store_is_behind() const {
 void Core::take(std::vector<Item> items) {
   for (Item& item : items) {
     if (!item.task) {
+      backlog_bytes_.fetch_add(item.weight, std::memory_order_relaxed);
       backlog_.push_back(std::move(item));
       continue;
     }
@@ -121,6 +129,7 @@ void Core::work(Item& item) {
     apply(item.frames[i], waiter);
   }
   lag_.fetch_sub(item.frames.size(), std::memory_order_relaxed);
+  backlog_bytes_.fetch_sub(item.weight, std::memory_order_relaxed);
 }
 
 void Core::apply(const Frame& frame, Waiter* waiter) {

@@ -91,6 +91,7 @@ class Core {
     std::vector<Frame> frames{};
     std::vector<std::unique_ptr<Waiter>> waiters{};
     CoreTask task{};
+    std::size_t weight = 0;
   };
 
   void run();
@@ -105,6 +106,9 @@ class Core {
   const Clock& clock_;
   CoreMetrics metrics_;
   BoundedQueue<Item> inbox_;
+  const std::uint64_t queue_bytes_max_;
+  std::atomic<std::uint64_t> backlog_bytes_{0};  // Taken out of the inbox, not worked off yet.
+  std::atomic<bool> stopping_{false};
   std::atomic<std::int64_t> tick_due_{INT64_MAX};
   std::atomic<std::int64_t> commit_after_{0};
   std::atomic<std::uint64_t> lag_{0};

@@ -372,7 +372,7 @@ Status Pipeline::restore_engine(std::string_view bytes, const std::vector<Window
   }
   std::vector<Event> ended;  // None: the rules have no state yet.
   if (!config_text_.empty()) TRY_STATUS(take_config(config_text_, ended));
-  tracker_.rebuild();
+  tracker_.rebuild(now_);
   TRY_STATUS(correlator_.restore(r));
   windows_due_ = r.time();
   last_counted_ = r.time();

@@ -56,6 +56,7 @@ Result<IncidentId> Pipeline::apply_to_incident(const Command& command, const Ste
     event.offset = step.offset;
     event.actor = command.actor;
     sink_->append(id, std::move(event));
+    correlator_.on_edited(id);
     return id;
   };
   switch (command.kind) {

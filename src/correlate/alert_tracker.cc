@@ -319,11 +319,11 @@ Timestamp AlertTracker::next_deadline() const {
   return timers_.empty() ? Timestamp::max() : timers_.top().at;
 }
 
-void AlertTracker::rebuild() {
+void AlertTracker::rebuild(Timestamp now) {
   timers_ = {};
   alerts_.for_each([&](Alert& alert) {
     alert.armed_at = Timestamp::max();
-    arm(alert);
+    arm(alert, now);  // What was due and is here was in use.
   });
 }
 
@@ -352,7 +352,8 @@ void AlertTracker::on_time(const Step& step, const std::function<bool(const Aler
       news = on_deadline(a, step);
       arm(a);
     });
-    if (news != AlertNews::None) out.push_back({timer.key, news, true});
+    const bool flaps = alerts_.find(timer.key)->flapping;
+    if (news != AlertNews::None || flaps) out.push_back({timer.key, news, true});
   }
 }
 

@@ -76,7 +76,7 @@ class AlertTracker {
   Timestamp next_deadline() const;
 
   // Arms the timers of all alerts of the book, after they were put back from the store.
-  void rebuild();
+  void rebuild(Timestamp now);
 
   void set_options(AlertTrackerOptions options) { options_ = std::move(options); }
 

@@ -168,8 +168,8 @@ void Correlator::on_alert(const AlertOutcome& outcome, const Step& step) {
     case AlertNews::Began: on_began(outcome.key, step); return;
     case AlertNews::Changed:
       if (alert != nullptr && alert->incident != 0) {
-        follow_members(alert->incident, step);
-      } else if (alert != nullptr && alert->firing()) {
+        follow_member(home_of(*alert), outcome.key, step);
+      } else if (alert != nullptr && alert->firing() && !alert->flapping) {
         on_began(outcome.key, step);  // It may have become severe enough.
       }
       return;
@@ -206,18 +206,21 @@ void Correlator::on_ended(const AlertKey& key, const Step& step) {
 // A flapping alert stays where it is, and counts for nothing else.
 void Correlator::forget(const Alert& alert) {
   make_loose(alert, false);
+  settled_loose_.remove(alert.key, topology_->canonical(alert.entity));
+  if (alert.incident == 0) unsettled_.erase({alert.counts_from(), alert.key});
   for (const RuleMatch& match : rules_.match(alert)) rules_.remove(match, alert);
 }
 
 // A member that fires again belongs where it was, unless that is long over.
 bool Correlator::back_to_its_incident(const Alert& alert, const Step& step) {
-  const Incident* incident = incidents_.find(alert.incident);
-  if (incident == nullptr || incident->merged_into != 0) return false;
+  const IncidentId id = home_of(alert);
+  const Incident* incident = incidents_.find(id);
+  if (incident == nullptr) return false;
   if (!is_active(incident->status)) {
     const Timestamp over =
         over_at(*incident).value_or(incident->resolved_at.value_or(incident->updated_at));
     if (alert.counts_from() - over > options_.reopen_window) return false;
-    reopen(alert.incident, alert, "fires again", step);
+    reopen(id, alert, "fires again", step);
   }
   member_state(alert, true, step);
   return true;
@@ -260,8 +263,7 @@ void Correlator::gather(const Placement& placement, IncidentId into, const Step&
     }
     const Incident* incident = incidents_.find(other->incident);
     if (incident == nullptr || !is_active(incident->status)) continue;
-    const bool untouched = incident->status == IncidentStatus::Open && incident->assignee.empty();
-    if (untouched) {
+    if (is_untouched(*incident)) {
       keep_apart(incident->id);
       absorb(incident->id, into, "quell", placement.reason, step);
     }
@@ -275,7 +277,7 @@ void Correlator::make_loose(const Alert& alert, bool loose) {
 
 // What fired before without an incident of its own may belong to the one that `joined` is in.
 void Correlator::absorb_loose(const AlertKey& joined, const Step& step) {
-  constexpr std::size_t kAtOnce = 1000;
+  constexpr std::size_t kAtOnce = 100;
   const Alert& alert = *alerts_.find(joined);
   const Timestamp starts_at = alert.counts_from();
   const Entity entity = topology_->canonical(alert.entity);
@@ -299,7 +301,7 @@ Timestamp Correlator::next_deadline() const {
 }
 
 bool Correlator::in_use(const Alert& alert) const {
-  const Incident* incident = alert.incident == 0 ? nullptr : incidents_.find(alert.incident);
+  const Incident* incident = alert.incident == 0 ? nullptr : incidents_.find(home_of(alert));
   return incident != nullptr && is_active(incident->status);
 }
 
@@ -311,6 +313,11 @@ void Correlator::snapshot(ByteWriter& out) const {
     out.text(key.tenant);
     out.fixed64(key.fingerprint);
     out.u64(group);
+  }
+  out.u64(placed_by_people_.size());
+  for (const AlertKey& key : placed_by_people_) {
+    out.text(key.tenant);
+    out.fixed64(key.fingerprint);
   }
   out.u64(pauses_.size());
   for (const auto& [id, pause] : pauses_) {
@@ -339,6 +346,11 @@ Status Correlator::restore(ByteReader& in) {
     key.tenant = in.string();
     key.fingerprint = in.fixed64();
     astray_[key] = in.u64();
+  }
+  placed_by_people_.clear();
+  for (std::size_t n = in.count(); n > 0 && in.ok(); --n) {
+    std::string tenant = in.string();
+    placed_by_people_.insert({std::move(tenant), in.fixed64()});
   }
   pauses_.clear();
   for (std::size_t n = in.count(); n > 0 && in.ok(); --n) {
@@ -382,13 +394,14 @@ void Correlator::derive() {
   armed_.clear();
   const Timestamp rules_from = std::max(watermark_, kMinTime + kLongAgo) - options_.lateness;
   alerts_.newest_first(UINT64_MAX, [&](std::uint64_t, const Alert& alert) {
-    const bool just_ended = !alert.firing() && alert.ends_at.value_or(kMinTime) >= watermark_;
-    if (!alert.announced || alert.flapping || (!alert.firing() && !just_ended)) return true;
+    if (!alert.announced || alert.flapping) return true;
     const bool settled = alert.counts_from() <= watermark_;
     for (const RuleMatch& match : rules_.match(alert)) {
       const bool counts = alert.counts_from() >= rules_from - match.rule->window;
       if (counts) rules_.add(match, alert, settled);
     }
+    const bool just_ended = !alert.firing() && alert.ends_at.value_or(kMinTime) >= watermark_;
+    if (!alert.firing() && !just_ended) return true;
     if (!settled) unsettled_.insert({alert.counts_from(), alert.key});
     if (alert.incident == 0) make_loose(alert, true);
     const auto astray = astray_.find(alert.key);

@@ -80,6 +80,9 @@ class Correlator {
   // Whether the alert must stay live because its incident is active.
   bool in_use(const Alert& alert) const;
 
+  // After an event that did not come from here, such as a note: brings its timer up to date.
+  void on_edited(IncidentId id) { arm(id); }
+
   // What people ask for; errors: NotFound, Conflict, InvalidArgument, in words for them.
   Status set_status(IncidentId id, IncidentStatus to, std::string_view actor,
                     std::string_view reason, const Step& step);
@@ -128,6 +131,7 @@ class Correlator {
   bool is_at_home(const AlertKey& key, Timestamp starts_at) const;
   IncidentId group_of(const Alert& alert) const;
   bool has_incident(IncidentId group) const;
+  IncidentId home_of(const Alert& alert) const;
   IncidentId new_group();
   std::vector<AlertKey> astray_members(IncidentId group) const;
   void settle(const AlertKey& key, Timestamp starts_at, const Step& step);
@@ -154,7 +158,8 @@ class Correlator {
   void move(const AlertKey& key, IncidentId to, std::string_view reason, const Step& step);
   void follow_leave(IncidentId id, const Step& step);
   void member_state(const Alert& alert, bool firing, const Step& step);
-  void follow_members(IncidentId id, const Step& step);  // Title and severity.
+  void follow_member(IncidentId id, const AlertKey& key, const Step& step);  // Title, severity.
+  void place_by_people(IncidentId id);
   void absorb(IncidentId from, IncidentId into, std::string_view actor, std::string_view reason,
               const Step& step);
   void attach_changes(IncidentId id, const Entity& entity, Timestamp starts_at, const Step& step);
@@ -178,6 +183,7 @@ class Correlator {
   LooseAlerts settled_loose_;  // In no group (settling.cc).
   // Settled alerts that are in another incident than their group's: the group, or 0 for none.
   std::map<AlertKey, IncidentId> astray_;
+  std::set<AlertKey> placed_by_people_;        // Before they had settled.
   std::uint64_t groups_without_incident_ = 0;  // So many there were so far.
   // What is over, but counts for what began before its end: until the watermark has passed that.
   std::set<std::pair<Timestamp, AlertKey>> loose_over_;

@@ -103,8 +103,8 @@ void GroupIndex::remove_settled(IncidentId id, const Linkable& member) {
       std::ranges::find(nodes->second, member.text_template, &Node::text_template);
   if (node == nodes->second.end() || node->members.settled == 0) return;
   const auto drop = [](Count& count) {
-    --count.all;
-    --count.settled;
+    if (count.all > 0) --count.all;
+    if (count.settled > 0) --count.settled;
   };
   drop(node->members);
   if (node->members.settled == 0) --group.node_count.settled;

@@ -77,8 +77,9 @@ void Correlator::reopen(IncidentId id, const Alert& alert, std::string_view why,
 // An incident that a rule has just formed out of single ones is named after the rule.
 void Correlator::name_by_rule(IncidentId id, const Placement& placement, const Step& step) {
   const Incident& incident = *incidents_.find(id);
-  if (placement.title.empty() || set_by_people(incident, IncidentEventKind::TitleChanged)) return;
+  if (placement.title.empty()) return;
   if (std::ranges::find(incident.keys, kNamedByRule) != incident.keys.end()) return;
+  if (set_by_people(incident, IncidentEventKind::TitleChanged)) return;
   append(id, {.kind = IncidentEventKind::TitleChanged, .text = placement.title}, step);
   incidents_.annotate(id,
                       [](Incident& changed) { changed.keys.push_back(std::string(kNamedByRule)); });
@@ -93,7 +94,9 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
     reopen(id, alert, "began before it was over", step);
   }
   const Incident& incident = *incidents_.find(id);
-  if (incident.members.size() < Incident::kMembersListed) {
+  const bool known = std::ranges::find(incident.members, key.fingerprint, &Member::fingerprint) !=
+                     incident.members.end();
+  if (known || incident.members.size() < Incident::kMembersListed) {
     append(id,
            {.event_time = alert.counts_from(),
             .kind = IncidentEventKind::AlertAdded,
@@ -102,7 +105,7 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
             .entity = alert.entity},
            step);
     incidents_.annotate(id, [&](Incident& changed) {
-      changed.members.back().text_template = link.text_template;
+      changed.find_member(key.fingerprint)->text_template = link.text_template;
       for (const std::string& k : link.keys) {
         if (std::ranges::find(changed.keys, k) == changed.keys.end()) changed.keys.push_back(k);
       }
@@ -111,8 +114,9 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
                           fmt::format("'{}' joined: {}", alert.title, reason));
       }
     });
-    groups_.add(id, link, is_at_home(key, alert.counts_from()));
+    if (!known) groups_.add(id, link, is_at_home(key, alert.counts_from()));
   } else {
+    astray_.erase(key);  // Only listed members settle.
     incidents_.annotate(id, [&](Incident& changed) {
       ++changed.unlisted_count;
       ++changed.unlisted_firing;
@@ -127,18 +131,17 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
     a.trace.add(verdict, step.now, step.offset,
                 fmt::format("{}: {}", format_incident_id(id), reason));
   });
+  if (known) index_incident(id);
   attach_changes(id, link.entity, link.starts_at, step);
-  follow_members(id, step);
+  follow_member(id, key, step);
 }
 
 // An incident is as severe as its worst member was, and is named after the one that began first,
 // unless a person said otherwise.
-void Correlator::follow_members(IncidentId id, const Step& step) {
+void Correlator::follow_member(IncidentId id, const AlertKey& key, const Step& step) {
   const Incident* incident = incidents_.find(id);
-  if (incident == nullptr || !is_active(incident->status) || incident->timeline.empty()) return;
-  const IncidentEvent& last = incident->timeline.back();
-  const Alert* newest = nullptr;
-  if (last.alert) newest = alerts_.find({incident->tenant, *last.alert});
+  if (incident == nullptr || !is_active(incident->status)) return;
+  const Alert* newest = alerts_.find(key);
   if (newest == nullptr) return;
   const int severity = incident_severity_from(newest->severity);
   if (severity < incident->severity &&
@@ -158,12 +161,13 @@ void Correlator::follow_members(IncidentId id, const Step& step) {
 }
 
 void Correlator::member_state(const Alert& alert, bool firing, const Step& step) {
-  const Incident* incident = incidents_.find(alert.incident);
+  const IncidentId id = home_of(alert);
+  const Incident* incident = incidents_.find(id);
   if (incident == nullptr) return;
   const auto member =
       std::ranges::find(incident->members, alert.key.fingerprint, &Member::fingerprint);
   if (member == incident->members.end()) {
-    incidents_.annotate(alert.incident, [&](Incident& changed) {
+    incidents_.annotate(id, [&](Incident& changed) {
       if (changed.unlisted_count == 0) return;
       if (firing && changed.unlisted_firing < changed.unlisted_count) ++changed.unlisted_firing;
       if (!firing && changed.unlisted_firing > 0) {
@@ -172,11 +176,11 @@ void Correlator::member_state(const Alert& alert, bool firing, const Step& step)
       }
       changed.members_changed(step.now);
     });
-    arm(alert.incident);
+    arm(id);
     return;
   }
   if (member->firing == firing) return;
-  append(alert.incident,
+  append(id,
          {.event_time = firing ? alert.counts_from() : alert.ends_at.value_or(step.now),
           .kind = firing ? IncidentEventKind::AlertFiring : IncidentEventKind::AlertResolved,
           .text = alert.title,
@@ -261,6 +265,7 @@ void Correlator::absorb(IncidentId from, IncidentId into, std::string_view actor
     incidents_.annotate(into, [&](Incident& target) {
       target.unlisted_count += source.unlisted_count;
       target.unlisted_firing += source.unlisted_firing;
+      target.members_changed(step.now);
     });
   }
   for (const AttachedChange& change : source.changes) attach(into, change, why, step);
@@ -303,6 +308,7 @@ void Correlator::on_change(const Event& event, const Step& step) {
     for (const Neighbour& n : topology_->neighbours(recent.change.entity)) collect(n.entity);
   }
   for (const IncidentId id : ids) {
+    if (!has_incident(id)) continue;  // A group in settling.cc.
     const Timestamp opened = incidents_.find(id)->opened_at;
     const bool before = recent.change.time <= opened + kChangeAfterBeginning;
     if (!before || opened - recent.change.time > options_.change_lookback) continue;
@@ -469,6 +475,7 @@ Status Correlator::merge(IncidentId from, IncidentId into, std::string_view acto
                                             incident_status_name(incident->status)));
   }
   absorb(from, into, actor, reason.empty() ? std::string_view("merged by hand") : reason, step);
+  place_by_people(into);
   return {};
 }
 
@@ -511,13 +518,30 @@ Result<IncidentId> Correlator::split(IncidentId id, const std::vector<Fingerprin
     }
     const Alert& moved = *alerts_.find(key);
     if (!moved.firing()) member_state(moved, false, step);
-    unsettled_.erase({moved.counts_from(), key});  // People have the last word.
   }
   append(
       created,
       {.kind = IncidentEventKind::SplitFrom, .actor = std::string(actor), .text = why, .other = id},
       step);
+  place_by_people(created);
   return created;
+}
+
+// People have the last word: what is in the incident now does not settle elsewhere.
+void Correlator::place_by_people(IncidentId id) {
+  const Incident& incident = *incidents_.find(id);
+  for (const Member& member : incident.members) {
+    const AlertKey key{incident.tenant, member.fingerprint};
+    const Alert* alert = alerts_.find(key);
+    if (alert == nullptr) continue;
+    if (const auto astray = astray_.find(key); astray != astray_.end()) {
+      if (astray->second != 0) groups_.remove_settled(astray->second, linkable(*alert));
+      astray_.erase(astray);
+    }
+    settled_loose_.remove(key, topology_->canonical(alert->entity));
+    if (!is_settled(key, member.starts_at)) placed_by_people_.insert(key);
+  }
+  index_incident(id);
 }
 
 }  // namespace quell

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace quell {
 namespace {
+
+constexpr Duration kSweepEvery = std::chrono::seconds(10);
 
 std::string window_key(std::string_view tenant, std::string_view key) {
   return fmt::format("{}\x1f{}", tenant, key);
@@ -67,13 +71,16 @@ std::vector<AlertKey> RuleWindows::near(const RuleMatch& match, std::string_view
     if (it->first.starts_at > at + match.rule->window) break;
     const Firing& firing = it->second;
     if (firing.ends_at < at || (view == View::Settled && !firing.settled)) continue;
-    keys.push_back(it->first.alert);
+    // An alert whose beginning turned out to be earlier is in here twice.
+    if (std::ranges::find(keys, it->first.alert) == keys.end()) keys.push_back(it->first.alert);
     if (keys.size() >= match.rule->threshold && keys.size() >= 64) break;  // Enough to decide.
   }
   return keys;
 }
 
 void RuleWindows::forget_before(Timestamp t) {
+  if (t < sweep_at_) return;
+  sweep_at_ = t + kSweepEvery;
   for (auto it = seen_.begin(); it != seen_.end();) {
     Window& window = it->second;
     window.alerts.erase(window.alerts.begin(), window.alerts.lower_bound({t - window.length, {}}));

@@ -51,7 +51,7 @@ class RuleWindows {
   std::vector<AlertKey> near(const RuleMatch& match, std::string_view tenant, Timestamp at,
                              View view) const;
 
-  // Forgets what began before `t` minus its rule's window.
+  // Forgets what began before `t` minus its rule's window, now and then: it counts no more anyway.
   void forget_before(Timestamp t);
   void clear() { seen_.clear(); }
 
@@ -71,6 +71,7 @@ class RuleWindows {
   };
 
   std::vector<CorrelationRule> rules_;
+  Timestamp sweep_at_ = Timestamp::min();
   std::map<std::string, Window, std::less<>> seen_;  // By tenant and key.
 };
 

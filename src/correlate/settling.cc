@@ -18,7 +18,7 @@ namespace {
 
 // Groups without an incident of their own have ids from here on.
 constexpr IncidentId kFirstWithoutIncident = IncidentId{1} << 62;
-constexpr std::size_t kLooseAtOnce = 1000;
+constexpr std::size_t kLooseAtOnce = 100;
 
 }  // namespace
 
@@ -29,6 +29,16 @@ bool Correlator::is_settled(const AlertKey& key, Timestamp starts_at) const {
 // Whether the member counts for its incident in View::Settled.
 bool Correlator::is_at_home(const AlertKey& key, Timestamp starts_at) const {
   return is_settled(key, starts_at) && !astray_.contains(key);
+}
+
+// Where the alert is now: its incident may have been merged into another one.
+IncidentId Correlator::home_of(const Alert& alert) const {
+  IncidentId id = alert.incident;
+  for (const Incident* i = incidents_.find(id); i != nullptr && i->merged_into != 0;) {
+    id = i->merged_into;
+    i = incidents_.find(id);
+  }
+  return id;
 }
 
 // 0: none. Requires: the alert has settled.
@@ -45,13 +55,18 @@ bool Correlator::has_incident(IncidentId group) const {
 void Correlator::on_watermark(Timestamp watermark, const Step& step) {
   if (watermark <= watermark_) return;
   watermark_ = watermark;
+  bool settled = false;
   while (!unsettled_.empty() && unsettled_.begin()->first <= watermark_) {
     const auto [starts_at, key] = *unsettled_.begin();
     unsettled_.erase(unsettled_.begin());
     const Alert* alert = alerts_.find(key);
-    if (alert != nullptr && alert->counts_from() <= watermark_) settle(key, starts_at, step);
+    // A member that ended and fires again settles with its first beginning all the same.
+    const bool due =
+        alert != nullptr && (alert->incident != 0 || alert->counts_from() <= watermark_);
+    if (due) settle(key, starts_at, step);
+    settled = true;
   }
-  bring_home(step);
+  if (settled) bring_home(step);
   rules_.forget_before(watermark_ - options_.lateness);
   std::erase_if(pauses_, [&](const auto& pause) { return pause.second.to <= watermark_; });
   while (!loose_over_.empty() && loose_over_.begin()->first < watermark_) {
@@ -71,7 +86,9 @@ void Correlator::on_watermark(Timestamp watermark, const Step& step) {
 
 void Correlator::settle(const AlertKey& key, Timestamp starts_at, const Step& step) {
   const Alert& alert = *alerts_.find(key);
-  for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, true);
+  if (alert.counts_from() == starts_at) {
+    for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, true);
+  }
   Linkable link = linkable(alert);
   link.starts_at = starts_at;
   if (alert.incident != 0) {
@@ -84,6 +101,10 @@ void Correlator::settle(const AlertKey& key, Timestamp starts_at, const Step& st
       if (listed && group_of(alert) == 0) settled_loose_.add(key, link.entity);
       return;
     }
+  }
+  if (placed_by_people_.erase(key) > 0 && alert.incident != 0) {
+    groups_.settle(alert.incident, link);
+    return;
   }
   const Placement placement = place(alert, link, View::Settled);
   IncidentId group = placement.incident;
@@ -133,7 +154,12 @@ void Correlator::take_to(const AlertKey& key, IncidentId to, std::string_view re
                          const Step& step) {
   const Alert& alert = *alerts_.find(key);
   const IncidentId from = alert.incident;
-  if (from == 0) {
+  const Incident* left = from == 0 ? nullptr : incidents_.find(from);
+  if (left != nullptr && is_active(left->status) && !is_untouched(*left)) {
+    groups_.settle(from, linkable(alert));  // People work on it there.
+    return;
+  }
+  if (left == nullptr || !is_active(left->status)) {
     join(to, alert, reason, VerdictKind::Grouped, step);
     if (const Alert& now = *alerts_.find(key); !now.firing()) member_state(now, false, step);
     return;
@@ -163,8 +189,7 @@ void Correlator::unite(const AlertKey& other_key, const AlertKey& key, std::stri
     }
   } else if (has_incident(into)) {
     const Incident& incident = *incidents_.find(from);
-    const bool untouched = incident.status == IncidentStatus::Open && incident.assignee.empty();
-    if (untouched) absorb(from, into, "quell", reason, step);
+    if (is_untouched(incident)) absorb(from, into, "quell", reason, step);
   } else {
     for (const AlertKey& member : astray_members(into)) {
       assign(member, linkable(*alerts_.find(member)), from, reason, step);
@@ -241,8 +266,9 @@ void Correlator::bring_home(const Step& step) {
     const Alert* alert = alerts_.find(entry.first);
     const Incident* incident = alert == nullptr ? nullptr : incidents_.find(alert->incident);
     if (incident == nullptr || !is_active(incident->status)) {
-      if (entry.second != 0 && alert != nullptr) {
-        groups_.remove_settled(entry.second, linkable(*alert));
+      if (alert != nullptr) {
+        settled_loose_.remove(entry.first, topology_->canonical(alert->entity));
+        if (entry.second != 0) groups_.remove_settled(entry.second, linkable(*alert));
       }
       return true;  // Over before it came to rest: nobody is helped by moving it now.
     }
@@ -258,6 +284,10 @@ void Correlator::bring_home(const Step& step) {
 }
 
 void Correlator::part(IncidentId id, const Step& step) {
+  if (!is_untouched(*incidents_.find(id))) {
+    place_by_people(id);  // They work on it as it is.
+    return;
+  }
   std::vector<std::pair<Timestamp, AlertKey>> astray;
   for (const Member& member : incidents_.find(id)->members) {
     const AlertKey key{incidents_.find(id)->tenant, member.fingerprint};

@@ -13,6 +13,7 @@ void apply_status(Incident& incident, const IncidentEvent& event) {
   if (to == IncidentStatus::Open) {
     incident.acknowledged_at.reset();
     incident.resolved_at.reset();
+    if (incident.quiet_since) incident.quiet_since = event.at;  // The quiet time begins anew.
   } else if (to == IncidentStatus::Acknowledged && !incident.acknowledged_at) {
     incident.acknowledged_at = event.at;
   } else if (to >= IncidentStatus::Resolved) {
@@ -32,6 +33,9 @@ void apply_member(Incident& incident, const IncidentEvent& event) {
                                     .entity = event.entity,
                                     .starts_at = event.event_time,
                                     .firing = true});
+      } else {
+        member->starts_at = event.event_time;
+        member->firing = true;
       }
       break;
     case IncidentEventKind::AlertFiring:

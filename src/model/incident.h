@@ -128,6 +128,11 @@ struct Incident {
   void members_changed(Timestamp now);
 };
 
+// Nobody has said anything about it yet: Quell may still merge it away.
+inline bool is_untouched(const Incident& incident) {
+  return incident.status == IncidentStatus::Open && incident.assignee.empty();
+}
+
 void encode_incident(const Incident& incident, std::string& out);
 Result<Incident> decode_incident(std::string_view bytes);
 
