@@ -23,6 +23,7 @@ target_link_libraries(quell_test_support PUBLIC quell_app)
 add_executable(scenario_test tests/scenario/runner.cc)
 target_link_libraries(scenario_test PRIVATE quell_test_support fmt::fmt)
 add_test(NAME scenario COMMAND scenario_test ${CMAKE_SOURCE_DIR}/scenarios)
+add_test(NAME scenario_cases COMMAND scenario_test ${CMAKE_SOURCE_DIR}/tests/scenario/cases)
 
 # The HTTP client against the HTTP server.
 add_executable(fetch_server_test tests/fetch/client_and_server_test.cc)

@@ -231,6 +231,9 @@ void Correlator::carry_out(const AlertKey& key, const Placement& placement, cons
   switch (placement.fate) {
     case Fate::Loose:
       make_loose(alert, true);
+      if (is_settled(key, alert.counts_from())) {  // It came late.
+        settled_loose_.add(key, topology_->canonical(alert.entity));
+      }
       alerts_.edit(key, [&](Alert& a) {
         a.incident = 0;
         a.trace.add(VerdictKind::NotOpened, step.now, step.offset, placement.reason);
