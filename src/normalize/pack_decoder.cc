@@ -211,6 +211,7 @@ class EventBuilder {
 
   Status read_annotations() {
     TRY(PairCollector pairs, collect(mapping_.annotations));
+    pairs.cut_at_nul();  // Text for people; an alert is not refused because of it.
     std::size_t left = limits_.annotations_bytes_max;
     bool cut = false;
     for (std::size_t i = 0; i < pairs.size(); ++i) {

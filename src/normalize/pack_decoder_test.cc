@@ -203,6 +203,17 @@ TEST(PackDecoder, LimitsAreStated) {
         ": 1 more were refused\n");
 }
 
+TEST(PackDecoder, AnnotationsEndAtNul) {
+  const Pack pack = pack_of("  - {name: e, dedup_key: k, annotations: {t: /t, '*': /more}}");
+  const auto check = [&](std::string_view body, std::string_view want) {
+    const Decoded decoded = decode(pack, body);
+    ASSERT_EQ(decoded.events.size(), 1u) << body;
+    EXPECT_EQ(decoded.events[0].annotations.to_string(), want) << body;
+  };
+  check(R"({"t":"load\u0000 high","more":{"a":"1"}})", R"({a="1", t="load"})");
+  check(R"({"t":"\u0000","more":{"a\u0000b":"1","c":"2\u00003"}})", R"({c="2"})");
+}
+
 TEST(PackDecoder, ParentsAndInnerTexts) {
   const Pack pack =
       pack_of("  - {name: e, each: /m/list, title: '{/n} of {^/who} in {^/m/region}', id: ^/m}",

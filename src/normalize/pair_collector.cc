@@ -92,6 +92,16 @@ void PairCollector::cut(std::size_t i, std::size_t bytes_max) {
   pairs_[i].value_size = utf8_prefix(value(i), bytes_max).size();
 }
 
+void PairCollector::cut_at_nul() {
+  if (!buffer_.contains('\0')) return;
+  for (std::size_t i = 0; i < pairs_.size(); ++i) {
+    pairs_[i].value_size = value(i).substr(0, value(i).find('\0')).size();
+  }
+  std::erase_if(pairs_, [&](const Pair& pair) {
+    return pair.value_size == 0 || view(pair.name_at, pair.name_size).contains('\0');
+  });
+}
+
 Result<LabelSet> PairCollector::build(LabelSet::Builder& builder) const {
   builder.clear();
   for (std::size_t i = 0; i < pairs_.size(); ++i) builder.add(name(i), value(i));

@@ -36,6 +36,8 @@ class PairCollector {
   }
   // Shortens the value of pair `i` to `bytes_max`, at a character.
   void cut(std::size_t i, std::size_t bytes_max);
+  // Ends values before their first NUL. Leaves out pairs that then have no value, or NUL in a name.
+  void cut_at_nul();
   Result<LabelSet> build(LabelSet::Builder& builder) const;
 
  private:
