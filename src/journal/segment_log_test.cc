@@ -175,7 +175,7 @@ TEST(SegmentLog, ReadsFromTheMiddleOfALargeSegment) {
     }));
     EXPECT_EQ(next, std::min<std::uint64_t>(from + 3, 1000));
   };
-  for (const std::uint64_t from : {0, 1, 127, 128, 129, 500, 999}) check(from);
+  for (const std::uint64_t from : {0u, 1u, 127u, 128u, 129u, 500u, 999u}) check(from);
 }
 
 TEST(SegmentLog, DiscardsWholeSegments) {

@@ -370,7 +370,7 @@ void run_with_crashes(std::uint64_t seed) {
   for (int step = 0; step < 300; ++step) {
     TestRequest request;
     for (auto n = prng.below(12); n > 0; --n) {
-      const auto time = static_cast<std::int64_t>(step + prng.below(8));
+      const auto time = static_cast<std::int64_t>(static_cast<unsigned>(step) + prng.below(8));
       const std::string host = fmt::format("h{}", prng.below(9));
       const double value = prng.chance(50) ? double(prng.below(100)) : double(prng.next()) / 7;
       request.add(fmt::format("cpu{{host={}}}", host), double(time), {value});

@@ -69,7 +69,7 @@ struct Parsed {
 
 // ---------------------------------------------------------------------------------------------
 
-namespace {
+namespace agent {  // Named, because the fields of a class have these types.
 
 // A series, and where it stands in the batch that is being made.
 struct Known {
@@ -109,6 +109,21 @@ struct Shape {
            frame_tenant == tenant;
   }
 };
+
+// Where the keys stood in the last line.
+struct KeyPlaces {
+  std::size_t value = 0;
+  std::size_t time = 0;
+};
+
+}  // namespace agent
+
+namespace {
+
+using agent::KeyPlaces;
+using agent::Known;
+using agent::Segments;
+using agent::Shape;
 
 // A line cut at its value and its time, both read.
 struct Cut {
@@ -178,11 +193,6 @@ const char* find_key(std::string_view line, std::string_view key, std::size_t& l
   last = static_cast<std::size_t>(static_cast<const char*>(at) - line.data());
   return static_cast<const char*>(at);
 }
-
-struct KeyPlaces {
-  std::size_t value = 0;
-  std::size_t time = 0;
-};
 
 // Cuts a line without parsing it. What it returns means something only if the segments are those of
 // a line that was parsed (see may_be_shape).
