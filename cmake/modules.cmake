@@ -27,5 +27,6 @@ function(quell_module name)
     # Test files keep helpers of equal names in their unnamed namespaces.
     set_target_properties(${name}_test PROPERTIES UNITY_BUILD OFF)
     add_test(NAME ${name} COMMAND ${name}_test)
+    add_dependencies(tests ${name}_test)
   endif()
 endfunction()

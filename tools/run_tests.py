@@ -5,6 +5,7 @@ Every stage writes build/logs/<stage>.log. A failing stage does not stop the oth
 what needs a program that could not be built fails with it. The last line is `N passed, N failed`.
 """
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -115,33 +116,45 @@ def programs(folder, pattern):
             if path.is_file() and os.access(path, os.X_OK)]
 
 
+def in_parallel(stage, function, found):
+    """Calls function(stage, program) for programs, as many at a time as there are cores. Adds up."""
+    stages = [Stage(f"{stage.name}-{program.name}", stage.quick) for program in found]
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        counts = list(pool.map(function, stages, found))
+    with stage.log.open("a") as log:  # Those that failed come last, where they are seen.
+        for _, part in sorted(zip(counts, stages), key=lambda pair: bool(pair[0].failures)):
+            log.write(part.log.read_text(errors="replace"))
+    return sum(counts, Count())
+
+
 def simulation(stage):
     """Each tests/sim/*_sim.cc is a program that takes the first seed and how many."""
-    seeds = "500" if stage.quick else "10000"
-    count = Count()
-    for program in programs(ROOT / "build" / "release", "*_sim"):
-        code = stage.run(program, "0", seeds)
-        count += Count.of(code == 0, f"{program.name} 0 {seeds} ended with exit code {code}")
+    count = in_parallel(stage, simulate_one, programs(ROOT / "build" / "release", "*_sim"))
     return count if count.total else Count(0, ["there are no simulations"])
 
 
+def simulate_one(stage, program):
+    seeds = "500" if stage.quick else "10000"
+    code = stage.run(program, "0", seeds)
+    return Count.of(code == 0, f"{program.name} 0 {seeds} ended with exit code {code}")
+
+
 def fuzz(stage):
-    if not stage.build("fuzz"):
+    """The fuzz targets are part of the build with ASan and UBSan."""
+    if not stage.build("asan"):
         return Count(0, ["the fuzz targets do not build"])
-    count = Count()
-    for target in programs(ROOT / "build" / "fuzz", "fuzz_*"):
-        count += fuzz_one(stage, target)
+    count = in_parallel(stage, fuzz_one, programs(ROOT / "build" / "asan", "fuzz_*"))
     return count if count.total else Count(0, ["there are no fuzz targets"])
 
 
 def fuzz_one(stage, target):
     """Some seconds from the seeds in tests/fuzz/corpus; what is found stays in build/."""
-    found = ROOT / "build" / "fuzz" / "corpus" / target.name
+    found = ROOT / "build" / "asan" / "corpus" / target.name
     found.mkdir(parents=True, exist_ok=True)
     seeds = ROOT / "tests" / "fuzz" / "corpus" / target.name.removeprefix("fuzz_")
     code = stage.run(target, "-max_total_time=8", "-timeout=5", "-rss_limit_mb=2048",
                      f"-artifact_prefix={LOGS}/{target.name}-", found,
-                     *([seeds] if seeds.is_dir() else []), timeout=120)
+                     *([seeds] if seeds.is_dir() else []), timeout=120, **SANITIZER_ENVIRONMENT)
     if target.name == "fuzz_canary":  # It must fail, or the others prove nothing.
         return Count.of(code != 0, "fuzz_canary found nothing: the fuzzers are blind")
     return Count.of(code == 0, f"{target.name} ended with exit code {code}")
@@ -165,8 +178,8 @@ STAGES = [
     ("ui-browser", "playwright in Chromium", True, ui_browser),
     ("acceptance", "real programs, bad input, kill -9", True, acceptance),
     ("simulation", "simulations, 10,000 seeds each", True, simulation),
-    ("fuzz", "fuzz targets, some seconds each", False, fuzz),
     ("asan", "unit and simulation tests under ASan and UBSan", False, sanitizer("asan")),
+    ("fuzz", "fuzz targets, some seconds each", False, fuzz),
     ("tsan", "unit and simulation tests under TSan", False, sanitizer("tsan")),
 ]
 

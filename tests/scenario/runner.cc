@@ -1,7 +1,8 @@
 // Plays every scenario of a directory four ways: straight, again (byte-equal), with a restart after
-// every step (byte-equal), and with frames shuffled within the allowed lateness (equal incidents).
+// every frame (byte-equal), and with frames shuffled within the allowed lateness (equal incidents).
 //
-//   scenario_test DIRECTORY            UPDATE_GOLDEN=1 rewrites the expected blocks.
+//   scenario_test DIRECTORY [few]      few: fewer restarts and shuffles, for a build that is slow.
+//                                      UPDATE_GOLDEN=1 rewrites the expected blocks.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/pipeline.h"
@@ -24,7 +26,12 @@ namespace quell {
 namespace {
 
 constexpr Duration kLateness = std::chrono::seconds(10);
-constexpr std::uint64_t kShuffles = 8;
+
+struct Repeats {
+  std::size_t frames_per_restart = 1;
+  std::uint64_t shuffles = 8;
+};
+constexpr Repeats kFewRepeats{.frames_per_restart = 50, .shuffles = 1};
 
 struct Played {
   std::string state;                 // Everything, at the end.
@@ -73,12 +80,14 @@ class Player {
   std::vector<Frame> journal_;
 };
 
-// The state after the same frames, with a restart after every one of them.
-std::string state_after_restarts(const std::vector<Frame>& journal, const PackLibrary& packs) {
+// The state after the same frames, with a restart after every `frames` of them.
+std::string state_after_restarts(const std::vector<Frame>& journal, std::size_t frames,
+                                 const PackLibrary& packs) {
   MemoryStore store;
   auto pipeline = std::make_unique<Pipeline>(packs);
-  for (const Frame& frame : journal) {
-    pipeline->on_frame(frame);
+  for (std::size_t i = 0; i < journal.size(); ++i) {
+    pipeline->on_frame(journal[i]);
+    if ((i + 1) % frames != 0) continue;
     store.commit(pipeline->take_batch());
     pipeline = std::make_unique<Pipeline>(packs);
     const auto restored = restart(*pipeline, store, journal);
@@ -152,7 +161,7 @@ std::string with_expectations(const std::string& text, const std::vector<std::st
   return out;
 }
 
-bool check(const std::filesystem::path& path, const PackLibrary& packs) {
+bool check(const std::filesystem::path& path, const Repeats& repeats, const PackLibrary& packs) {
   const std::string text = read_file(path);
   const auto scenario = parse_scenario(text, path.string());
   if (!scenario) {
@@ -168,10 +177,10 @@ bool check(const std::filesystem::path& path, const PackLibrary& packs) {
   if (play(*scenario, packs).state != straight.state) {
     complain("a second run gives another state");
   }
-  if (state_after_restarts(straight.journal, packs) != straight.state) {
+  if (state_after_restarts(straight.journal, repeats.frames_per_restart, packs) != straight.state) {
     complain("restarts change the state");
   }
-  for (std::uint64_t seed = 1; seed <= kShuffles; ++seed) {
+  for (std::uint64_t seed = 1; seed <= repeats.shuffles; ++seed) {
     const Played other = play(shuffled(*scenario, seed), packs);
     if (other.expects == straight.expects) continue;
     complain(fmt::format("another order of arrival (seed {}) gives other incidents:\n{}-- not\n{}",
@@ -190,7 +199,7 @@ bool check(const std::filesystem::path& path, const PackLibrary& packs) {
   return good;
 }
 
-int run(const std::filesystem::path& directory) {
+int run(const std::filesystem::path& directory, const Repeats& repeats) {
   const PackLibrary packs = PackLibrary::built_in();
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
@@ -199,7 +208,7 @@ int run(const std::filesystem::path& directory) {
   std::ranges::sort(files);
   int failed = 0;
   for (const auto& path : files) {
-    const bool good = check(path, packs);
+    const bool good = check(path, repeats, packs);
     fmt::print("{} {}\n", good ? "ok    " : "FAILED", path.filename().string());
     failed += good ? 0 : 1;
   }
@@ -211,9 +220,10 @@ int run(const std::filesystem::path& directory) {
 }  // namespace quell
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    fmt::print(stderr, "usage: scenario_test DIRECTORY\n");
+  const bool few = argc == 3 && std::string_view(argv[2]) == "few";
+  if (argc != 2 && !few) {
+    fmt::print(stderr, "usage: scenario_test DIRECTORY [few]\n");
     return 2;
   }
-  return quell::run(argv[1]);
+  return quell::run(argv[1], few ? quell::kFewRepeats : quell::Repeats{});
 }
