@@ -7,7 +7,7 @@
 namespace quell {
 namespace {
 
-constexpr std::array<std::int64_t, 3> kUnits{1'000'000'000, 1'000'000, 1};
+constexpr std::array<std::int64_t, 3> kTickUnits{1'000'000'000, 1'000'000, 1};
 
 std::int64_t ns_of(Timestamp t) {
   return t.time_since_epoch().count();
@@ -46,7 +46,7 @@ constexpr std::array<std::size_t, 4> kTimeBytes{0, 2, 4, 8};
 }  // namespace
 
 Timestamp SampleCursor::time() const {
-  const auto ns = static_cast<std::uint64_t>(ticks) * static_cast<std::uint64_t>(kUnits[unit]);
+  const auto ns = static_cast<std::uint64_t>(ticks) * static_cast<std::uint64_t>(kTickUnits[unit]);
   return Timestamp{Duration{static_cast<std::int64_t>(ns)}};
 }
 
@@ -98,7 +98,7 @@ bool SampleBlock::append(Timestamp time, double value, SampleCursor& cursor) {
 
 Status decode_block(const SampleBlock& block, std::vector<Point>& out) {
   const auto corrupt = [] { return fail(Errc::Corrupt, "a block of samples does not decode"); };
-  if (block.unit >= kUnits.size() || block.used > SampleBlock::kDataBytes) return corrupt();
+  if (block.unit >= kTickUnits.size() || block.used > SampleBlock::kDataBytes) return corrupt();
   SampleCursor cursor{.ticks = block.first, .unit = block.unit};
   const unsigned char* p = block.data;
   const unsigned char* const end = block.data + block.used;

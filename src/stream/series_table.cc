@@ -192,8 +192,8 @@ void SeriesTable::collect(WireSamples& in, SampleBatch& out) const {
     const WireSamples::Run& run = in.series[i];
     if (found_[i] == kNoSlot) continue;
     if (to != run.first) {
-      std::copy_n(out.times.begin() + run.first, run.count, out.times.begin() + to);
-      std::copy_n(out.values.begin() + run.first, run.count, out.values.begin() + to);
+      std::copy_n(out.times.data() + run.first, run.count, out.times.data() + to);
+      std::copy_n(out.values.data() + run.first, run.count, out.values.data() + to);
     }
     std::fill_n(out.slots.begin() + static_cast<std::ptrdiff_t>(to), run.count, found_[i]);
     to += run.count;
