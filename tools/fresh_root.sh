@@ -38,17 +38,25 @@ copy_if_there() {
 
 # Only Debian's own sources: a fresh machine knows no others, and they might bring a newer node.
 copy_network_settings() {
-  copy_if_there /etc/resolv.conf /etc/hosts /etc/ssl/certs "${NODE_EXTRA_CA_CERTS:-}" \
-    "${SSL_CERT_FILE:-}"
-  local setting
+  local setting file
+  copy_if_there /etc/resolv.conf /etc/hosts
+  # Once the package ca-certificates is inside, it has links there that mean other files out here.
+  [ -e "$root/etc/ssl/certs" ] || copy_if_there /etc/ssl/certs
   mkdir -p "$root/etc/apt/apt.conf.d"
   apt-config dump | grep -E '^Acquire::(http|https|Retries|Check)' >"$root/etc/apt/apt.conf.d/90host" || true
   if [ -f ~/.npmrc ]; then
     grep -E '^(registry|proxy|https-proxy|cafile|strict-ssl) *=' ~/.npmrc >"$home/.npmrc" || true
   fi
-  for setting in http_proxy https_proxy no_proxy NODE_EXTRA_CA_CERTS SSL_CERT_FILE; do
+  for setting in http_proxy https_proxy no_proxy; do
     [ -z "${!setting:-}" ] || printf 'export %s=%q\n' "$setting" "${!setting}"
   done >"$home/.network"
+  # Copied to the user: the package ca-certificates writes its own over those in /etc.
+  for setting in NODE_EXTRA_CA_CERTS SSL_CERT_FILE; do
+    file=${!setting:-}
+    [ -f "$file" ] || continue
+    cp -L "$file" "$home/.$setting.pem"
+    echo "export $setting=~/.$setting.pem" >>"$home/.network"
+  done
 }
 
 make_root() {
