@@ -131,7 +131,7 @@ Result<Identity> authorize(const AuthConfig& config, const http::Request& reques
   const auto token = presented_token(request, needed);
   if (!(token && token->in_header) && is_cross_origin(config, request)) {
     return fail(Errc::PermissionDenied,
-                fmt::format("a page of {} may not ask this server; see server.allowed_origins",
+                fmt::format("a page of {} may not ask this server: only its own pages may",
                             utf8_prefix(request.header("origin"), 200)));
   }
   if (source != nullptr && source->is_signed) {

@@ -94,16 +94,16 @@ TEST(Auth, OtherPagesCannotUseTheBrowsersPlace) {
   check_origin({{"origin", "https://quell.example"}}, "ok");
   check_origin({{"origin", "http://localhost:5173"}}, "ok");
   check_origin({{"origin", "https://evil.example"}},
-               "403 a page of https://evil.example may not ask this server; see "
-               "server.allowed_origins");
+               "403 a page of https://evil.example may not ask this server: only "
+               "its own pages may");
   check_origin({{"origin", "http://localhost.evil.example"}},
-               "403 a page of http://localhost.evil.example may not ask this server; see "
-               "server.allowed_origins");
+               "403 a page of http://localhost.evil.example may not ask this server: only "
+               "its own pages may");
   check_origin({{"origin", "null"}},
-               "403 a page of null may not ask this server; see server.allowed_origins");
+               "403 a page of null may not ask this server: only its own pages may");
   check_auth({{"origin", "https://evil.example"}, {"cookie", "quell_token=w-1"}}, Role::Write,
-             "403 a page of https://evil.example may not ask this server; see "
-             "server.allowed_origins");
+             "403 a page of https://evil.example may not ask this server: only "
+             "its own pages may");
   check_auth({{"origin", "https://evil.example"}, {"authorization", "Bearer w-1"}}, Role::Write,
              "ok kim");
 }

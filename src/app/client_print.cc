@@ -137,6 +137,12 @@ void print_accepted(const std::string& json) {
   if (!root) return;
   fmt::print("{} accepted, {} of them duplicates\n", json_integer(*root, "accepted").value_or(0),
              json_integer(*root, "duplicates").value_or(0));
+  simdjson::dom::array rejected;
+  if ((*root)["rejected"].get(rejected) != simdjson::SUCCESS) return;
+  for (const auto item : rejected) {
+    const std::string place = text_of(item, "place");
+    fmt::print("refused: {}{}{}\n", place, place.empty() ? "" : ": ", text_of(item, "reason"));
+  }
 }
 
 std::string describe_problem(int status, std::string_view body) {

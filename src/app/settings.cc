@@ -135,10 +135,7 @@ class Reader {
     if (name == "pack_texts") return read_pack_texts(section);
     if (section.is_null()) return {};
     TRY_STATUS(section.must_be_map(name));
-    if (name == "topology" && section.find("file") == nullptr) {
-      topology_text_ = to_json(section);
-      return {};
-    }
+    if (name == "topology") return read_topology_section(section);
     TRY_STATUS(section.check_keys(known_keys(name), name));
     for (const auto& [key, value] : section.entries()) {
       const std::string path = name + "." + key.raw_text();
@@ -234,6 +231,19 @@ class Reader {
         return fail(Errc::InvalidArgument, set.error().message, name);
       }
     }
+    return {};
+  }
+
+  // The services themselves, or the file that has them.
+  Status read_topology_section(const YamlNode& section) {
+    const auto file = section.find("file");
+    if (file == nullptr) {
+      topology_text_ = to_json(section);
+      return {};
+    }
+    TRY_STATUS(section.check_keys({"file"}, "topology"));
+    TRY(const auto path, file->text("topology.file"));
+    settings_.topology_file = path;
     return {};
   }
 

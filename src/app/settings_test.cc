@@ -1,5 +1,6 @@
 #include "app/settings.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -57,6 +58,20 @@ TEST(Settings, ThePipelinesPartComesBackTheSame) {
   EXPECT_EQ(again->thresholds.size(), 1u);
   EXPECT_EQ(again->topology.edges().size(), 1u);
   EXPECT_EQ(again->correlation.rules.size(), 1u) << "the default rule";
+}
+
+TEST(Settings, TheTopologyMayHaveAFileOfItsOwn) {
+  const std::string path = testing::TempDir() + "quell-topology.yaml";
+  std::FILE* file = std::fopen(path.c_str(), "w");
+  ASSERT_NE(file, nullptr);
+  std::fputs("services: [{name: a, depends_on: [b]}]\n", file);
+  std::fclose(file);
+  const auto settings =
+      parse_settings(fmt::format("topology: {{file: '{}'}}", path), "q.yaml", {}, real_files());
+  ASSERT_TRUE(settings) << settings.error().to_string();
+  EXPECT_EQ(settings->pipeline.topology.edges().size(), 1u);
+  EXPECT_NE(outcome("topology: {file: a.yaml, services: []}").find("'services'"),
+            std::string::npos);
 }
 
 // UPDATE_GOLDEN=1 writes the page.

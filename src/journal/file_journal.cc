@@ -141,7 +141,7 @@ class FileJournal final : public Journal {
     ++appends_refused_;
     return fail(Errc::Exhausted,
                 fmt::format("{} bytes wait to be committed and the journal's limit is {} "
-                            "(pending_bytes_max): retry later, send less, or raise the limit",
+                            "(journal.pending_max): retry later, send less, or raise the limit",
                             pending, options_.pending_bytes_max));
   }
 

@@ -226,7 +226,7 @@ TEST(FileJournal, TooMuchPendingIsRefused) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::Exhausted);
   EXPECT_EQ(refused.error().message,
-            "165 bytes wait to be committed and the journal's limit is 197 (pending_bytes_max): "
+            "165 bytes wait to be committed and the journal's limit is 197 (journal.pending_max): "
             "retry later, send less, or raise the limit");
   EXPECT_EQ(fixture.journal->stats().appends_refused, 1u);
   EXPECT_GT(fixture.journal->stats().pending_bytes, 165u);
