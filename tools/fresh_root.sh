@@ -3,8 +3,9 @@
 # committed tree (`git archive HEAD`) into it, and runs a command there as a user who is not root but
 # may use sudo. There is no compiler, no node, no systemd and no curl in it to begin with.
 #
-#   sudo tools/fresh_root.sh [--root DIR] [COMMAND…]     default: ./run.sh --check-only
+#   sudo tools/fresh_root.sh [--root DIR] [--no-sudo] [COMMAND…]     default: ./run.sh --check-only
 #
+# --no-sudo: the user may not use it; in a new root the command must say which packages it wants.
 # DIR (default: a new directory in /var/tmp) is made when it is not there and stays, so that a second run
 # finds the packages installed. Needs root and debootstrap. Mirror: $QUELL_MIRROR. The machine's own
 # way to the network (resolver, certificates, proxy settings of apt and npm) is used inside, too.
@@ -12,13 +13,15 @@ set -euo pipefail
 tree=$(cd "$(dirname "$0")/.." && pwd)
 user=tester
 root=
+sudo=yes
 
 fail() { echo "fresh_root.sh: $*" >&2; exit 1; }
 
 while [ $# -gt 0 ]; do
   case $1 in
     --root) root=$2; shift 2 ;;
-    -h | --help) sed -n '2,10s/^# \?//p' "$0"; exit 0 ;;
+    --no-sudo) sudo=; shift ;;
+    -h | --help) sed -n '2,12s/^# \?//p' "$0"; exit 0 ;;
     *) break ;;
   esac
 done
@@ -65,7 +68,14 @@ make_root() {
     "${QUELL_MIRROR:-http://deb.debian.org/debian}" >"$root.log" 2>&1 ||
     fail "debootstrap failed; see $root.log"
   chroot "$root" useradd --create-home --shell /bin/bash $user
-  echo "$user ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/$user"
+}
+
+allow_sudo() {
+  if [ -n "$sudo" ]; then
+    echo "$user ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/$user"
+  else
+    rm -f "$root/etc/sudoers.d/$user"
+  fi
 }
 
 copy_tree() {
@@ -88,6 +98,7 @@ run_inside() {
 }
 
 [ -e "$root/etc/debian_version" ] || make_root
+allow_sudo
 copy_tree
 copy_network_settings
 echo "running in $root as $user: $*"
