@@ -211,7 +211,6 @@ class EventBuilder {
 
   Status read_annotations() {
     TRY(PairCollector pairs, collect(mapping_.annotations));
-    pairs.cut_at_nul();  // Text for people; an alert is not refused because of it.
     std::size_t left = limits_.annotations_bytes_max;
     bool cut = false;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -224,6 +223,7 @@ class EventBuilder {
     }
     if (cut) pairs.add_own(kTruncated, "annotations were longer than the limit");
     if (!time_problem_.empty()) pairs.add_own(kTimeAdjusted, time_problem_);
+    pairs.cut_at_nul();  // Text for people; an alert is not refused because of it.
     TRY(event_.annotations, pairs.build(scratch_.builder));
     return {};
   }

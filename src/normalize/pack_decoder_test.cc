@@ -214,6 +214,14 @@ TEST(PackDecoder, AnnotationsEndAtNul) {
   check(R"({"t":"\u0000","more":{"a\u0000b":"1","c":"2\u00003"}})", R"({c="2"})");
 }
 
+TEST(PackDecoder, ATimeWithNulIsShownUpToIt) {
+  const Pack pack = pack_of("  - {name: e, dedup_key: k, time: /at}");
+  const Decoded decoded = decode(pack, R"({"at":"17\u00009"})");
+  ASSERT_EQ(decoded.events.size(), 1u);
+  EXPECT_FALSE(decoded.events[0].annotations.to_string().contains(char{0}));
+  EXPECT_FALSE(decoded.events[0].annotations.empty());
+}
+
 TEST(PackDecoder, ParentsAndInnerTexts) {
   const Pack pack =
       pack_of("  - {name: e, each: /m/list, title: '{/n} of {^/who} in {^/m/region}', id: ^/m}",
