@@ -16,3 +16,4 @@ target_compile_definitions(pack_bench PRIVATE QUELL_SOURCE_DIR="${CMAKE_SOURCE_D
 quell_bench(sample_bench quell_stream fmt::fmt)
 quell_bench(pipeline_bench quell_app fmt::fmt)
 target_sources(pipeline_bench PRIVATE bench/load_bodies.cc)
+quell_bench(detect_bench quell_detect fmt::fmt)
