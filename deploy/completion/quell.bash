@@ -2,7 +2,7 @@
 
 _quell() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command='' word
-  local commands='serve demo replay check send incidents show trace ack resolve merge reopen note
+  local commands='serve demo replay check eval send incidents show trace ack resolve merge reopen note
     deadletters version'
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
@@ -23,6 +23,7 @@ _quell() {
     demo) words='--scenario --speed --listen --once --help' ;;
     replay) words='--config --json --help' ;;
     check) words='--pack --sample --headers --secret --help' ;;
+    eval) words='nab kpi smd --json --help' ;;
     version) words='--json --help' ;;
     incidents) words='--status --match --text --limit --url --token --json --help' ;;
     deadletters) words='--retry --retry-all --url --token --json --help' ;;
@@ -34,6 +35,12 @@ _quell() {
   case $command:$current in
     replay:[!-]* | check:[!-]* | send:[!-]* | replay: | check: | send:)
       mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    eval:*)
+      if [[ $previous == eval || $current == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+      else
+        mapfile -t COMPREPLY < <(compgen -d -- "$current")
+      fi ;;
     *) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current") ;;
   esac
 }

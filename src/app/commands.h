@@ -47,4 +47,13 @@ struct CheckArguments {
 };
 ExitCode run_check(const CheckArguments& arguments, const Environment& environment);
 
+// Public labelled data on which detection is measured.
+enum class EvalSet { Nab, Kpi, Smd };
+struct EvalArguments {
+  EvalSet set = EvalSet::Nab;
+  std::string directory{};
+  bool json = false;
+};
+ExitCode run_eval(const EvalArguments& arguments);
+
 }  // namespace quell

@@ -67,6 +67,31 @@ void add_check(CLI::App& app, const quell::Environment& environment, ExitCode& c
   command->callback([=, &environment, &code] { code = run_check(*arguments, environment); });
 }
 
+void add_eval(CLI::App& app, ExitCode& code) {
+  struct Set {
+    const char* name;
+    quell::EvalSet set;
+    const char* help;
+  };
+  static constexpr Set kSets[] = {
+      {"nab", quell::EvalSet::Nab,
+       "Numenta Anomaly Benchmark: DIR holds data/ and labels/combined_windows.json"},
+      {"kpi", quell::EvalSet::Kpi,
+       "KPIs of AIOps 2018: DIR holds Train/ and perhaps Test/ with .csv or .csv.xz"},
+      {"smd", quell::EvalSet::Smd,
+       "Server Machine Dataset: DIR holds index.csv and NAME.bin or NAME.bin.xz"}};
+  auto* command = app.add_subcommand("eval", "Measure detection on labelled public data");
+  command->require_subcommand(1);
+  for (const Set& set : kSets) {
+    auto* one = command->add_subcommand(set.name, set.help);
+    auto arguments = std::make_shared<quell::EvalArguments>();
+    arguments->set = set.set;
+    one->add_option("DIR", arguments->directory, "Where the data lies")->required();
+    one->add_flag("--json", arguments->json, "Print JSON");
+    one->callback([=, &code] { code = run_eval(*arguments); });
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -82,6 +107,7 @@ int main(int argc, char** argv) {
   add_demo(app, environment, code);
   add_replay(app, environment, code);
   add_check(app, environment, code);
+  add_eval(app, code);
   quell::add_client_commands(app, environment, code);
   try {
     app.parse(argc, argv);
