@@ -440,9 +440,10 @@ std::string unpack(std::string_view packed, const WireLimits& limits, std::strin
                        limits.unpacked_bytes_max);
   }
   bool good = false;
-  body.resize_and_overwrite(size, [&](char* to, std::size_t n) {
+  // The second argument is not used: the library of g++ 12 passes the capacity where it grows.
+  body.resize_and_overwrite(size, [&](char* to, std::size_t) {
     good = snappy::RawUncompress(packed.data(), packed.size(), to);
-    return good ? n : 0;
+    return good ? size : 0;
   });
   return good ? "" : "the body is no snappy block: it is damaged or cut off";
 }

@@ -385,6 +385,16 @@ TEST(RemoteWriteFrames, VersionsAndPacking) {
       "request has 'zstd'\n");
 }
 
+TEST(RemoteWriteFrames, BodiesOfAnySize) {
+  for (std::size_t size = 2; size < 70; ++size) {
+    const std::string body = bytes_field(9, std::string(size - 2, 'x'));
+    RemoteWriteDecoded out;
+    decode_remote_write(frame_of("application/x-protobuf", "snappy", pack(body)), {}, out);
+    EXPECT_EQ(out.samples.body, body);
+    EXPECT_EQ(out.rejected.size(), 0u);
+  }
+}
+
 TEST(RemoteWriteFrames, DamagedSnappy) {
   std::string one = pack(series(kUp + sample(1, kNow)));
   check_frame(kTypeOne, "snappy", "", "rejected all: the body is empty, expected a snappy block\n");
