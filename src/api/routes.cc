@@ -94,6 +94,8 @@ constexpr Route kRoutes[] = {
     ingest("/ingest/{pack}", "ingest_pack", {}),
     ingest("/api/v1/write", "remote_write", "prometheus"),
     ingest("/ingest/{pack}/api/v1/write", "ingest_remote_write", {}),
+    ingest("/v1/metrics", "otlp_metrics", "otlp"),
+    ingest("/ingest/{pack}/v1/metrics", "ingest_otlp_metrics", {}),
     read(QUELL_AM "/alerts", "am_get_alerts", am_get_alerts),
     ingest(QUELL_AM "/alerts", "am_post_alerts", "alertmanager-v2"),
     read(QUELL_AM "/alerts/groups", "am_get_alert_groups", am_get_alert_groups),

@@ -25,7 +25,20 @@ DecodedFrame of_remote_write(const Frame& frame, const WireLimits& limits) {
   return {.decoded = {.rejected = std::move(written.rejected)},
           .samples = std::move(written.samples),
           .protocol = SampleProtocol::RemoteWrite,
-          .samples_refused = written.samples_refused,
+          .refused = written.samples_refused,
+          .reply = {.status = 0}};
+}
+
+DecodedFrame of_otlp(const Frame& frame, OtlpMetricsDecoder& decoder) {
+  OtlpDecoded points;
+  decoder.decode(frame, points);
+  const auto encoding = otlp_encoding(frame.content_type, "");
+  const bool is_json = encoding && *encoding == OtlpEncoding::Json;
+  return {.decoded = {.rejected = std::move(points.rejected)},
+          .samples = std::move(points.samples),
+          .protocol = is_json ? SampleProtocol::OtlpJson : SampleProtocol::OtlpProtobuf,
+          .refused = points.points_refused,
+          .failure = points.failure,
           .reply = {.status = 0}};
 }
 
@@ -53,6 +66,7 @@ DecodedFrame Decoders::decode(const Frame& frame) {
     return decoded;
   }
   if (kind == "prometheus") return of_remote_write(frame, limits_);
+  if (kind == "otlp") return of_otlp(frame, otlp_);
   if (kind == kPostedEventSource) return without_reply(decode_posted_event(frame));
   const Pack* pack = packs_.find(kind);
   if (pack == nullptr) {

@@ -14,6 +14,7 @@
 #include "model/command.h"
 #include "normalize/signature.h"
 #include "wire/cloudevents.h"
+#include "wire/otlp_metrics.h"
 #include "wire/remote_write.h"
 
 namespace quell {
@@ -112,6 +113,11 @@ std::uint64_t Gateway::body_limit(std::string_view method, std::string_view path
   const bool ingests = path.starts_with("/ingest/") || path.starts_with("/alertmanager/") ||
                        path == "/api/v1/write" || path.starts_with("/v1/");
   return method == "POST" && ingests ? config()->body_bytes_max : kControlMax;
+}
+
+// These are journaled as they came, and unpacked by their decoders.
+bool Gateway::unpacks(std::string_view path) const {
+  return !path.ends_with("/api/v1/write") && !path.ends_with("/v1/metrics");
 }
 
 http::StreamKind Gateway::stream_kind(std::string_view path) const {
@@ -216,6 +222,11 @@ Status check_encoding(const SourceSetting& source, const http::Request& request)
   if (source.kind == "prometheus") {
     const auto version = remote_write_version(request.header("content-type"), encoding);
     if (!version) return std::unexpected(version.error());
+    return {};
+  }
+  if (source.kind == "otlp") {
+    const auto known = otlp_encoding(request.header("content-type"), encoding);
+    if (!known) return std::unexpected(known.error());
     return {};
   }
   // gzip and deflate were unpacked by the server.

@@ -63,6 +63,7 @@ class Gateway final : public http::Handler {
 
   void handle(http::Request request, std::unique_ptr<http::Responder> responder) override;
   std::uint64_t body_limit(std::string_view method, std::string_view path) const override;
+  bool unpacks(std::string_view path) const override;
   http::StreamKind stream_kind(std::string_view path) const override;
   Status open_stream(const http::Request& request, std::shared_ptr<http::Stream> stream) override;
   void on_stream_message(const std::shared_ptr<http::Stream>& stream, std::string text) override;

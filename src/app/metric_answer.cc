@@ -1,17 +1,25 @@
 #include "app/metric_answer.h"
 
+#include <algorithm>
+
+#include "wire/otlp_metrics.h"
 #include "wire/remote_write.h"
 
 namespace quell {
 
 WireReply metric_answer(const DecodedFrame& decoded, std::uint64_t taken,
                         const SeriesRefusals& refused, const std::vector<Rejected>& reasons) {
+  if (decoded.protocol != SampleProtocol::RemoteWrite) {
+    const bool is_json = decoded.protocol == SampleProtocol::OtlpJson;
+    return otlp_reply(is_json ? OtlpEncoding::Json : OtlpEncoding::Protobuf, decoded.failure,
+                      decoded.refused + refused.places, reasons);
+  }
   // A native histogram became two samples, its count and its sum; senders count it as one.
   const std::uint64_t parts = decoded.samples.histograms * 2 - refused.of_histograms;
   WrittenCounts written;
   written.histograms = parts / 2;
   written.samples = taken - std::min(taken, parts);
-  return remote_write_reply(written, decoded.samples_refused + refused.samples, reasons);
+  return remote_write_reply(written, decoded.refused + refused.samples, reasons);
 }
 
 }  // namespace quell

@@ -273,7 +273,11 @@ class ServiceImpl final : public Service {
     const auto path_of = [](const std::string& name, const std::string& kind) -> std::string {
       if (name == "alertmanager-v2") return "/alertmanager/api/v2/alerts";
       if (name == "prometheus") return "/api/v1/write";
-      return "/ingest/" + name + (kind == "prometheus" ? "/api/v1/write" : "");
+      if (name == "otlp") return "/v1/metrics";
+      return "/ingest/" + name +
+             (kind == "prometheus" ? "/api/v1/write"
+              : kind == "otlp"     ? "/v1/metrics"
+                                   : "");
     };
     const auto add = [&](const std::string& name, const std::string& kind, bool is_protected) {
       all[name] = {.name = name,

@@ -6,8 +6,8 @@
 #include <array>
 
 #include "base/json.h"
+#include "base/packing.h"
 #include "base/text.h"
-#include "http/content_encoding.h"
 #include "http/header_values.h"
 
 namespace quell::http {
@@ -106,6 +106,15 @@ void append_head(std::string& out, const Response& response, const HeadOptions& 
     out += "Connection: keep-alive\r\n";
   }
   out += "\r\n";
+}
+
+bool is_packable(std::string_view content_type) {
+  const std::string type = to_lower(trim(content_type.substr(0, content_type.find(';'))));
+  if (type.starts_with("text/") || type.ends_with("+json") || type.ends_with("+xml")) return true;
+  constexpr std::array<std::string_view, 6> kPackable = {
+      "application/json", "application/javascript", "application/xml",
+      "application/yaml", "application/x-ndjson",   "application/openmetrics-text"};
+  return std::find(kPackable.begin(), kPackable.end(), type) != kPackable.end();
 }
 
 void pack_body(Response& response, std::string_view accept_encoding) {

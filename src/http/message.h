@@ -24,6 +24,9 @@ struct HeadOptions {
 // the handler's, and line ends in values become spaces, so that no answer can be split in two.
 void append_head(std::string& out, const Response& response, const HeadOptions& options);
 
+// Whether packing is worth it: text, JSON, JavaScript, XML, SVG, YAML.
+bool is_packable(std::string_view content_type);
+
 // Packs the body if the client takes gzip and it is worth it.
 void pack_body(Response& response, std::string_view accept_encoding);
 

@@ -108,7 +108,7 @@ bool RequestParser::check_body() {
     return refuse(413, "too_large", too_large_text());
   }
   const std::string_view encoding = request_.header("content-encoding");
-  if (encoding.empty()) return true;
+  if (encoding.empty() || !context_.handler->unpacks(request_.path)) return true;
   unpacker_ = Unpacker::make(encoding);
   if (unpacker_) {
     std::erase_if(request_.headers,

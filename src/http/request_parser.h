@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "http/content_encoding.h"
+#include "base/packing.h"
 #include "http/worker.h"
 
 namespace quell::http {

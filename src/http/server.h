@@ -23,8 +23,8 @@ struct Request {
                       // Only a name: `..` and `//` mean nothing.
   std::string query;  // As sent, without the '?'.
   Headers headers;
-  // De-chunked, and unpacked when Content-Encoding was gzip or deflate (the header is then gone).
-  // Any other Content-Encoding is left for the handler.
+  // De-chunked, and unpacked when Content-Encoding was gzip or deflate (the header is then gone),
+  // unless the handler wants it packed. Any other Content-Encoding is left for the handler.
   std::string body;
   std::string remote_address;  // "127.0.0.1"
   bool remote_is_loopback = false;
@@ -98,6 +98,13 @@ class Handler {
 
   // The largest body that this path takes, in bytes, unpacked; asked when the headers are known.
   virtual std::uint64_t body_limit(std::string_view method, std::string_view path) const = 0;
+
+  // Whether the server unpacks gzip and deflate for this path; else the body stays as it came, with
+  // its Content-Encoding, and the limit counts packed bytes.
+  virtual bool unpacks(std::string_view path) const {
+    (void)path;
+    return true;
+  }
 
   // What a GET of this path opens. Events: Server-Sent Events. WebSocket: answered 426 when the
   // client does not ask for one.

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-#include "http/content_encoding.h"
+#include "base/packing.h"
 #include "http/test_client.h"
 
 namespace quell::http {

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "http/content_encoding.h"
+#include "base/packing.h"
 #include "http/header_values.h"
 #include "http/message.h"
 

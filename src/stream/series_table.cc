@@ -34,6 +34,8 @@ void refuse(SeriesRefusals& refused, const WireSamples& in, const WireSamples::R
             const Error& error) {
   ++refused.series;
   refused.samples += run.count;
+  if (run.place != refused.last_place) ++refused.places;
+  refused.last_place = run.place;
   if (run.of_histogram) refused.of_histograms += run.count;
   if (error.code == Errc::Exhausted) ++refused.over_limit;
   if (refused.listed.size() >= SeriesRefusals::kListed) return;
@@ -164,7 +166,9 @@ void SeriesTable::resolve(WireSamples& in, std::string_view source, Unknown unkn
         refuse(refused, in, run, slot.error());
       }
     }
-    if (found_[i] != kNoSlot && (run.unit != 0 || run.kind != SeriesKind::Unknown)) {
+    // When old frames are read again, what was said last is known from the pages.
+    const bool says = run.unit != 0 || run.kind != SeriesKind::Unknown;
+    if (says && found_[i] != kNoSlot && unknown == Unknown::Make) {
       note_said(found_[i], run, in);
     }
   }

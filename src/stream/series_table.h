@@ -36,11 +36,13 @@ struct SeriesTableOptions {
 struct SeriesRefusals {
   std::uint64_t series = 0;  // Their runs.
   std::uint64_t samples = 0;
+  std::uint64_t places = 0;  // Different ones that follow each other: the data points of OTLP.
   std::uint64_t of_histograms = 0;  // Of the samples: those of runs that are `of_histogram`.
   std::uint64_t over_limit = 0;     // Of the runs: refused because of a limit on their number.
   std::vector<Rejected> listed{};   // The first kListed.
 
   static constexpr std::size_t kListed = 20;
+  std::uint64_t last_place = UINT64_MAX;
 };
 
 // One tenant's series from one source.

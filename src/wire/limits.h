@@ -22,9 +22,10 @@ struct WireLimits {
   std::uint32_t link_bytes_max = 4096;          // Longer ones are not shown.
 
   std::uint64_t unpacked_bytes_max = 128ull << 20;  // Of a request in a snappy block, or gzip.
-  std::uint32_t series_max = 500'000;               // Per request; what comes after is refused.
-  std::uint32_t symbols_max = 1'000'000;            // Of a remote write 2.0 request.
-  std::uint32_t series_cached_max = 200'000;  // Agent series that are recognised by their bytes.
+  std::uint64_t json_bytes_max = 32ull << 20;  // Of OTLP as JSON: parsing takes ten times that.
+  std::uint32_t series_max = 500'000;          // Per request; what comes after is refused.
+  std::uint32_t symbols_max = 1'000'000;       // Of a remote write 2.0 request.
+  std::uint32_t series_cached_max = 200'000;   // Agent series that are recognised by their bytes.
 
   // An event time later than its arrival by more than this is set to the arrival.
   Duration future_max = std::chrono::minutes(10);

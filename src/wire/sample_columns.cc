@@ -107,7 +107,9 @@ void SampleColumns::end_series(std::string_view key, SeriesKind kind) {
                                      limits_.series_max));
   }
   const bool is_made = !is_in_body(key);
-  if (is_made && samples_.made.size() + key.size() > limits_.unpacked_bytes_max) {
+  is_made_full_ = is_made_full_ ||
+                  (is_made && samples_.made.size() + key.size() > limits_.unpacked_bytes_max);
+  if (is_made && is_made_full_) {
     return refuse_series(
         fmt::format("the labels of the request take more than {} bytes together: "
                     "the rest was refused",

@@ -33,6 +33,10 @@ class SampleColumns {
     refuse_ms(ms);
   }
   void add(Timestamp time, double value);
+  // Whether the series in hand got a sample, and whether there is room for another series: else
+  // end_series() refuses it, whatever its labels.
+  bool has_samples() const { return samples_.size() > first_; }
+  bool is_full() const { return samples_.series.size() >= limits_.series_max || is_made_full_; }
   // The series has these labels: bytes for SeriesLabels::parse(). A series without samples is none.
   void end_series(std::string_view key, SeriesKind kind);
   // Instead of end_series(): the samples are refused, and `more` that were not added.
@@ -68,6 +72,7 @@ class SampleColumns {
   std::uint64_t refused_in_ = 0;  // Samples of the series in hand that were refused.
   std::uint64_t refused_ = 0;
   std::uint64_t unlisted_ = 0;
+  bool is_made_full_ = false;  // The labels that were put together take all the room.
 };
 
 }  // namespace quell::wire

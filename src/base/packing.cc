@@ -1,4 +1,4 @@
-#include "http/content_encoding.h"
+#include "base/packing.h"
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-namespace quell::http {
+namespace quell {
 namespace {
 
 constexpr int kGzipBits = 15 + 16;  // zlib: window of 2^15, and 16 to ask for gzip framing.
@@ -106,13 +106,4 @@ std::string gzip_pack(std::string_view text) {
   return out;
 }
 
-bool is_packable(std::string_view content_type) {
-  const std::string type = to_lower(trim(content_type.substr(0, content_type.find(';'))));
-  if (type.starts_with("text/") || type.ends_with("+json") || type.ends_with("+xml")) return true;
-  constexpr std::array<std::string_view, 6> kPackable = {
-      "application/json", "application/javascript", "application/xml",
-      "application/yaml", "application/x-ndjson",   "application/openmetrics-text"};
-  return std::find(kPackable.begin(), kPackable.end(), type) != kPackable.end();
-}
-
-}  // namespace quell::http
+}  // namespace quell

@@ -8,14 +8,14 @@
 
 #include "base/result.h"
 
-namespace quell::http {
+namespace quell {
 
 // Unpacks a body as it arrives. The unpacked size is limited, so a small body cannot become a
 // large one in memory.
 class Unpacker {
  public:
-  // `encoding` is the whole Content-Encoding header. Returns: null when it is not one that the
-  // server unpacks (gzip, x-gzip, deflate; any case).
+  // `encoding` is the whole Content-Encoding header. Returns: null when it is not one of these
+  // (gzip, x-gzip, deflate; any case).
   static std::unique_ptr<Unpacker> make(std::string_view encoding);
   virtual ~Unpacker() = default;
 
@@ -29,7 +29,4 @@ class Unpacker {
 // Packs with gzip at a level that favours speed. Cost: about 10 ns per byte.
 std::string gzip_pack(std::string_view text);
 
-// Whether packing is worth it: text, JSON, JavaScript, XML, SVG, YAML.
-bool is_packable(std::string_view content_type);
-
-}  // namespace quell::http
+}  // namespace quell

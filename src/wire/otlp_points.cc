@@ -1,0 +1,254 @@
+#include "wire/otlp_points.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/bytes.h"
+
+namespace quell::wire {
+namespace {
+
+// What describes a resource and does not tell it from others: it changes with a release or a
+// restart, and a series should not.
+bool is_descriptive(std::string_view name) {
+  constexpr std::array<std::string_view, 9> kBeginnings{"telemetry.",       "os.",
+                                                        "host.image.",      "host.cpu.",
+                                                        "container.image.", "container.command",
+                                                        "k8s.container.",   "webengine.",
+                                                        "faas.version"};
+  constexpr std::array<std::string_view, 7> kNames{
+      "service.version", "host.arch",         "host.type",  "host.ip",
+      "host.mac",        "container.runtime", "process.pid"};
+  if (name.starts_with("process.") && name != "process.pid") return true;
+  return std::ranges::any_of(kBeginnings, [&](auto b) { return name.starts_with(b); }) ||
+         std::ranges::find(kNames, name) != kNames.end();
+}
+
+const OtlpAttribute kNothingMore{};
+
+constexpr std::size_t kResourceBytesMax = 64 * 1024;  // More than the labels of any series.
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------
+
+std::uint32_t OtlpMemory::number_of(std::string_view bytes) {
+  const auto known = numbers_.find(bytes);
+  if (known != numbers_.end()) return known->second;
+  const auto number = static_cast<std::uint32_t>(numbers_.size());
+  numbers_.emplace(std::string(bytes), number);
+  bytes_ += bytes.size();
+  return number;
+}
+
+std::string_view OtlpMemory::find(std::string_view context, std::string_view attributes) const {
+  const Shape* shape = index_.find(hash64(attributes, hash64(context)), [&](const Shape& s) {
+    const std::string_view bytes = s.bytes;
+    return s.context_size == context.size() && s.attributes_size == attributes.size() &&
+           bytes.starts_with(context) && bytes.substr(s.context_size).starts_with(attributes);
+  });
+  if (shape == nullptr) return {};
+  return std::string_view(shape->bytes).substr(shape->context_size + shape->attributes_size);
+}
+
+void OtlpMemory::learn(std::string_view context, std::string_view attributes,
+                       std::string_view labels) {
+  if (shapes_.size() >= max_ || bytes_ >= kBytesMax) return;
+  Shape& shape = shapes_.emplace_back();
+  shape.context_size = static_cast<std::uint32_t>(context.size());
+  shape.attributes_size = static_cast<std::uint32_t>(attributes.size());
+  shape.bytes.reserve(context.size() + attributes.size() + labels.size());
+  shape.bytes.append(context).append(attributes).append(labels);
+  bytes_ += shape.bytes.size();
+  index_.insert(hash64(attributes, hash64(context)), &shape);
+}
+
+void OtlpMemory::tidy() {
+  if (shapes_.size() < max_ && numbers_.size() < max_ && bytes_ < kBytesMax) return;
+  bytes_ = 0;
+  index_ = {};
+  shapes_.clear();
+  numbers_.clear();
+}
+
+// ---------------------------------------------------------------------------------------------
+
+OtlpPoints::OtlpPoints(WireSamples& samples, std::vector<Rejected>& rejected, Timestamp arrived_at,
+                       const WireLimits& limits, OtlpMemory* memory)
+    : columns_(samples, rejected, arrived_at, limits), arrived_at_(arrived_at), memory_(memory) {
+  samples.place_word = "data point";
+}
+
+void OtlpPoints::begin_resource(const OtlpAttributes& attributes) {
+  resource_.clear();
+  // Without an instance, the process is what tells two of one host apart.
+  const auto has = [&](std::string_view name) {
+    return std::ranges::any_of(attributes, [&](const auto& a) { return a.name == name; });
+  };
+  const bool needs_pid = !has("service.instance.id");
+  for (const OtlpAttribute& attribute : attributes) {
+    const bool kept = attribute.name == "process.pid" ? needs_pid : !is_descriptive(attribute.name);
+    if (kept) resource_.push_back(attribute);
+  }
+  of_resource_ = resource_.size();
+}
+
+void OtlpPoints::begin_scope(std::string_view name, std::string_view version) {
+  resource_.resize(of_resource_);
+  if (!name.empty()) resource_.push_back({"otel.scope.name", std::string(name)});
+  (void)version;  // It changes with a release, as that of the service does.
+  std::string all(1, 'r');
+  ByteWriter w(all);
+  for (const OtlpAttribute& attribute : resource_) {
+    w.text(attribute.name);
+    w.text(attribute.value);
+  }
+  resource_bytes_ = all.size();
+  resource_context_.clear();
+  if (memory_ != nullptr) ByteWriter(resource_context_).fixed64(memory_->number_of(all));
+}
+
+void OtlpPoints::begin_metric(std::string_view name, std::string_view unit,
+                              std::string_view description, SeriesKind kind) {
+  metric_ = name;
+  kind_ = kind;
+  columns_.add_metadata(name, kind, unit, description);
+  if (memory_ == nullptr) return;
+  std::string all = 'm' + resource_context_;
+  ByteWriter(all).text(name);
+  context_.clear();
+  ByteWriter(context_).fixed64(memory_->number_of(all));
+}
+
+void OtlpPoints::begin_point(const OtlpPoint& point) {
+  is_read_ = false;
+  ++points_;
+  refused_before_ = columns_.refused();
+  const Timestamp time = point.time_ns == 0 ? arrived_at_
+                         : point.time_ns > INT64_MAX
+                             ? Timestamp::max()
+                             : Timestamp{Duration{static_cast<std::int64_t>(point.time_ns)}};
+  time_ = std::chrono::floor<std::chrono::milliseconds>(time);
+}
+
+void OtlpPoints::end_point() {
+  if (columns_.refused() != refused_before_) ++points_refused_;
+}
+
+void OtlpPoints::refuse(std::string reason) {
+  begin_point({});
+  columns_.begin_series(points_ - 1);
+  columns_.refuse_series(std::move(reason), 1);
+  end_point();
+}
+
+const OtlpAttributes* OtlpPoints::attributes_of(const OtlpPoint& point) {
+  if (point.attributes != nullptr) return point.attributes;
+  if (!is_read_) {
+    read_.clear();
+    if (!point.read_attributes(point.raw_attributes, read_)) return nullptr;
+    is_read_ = true;
+  }
+  return &read_;
+}
+
+// Packs the labels in order. What is wrong with them the series table says, once per series.
+void OtlpPoints::make_labels(const OtlpAttributes& attributes, std::string_view ending,
+                             const OtlpAttribute& more) {
+  const std::string metric = metric_ + std::string(ending);
+  std::vector<std::string> renamed;
+  renamed.reserve(resource_.size());
+  pairs_.clear();
+  pairs_.push_back({kMetricLabel, metric});
+  if (!more.name.empty()) pairs_.push_back({more.name, more.value});
+  for (const OtlpAttribute& a : attributes) pairs_.push_back({a.name, a.value});
+  const std::size_t of_point = pairs_.size();
+  for (const OtlpAttribute& a : resource_) {
+    const auto end = pairs_.begin() + static_cast<std::ptrdiff_t>(of_point);
+    const bool is_taken =
+        std::any_of(pairs_.begin(), end, [&](const Label& l) { return l.name == a.name; });
+    pairs_.push_back({is_taken ? renamed.emplace_back("resource." + a.name) : a.name, a.value});
+  }
+  std::erase_if(pairs_, [](const Label& l) { return l.value.empty() && !l.name.empty(); });
+  std::ranges::stable_sort(pairs_, {}, &Label::name);
+  labels_.clear();
+  for (const Label& label : pairs_) append_series_label(labels_, label.name, label.value);
+}
+
+std::string_view OtlpPoints::labels_of(const OtlpPoint& point, std::string_view ending,
+                                       const OtlpAttribute& more) {
+  const bool may_be_known = memory_ != nullptr && point.may_be_known;
+  std::string context;
+  if (may_be_known) {
+    context = context_;
+    ByteWriter w(context);
+    w.text(ending);
+    w.text(more.value);
+    const std::string_view known = memory_->find(context, point.raw_attributes);
+    if (!known.empty()) return known;
+  }
+  const OtlpAttributes* attributes = attributes_of(point);
+  if (attributes == nullptr) return {};
+  make_labels(*attributes, ending, more);
+  if (may_be_known) memory_->learn(context, point.raw_attributes, labels_);
+  return labels_;
+}
+
+void OtlpPoints::part(const OtlpPoint& point, std::string_view ending, const OtlpAttribute& more,
+                      SeriesKind kind, double value) {
+  columns_.begin_series(points_ - 1);
+  columns_.add(time_, point.has_no_value ? stale_marker() : value);
+  if (!columns_.has_samples()) return;
+  // A few bytes of a point must not become megabytes of work.
+  if (resource_bytes_ > kResourceBytesMax) {
+    return columns_.refuse_series(
+        fmt::format("the attributes of its resource take more than {} bytes", kResourceBytesMax));
+  }
+  if (columns_.is_full()) return columns_.end_series({}, kind);
+  const std::string_view labels = labels_of(point, ending, more);
+  if (labels.empty()) {
+    columns_.refuse_series("its attributes are malformed");
+  } else {
+    columns_.end_series(labels, kind);
+  }
+}
+
+void OtlpPoints::number(const OtlpPoint& point, double value) {
+  begin_point(point);
+  part(point, "", kNothingMore, kind_, value);
+  end_point();
+}
+
+void OtlpPoints::histogram(const OtlpPoint& point, const OtlpHistogram& histogram, bool is_delta) {
+  if (!histogram.buckets.empty() && histogram.buckets.size() != histogram.bounds.size() + 1) {
+    return refuse(fmt::format("{} buckets for {} bounds: there must be one more",
+                              histogram.buckets.size(), histogram.bounds.size()));
+  }
+  begin_point(point);
+  const SeriesKind kind = is_delta ? SeriesKind::Delta : SeriesKind::Counter;
+  part(point, "_count", kNothingMore, kind, histogram.count);
+  if (histogram.sum) part(point, "_sum", kNothingMore, kind, *histogram.sum);
+  std::uint64_t below = 0;
+  for (std::size_t i = 0; i < histogram.buckets.size(); ++i) {
+    below += histogram.buckets[i];
+    const bool is_last = i == histogram.bounds.size();
+    const OtlpAttribute le{"le", is_last ? "+Inf" : fmt::format("{}", histogram.bounds[i])};
+    part(point, "_bucket", le, kind, static_cast<double>(below));
+  }
+  end_point();
+}
+
+void OtlpPoints::summary(const OtlpPoint& point, double count, double sum,
+                         const std::vector<OtlpQuantile>& quantiles) {
+  begin_point(point);
+  part(point, "_count", kNothingMore, SeriesKind::Counter, count);
+  part(point, "_sum", kNothingMore, SeriesKind::Counter, sum);
+  for (const OtlpQuantile& q : quantiles) {
+    part(point, "", {"quantile", fmt::format("{}", q.quantile)}, SeriesKind::Gauge, q.value);
+  }
+  end_point();
+}
+
+}  // namespace quell::wire
