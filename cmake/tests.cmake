@@ -40,10 +40,16 @@ add_executable(fetch_server_test tests/fetch/client_and_server_test.cc)
 target_link_libraries(fetch_server_test PRIVATE quell_fetch quell_http GTest::gtest_main)
 add_test(NAME fetch_server COMMAND fetch_server_test)
 
+# The pipeline with a store in memory.
+add_executable(pipeline_test tests/pipeline/dead_letter_retry_test.cc)
+target_link_libraries(pipeline_test PRIVATE quell_test_support fmt::fmt GTest::gtest_main)
+add_test(NAME pipeline COMMAND pipeline_test)
+
 add_executable(pipeline_sim tests/sim/pipeline_sim.cc)
 target_link_libraries(pipeline_sim PRIVATE quell_test_support fmt::fmt)
 add_test(NAME pipeline_sim COMMAND pipeline_sim 0 ${SEEDS})
 add_test(NAME pipeline_sim_canary COMMAND pipeline_sim canary)
 set_tests_properties(pipeline_sim_canary PROPERTIES WILL_FAIL TRUE)
 
-add_dependencies(tests journal_sim packs_test scenario_test fetch_server_test pipeline_sim)
+add_dependencies(tests journal_sim packs_test scenario_test fetch_server_test pipeline_test
+                 pipeline_sim)

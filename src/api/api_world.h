@@ -1,6 +1,7 @@
 // ApiWorld: a small live state and a past in memory, for the tests of this module.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -75,6 +76,9 @@ class MemoryPast final : public Store {
       if (letter.offset == offset && letter.index == index) return std::optional(letter);
     }
     return std::optional<DeadLetter>{};
+  }
+  std::uint64_t open_dead_letters() const override {
+    return static_cast<std::uint64_t>(std::ranges::count(letters, false, &DeadLetter::resolved));
   }
   Result<std::vector<WindowRow>> windows(std::string_view tenant, std::string_view scope,
                                          Timestamp since, std::uint32_t limit) const override {

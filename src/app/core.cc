@@ -138,7 +138,7 @@ void Core::apply(const Frame& frame, Waiter* waiter) {
   metrics_.frames.add();
   metrics_.events.add(outcome.accepted);
   metrics_.duplicates.add(outcome.duplicates);
-  metrics_.rejected.add(outcome.rejected.size());
+  metrics_.rejected.add(outcome.dead_letters);
   if (waiter != nullptr) static_cast<FrameWaiter*>(waiter)->applied(frame, std::move(outcome));
   const Timestamp end = clock_.now();
   metrics_.frame_seconds.observe(to_seconds(end - begin));

@@ -1,5 +1,6 @@
 // Processing a dead letter again: its frame is journaled once more, with a header that says which
-// dead letter it is for. So the second attempt is an input like any other, and replays.
+// dead letter it is for. So the second attempt is an input like any other, and replays. Only the
+// letter's own record is worked off (dead_letter_record.h), as of the time when it arrived first.
 #pragma once
 
 #include <optional>

@@ -389,6 +389,10 @@ Result<std::vector<DeadLetter>> letters_to_retry(const Store& store, const Comma
       return fail(Errc::NotFound, fmt::format("there is no dead letter {}",
                                               format_dead_letter_id(*command.dead_letter)));
     }
+    if (letter->resolved) {
+      return fail(Errc::Conflict, fmt::format("dead letter {} was processed already",
+                                              format_dead_letter_id(*command.dead_letter)));
+    }
     return std::vector<DeadLetter>{*std::move(letter)};
   }
   return store.dead_letters({.limit = kAtOnce});
@@ -409,12 +413,15 @@ void Gateway::retry_dead_letters(std::shared_ptr<Pending> pending, Submission su
     if (!queued) answer(*pending->responder, problem({Errc::Unavailable, "stopping", {}}));
   };
   const bool queued = worker_.run([this, pending, reply, count, finish] {
-    auto letters = letters_to_retry(store_, *decode_command(reply->body));
+    const auto command = decode_command(reply->body);
+    const bool names_one = command->dead_letter.has_value();
+    auto letters = letters_to_retry(store_, *command);
     if (!letters) return answer(*pending->responder, problem(letters.error()));
     const History past = history();
     for (const DeadLetter& letter : *letters) {
       auto frame = past.read_frame(letter.offset);
-      if (!frame) continue;  // Retention has taken it.
+      if (!frame && names_one) return answer(*pending->responder, problem(frame.error()));
+      if (!frame || frame->kind != FrameKind::Ingest) continue;  // Gone, or not from a sender.
       ++count->open;
       ++count->retried;
       auto waiter = std::make_unique<CallbackWaiter>(
@@ -423,7 +430,7 @@ void Gateway::retry_dead_letters(std::shared_ptr<Pending> pending, Submission su
             finish();
           });
       Frame again = retry_frame(*std::move(frame), letter);
-      again.arrived_at = {};
+      again.arrived_at = {};  // Its place in the journal; the letter has the first one.
       if (!journal_.append(std::move(again), std::move(waiter))) finish();
     }
     finish();

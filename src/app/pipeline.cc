@@ -84,7 +84,9 @@ FrameOutcome Pipeline::on_frame(const Frame& frame) {
   step_ = {.now = frame.arrived_at, .offset = frame.offset};
   ++counters_.frames;
   next_index_ = 0;
+  next_letter_ = 0;
   on_time();
+  first_index_ = next_index_;
   switch (frame.kind) {
     case FrameKind::Ingest: return on_ingest(frame);
     case FrameKind::Tick: advance_watermark(now_); return {};
@@ -140,6 +142,7 @@ void Pipeline::advance_watermark(Timestamp event_time) {
 }
 
 FrameOutcome Pipeline::on_ingest(const Frame& frame) {
+  if (auto letter = retried_dead_letter(frame)) return on_retry(frame, *std::move(letter));
   DecodedFrame decoded = decoders_.decode(frame);
   FrameOutcome outcome;
   outcome.reply = std::move(decoded.reply);
@@ -147,7 +150,7 @@ FrameOutcome Pipeline::on_ingest(const Frame& frame) {
   on_samples(frame, decoded, outcome);
   counters_.rejected += decoded.decoded.rejected.size();
   on_events(std::move(decoded.decoded.events), outcome);
-  keep_rejected(frame, decoded.decoded.rejected);
+  keep_rejected(frame, decoded.decoded.rejected, outcome);
   if (decoded.protocol != SampleProtocol::None) return outcome;
   for (Rejected& one : decoded.decoded.rejected) outcome.rejected.push_back(std::move(one));
   return outcome;
@@ -186,6 +189,7 @@ void Pipeline::on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcom
 
 void Pipeline::restore_samples(const Frame& frame) {
   if (frame.kind != FrameKind::Ingest) return;
+  if (!frame.header(kRetryHeader).empty()) return restore_retried_samples(frame);
   DecodedFrame decoded = decoders_.decode(frame);
   if (!decoded.samples.series.empty()) metrics_.restore_samples(frame, decoded.samples);
 }
@@ -198,18 +202,7 @@ void Pipeline::on_event(Event event, std::uint32_t index, FrameOutcome& outcome)
   if (seen != SeenIds::Verdict::New) {
     ++outcome.duplicates;
     ++counters_.duplicates;
-    if (seen == SeenIds::Verdict::OtherContent) {
-      batch_.dead_letters.push_back(
-          {.offset = step_.offset,
-           .index = index,
-           .arrived_at = now_,
-           .tenant = event.tenant,
-           .source = event.source,
-           .rejected = {fmt::format("the id '{}' came before from '{}' with other content; the "
-                                    "first one counts",
-                                    event.id, event.source),
-                        fmt::format("event {}", index), event.title}});
-    }
+    if (seen == SeenIds::Verdict::OtherContent) keep_other_content(event, index, outcome);
     return;
   }
   count_in_windows(event);
@@ -232,18 +225,28 @@ void Pipeline::on_event(Event event, std::uint32_t index, FrameOutcome& outcome)
   batch_.events.push_back(std::move(row));
 }
 
-void Pipeline::keep_rejected(const Frame& frame, const std::vector<Rejected>& rejected) {
-  if (auto letter = retried_dead_letter(frame)) {
-    letter->attempts += 1;
-    letter->resolved = rejected.empty();
-    if (!rejected.empty()) letter->rejected = rejected.front();
-    batch_.dead_letters.push_back(*std::move(letter));
-    return;
-  }
-  std::uint32_t index = 0;
+// The letter is of the event's source, as the sender names it.
+void Pipeline::keep_other_content(const Event& event, std::uint32_t index, FrameOutcome& outcome) {
+  Rejected rejected{fmt::format("the id '{}' came before from '{}' with other content; the first "
+                                "one counts",
+                                event.id, event.source),
+                    fmt::format("event {}", index - first_index_), event.title};
+  if (retry_rejected_ != nullptr) return retry_rejected_->push_back(std::move(rejected));
+  ++outcome.dead_letters;
+  batch_.dead_letters.push_back({.offset = step_.offset,
+                                 .index = next_letter_++,
+                                 .arrived_at = now_,
+                                 .tenant = event.tenant,
+                                 .source = event.source,
+                                 .rejected = std::move(rejected)});
+}
+
+void Pipeline::keep_rejected(const Frame& frame, const std::vector<Rejected>& rejected,
+                             FrameOutcome& outcome) {
   for (const Rejected& item : rejected) {
+    ++outcome.dead_letters;
     batch_.dead_letters.push_back({.offset = frame.offset,
-                                   .index = index++,
+                                   .index = next_letter_++,
                                    .arrived_at = now_,
                                    .tenant = frame.tenant,
                                    .source = frame.source,
@@ -257,7 +260,7 @@ FrameOutcome Pipeline::on_config(const Frame& frame) {
   if (auto taken = take_config(frame.body, ended); !taken) {
     // Checked before it was journaled; a newer program may still refuse what an older one took.
     outcome.rejected.push_back({.reason = taken.error().message, .place = taken.error().place});
-    keep_rejected(frame, outcome.rejected);
+    keep_rejected(frame, outcome.rejected, outcome);
     return outcome;
   }
   correlator_.derive();

@@ -35,6 +35,7 @@ struct FrameOutcome {
   std::uint32_t accepted = 0;    // Events or samples.
   std::uint32_t duplicates = 0;  // Of these, the ones that said nothing new.
   std::vector<Rejected> rejected{};
+  std::uint32_t dead_letters = 0;  // New ones.
   std::vector<AlertKey> alerts{};  // Of its alert events; at most kAlertsNamed.
   // Commands only: the incident that was changed or made, or why not.
   Result<IncidentId> command = IncidentId{0};
@@ -105,6 +106,7 @@ class Pipeline {
 
  private:
   FrameOutcome on_ingest(const Frame& frame);
+  FrameOutcome on_retry(const Frame& frame, DeadLetter letter);
   FrameOutcome on_config(const Frame& frame);
   Status take_config(std::string text, std::vector<Event>& ended);
   FrameOutcome on_command(const Frame& frame);
@@ -112,7 +114,11 @@ class Pipeline {
   Result<IncidentId> apply_to_incident(const Command& command, const Step& step);
   void on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcome& outcome);
   void on_event(Event event, std::uint32_t index, FrameOutcome& outcome);
-  void keep_rejected(const Frame& frame, const std::vector<Rejected>& rejected);
+  void keep_rejected(const Frame& frame, const std::vector<Rejected>& rejected,
+                     FrameOutcome& outcome);
+  void keep_other_content(const Event& event, std::uint32_t index, FrameOutcome& outcome);
+  void restore_retried_samples(const Frame& frame);
+  void keep_rest(DeadLetter& letter, std::vector<Rejected> rejected, FrameOutcome& outcome);
   void on_time();
   void on_events(std::vector<Event> events, FrameOutcome& outcome);
   void keep_closed_windows();
@@ -142,7 +148,10 @@ class Pipeline {
   StoreBatch batch_;
   std::vector<HealthWindow> closed_windows_;
   Step step_;
-  std::uint32_t next_index_ = 0;  // Of the next event within the frame.
+  std::uint32_t next_index_ = 0;   // Of the next event within the frame,
+  std::uint32_t first_index_ = 0;  // of the first one that it decodes to,
+  std::uint32_t next_letter_ = 0;  // and of its next dead letter.
+  std::vector<Rejected>* retry_rejected_ = nullptr;  // While a dead letter is tried again.
   Timestamp now_ = Timestamp::min();
   Timestamp max_event_time_ = Timestamp::min();
   Timestamp watermark_ = Timestamp::min();

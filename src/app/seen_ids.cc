@@ -43,6 +43,19 @@ SeenIds::Verdict SeenIds::check(const Event& event, Timestamp now) {
   return Verdict::New;
 }
 
+std::optional<std::uint64_t> SeenIds::done_by(const Hash128& key) const {
+  const auto known = content_.find(key);
+  if (known == content_.end()) return std::nullopt;
+  return known->second.low;
+}
+
+void SeenIds::remember_done(const Hash128& key, std::uint64_t offset, Timestamp now) {
+  forget_before(now - kKeptFor);
+  const SeenId id{.key = key, .content = {.low = offset}, .at = now};
+  remember(id);
+  fresh_.push_back(id);
+}
+
 void SeenIds::remember(const SeenId& id) {
   content_.emplace(id.key, id.content);
   order_.emplace_back(id.at, id.key);

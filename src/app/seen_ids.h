@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -24,6 +25,11 @@ class SeenIds {
 
   // Remembers the event, unless it has no id: then it is New every time.
   Verdict check(const Event& event, Timestamp now);
+
+  // Other things that must happen only once, remembered with the offset of the frame that did them.
+  // The offset under `key`, if there is one.
+  std::optional<std::uint64_t> done_by(const Hash128& key) const;
+  void remember_done(const Hash128& key, std::uint64_t offset, Timestamp now);
 
   // What was remembered since the last call.
   std::vector<SeenId> take_fresh() { return std::exchange(fresh_, {}); }

@@ -263,7 +263,7 @@ class ServiceImpl final : public Service {
     facts.lag_frames = core_->lag_frames();
     facts.events_total = counters.events;
     facts.deduplicated_total = counters.duplicates;
-    facts.dead_letters = counters.rejected;
+    facts.dead_letters = store_->open_dead_letters();
     if (pipeline.watermark() != Timestamp::min()) facts.watermark = pipeline.watermark();
     return facts;
   }

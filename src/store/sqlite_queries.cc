@@ -270,6 +270,7 @@ Result<std::uint64_t> SqliteStore::retain(const RetentionPolicy& policy, Timesta
     TRY_STATUS(remove->bind(1, now - step.keep).bind(2, std::int64_t{kRetainRows}).run());
     removed += static_cast<std::uint64_t>(writer_->changed_rows());
   }
+  if (removed > 0) TRY_STATUS(count_dead_letters());
   return removed;
 }
 

@@ -39,12 +39,14 @@ SqliteStore::SqliteStore(std::string path, FileLock lock, std::unique_ptr<Sqlite
 
 Status SqliteStore::load() {
   TRY_STATUS(alerts_.load());
+  TRY_STATUS(count_dead_letters());
   return events_.load();
 }
 
 Status SqliteStore::commit(const StoreBatch& batch) {
   TRY_STATUS(writer_->execute("BEGIN IMMEDIATE"));
   Rollback rollback(*writer_);
+  letters_opened_ = 0;
   Status written = write(batch);
   if (written) written = writer_->execute("COMMIT");
   if (!written) {
@@ -53,6 +55,7 @@ Status SqliteStore::commit(const StoreBatch& batch) {
     return written;
   }
   rollback.release();
+  open_letters_ += static_cast<std::uint64_t>(letters_opened_);
   alerts_.committed();
   events_.committed();
   return {};
@@ -100,14 +103,32 @@ Status SqliteStore::write_dead_letters(const std::vector<DeadLetter>& letters) {
   TRY(Statement * put,
       writer_->statement("INSERT OR REPLACE INTO dead_letters(frame_offset, frame_index, "
                          "arrived_at, resolved, record) VALUES(?, ?, ?, ?, ?)"));
+  TRY(Statement * known, writer_->statement("SELECT resolved FROM dead_letters "
+                                            "WHERE frame_offset = ? AND frame_index = ?"));
   std::string record;
   for (const DeadLetter& letter : letters) {
+    known->bind(1, letter.offset).bind(2, std::int64_t{letter.index});
+    {
+      const ResetAtEnd reset(*known);
+      TRY(const bool found, known->step());
+      if (found && known->integer(0) == 0) --letters_opened_;
+    }
+    if (!letter.resolved) ++letters_opened_;
     record.clear();
     encode_dead_letter(letter, record);
     put->bind(1, letter.offset).bind(2, std::int64_t{letter.index}).bind(3, letter.arrived_at);
     put->bind(4, std::int64_t{letter.resolved}).bind_blob(5, record);
     TRY_STATUS(put->run());
   }
+  return {};
+}
+
+Status SqliteStore::count_dead_letters() {
+  TRY(Statement * count,
+      writer_->statement("SELECT count(*) FROM dead_letters WHERE resolved = 0"));
+  const ResetAtEnd reset(*count);
+  TRY(const bool found, count->step());
+  open_letters_ = found ? count->offset(0) : 0;
   return {};
 }
 

@@ -1,6 +1,8 @@
 // SqliteStore: the Store in one SQLite file.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +40,7 @@ class SqliteStore final : public Store {
   Result<std::vector<DeadLetter>> dead_letters(const DeadLetterQuery& query) const override;
   Result<std::optional<DeadLetter>> dead_letter(std::uint64_t offset,
                                                 std::uint32_t index) const override;
+  std::uint64_t open_dead_letters() const override { return open_letters_.load(); }
   Result<std::vector<WindowRow>> windows(std::string_view tenant, std::string_view scope,
                                          Timestamp since, std::uint32_t limit) const override;
   Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery& query) const override;
@@ -48,6 +51,7 @@ class SqliteStore final : public Store {
   Status write_state(const StoreBatch& batch);
   Status write_incidents(const StoreBatch& batch);
   Status write_dead_letters(const std::vector<DeadLetter>& letters);
+  Status count_dead_letters();
   Status write_windows(const std::vector<WindowRow>& windows);
   Status write_seen_ids(const StoreBatch& batch);
   Status write_metric_chunks(const StoreBatch& batch);
@@ -70,6 +74,9 @@ class SqliteStore final : public Store {
   std::unique_ptr<SqliteConnection> writer_;
   AlertLog alerts_;
   EventTable events_;
+
+  std::int64_t letters_opened_ = 0;  // By the transaction; negative: more were resolved.
+  std::atomic<std::uint64_t> open_letters_{0};
 
   // Guarded.
   mutable Guarded<std::vector<std::unique_ptr<SqliteConnection>>> readers_;

@@ -170,6 +170,8 @@ class Store {
   virtual Result<std::vector<DeadLetter>> dead_letters(const DeadLetterQuery& query) const = 0;
   virtual Result<std::optional<DeadLetter>> dead_letter(std::uint64_t offset,
                                                         std::uint32_t index) const = 0;
+  // How many are not resolved. Cost: none.
+  virtual std::uint64_t open_dead_letters() const = 0;
   virtual Result<std::vector<WindowRow>> windows(std::string_view tenant, std::string_view scope,
                                                  Timestamp since, std::uint32_t limit) const = 0;
   // By falling end_offset, of equal ones the last written first: where two chunks hold a sample of

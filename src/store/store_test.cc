@@ -331,6 +331,7 @@ TEST_F(StoreTest, PagesDeadLetters) {
   EXPECT_EQ(indexes({}), (std::vector<std::uint32_t>{4, 2, 1, 0}));
   EXPECT_EQ(indexes({.limit = 2, .include_resolved = true}), (std::vector<std::uint32_t>{4, 3}));
   EXPECT_EQ(indexes({.before_offset = 7, .before_index = 2}), (std::vector<std::uint32_t>{1, 0}));
+  EXPECT_EQ(store->open_dead_letters(), 4u);
   const auto one = store->dead_letter(7, 1);
   ASSERT_TRUE(one && *one);
   EXPECT_EQ((*one)->rejected, (Rejected{"no title", "/title", "{}"}));
@@ -342,6 +343,22 @@ TEST_F(StoreTest, PagesDeadLetters) {
   commit(*store, retried);
   EXPECT_EQ(indexes({}), (std::vector<std::uint32_t>{4, 2, 0}));
   EXPECT_EQ((*store->dead_letter(7, 1))->attempts, 2u);
+  EXPECT_EQ(store->open_dead_letters(), 3u);
+  commit(*store, retried);  // The same once more.
+  EXPECT_EQ(store->open_dead_letters(), 3u);
+}
+
+TEST_F(StoreTest, CountsOpenDeadLettersAcrossARestart) {
+  {
+    const auto store = open();
+    StoreBatch batch = batch_to(10);
+    batch.dead_letters = {{.offset = 1}, {.offset = 2, .resolved = true}, {.offset = 3}};
+    commit(*store, batch);
+  }
+  const auto store = open();
+  EXPECT_EQ(store->open_dead_letters(), 2u);
+  EXPECT_EQ(*store->retain({.dead_letters = seconds(1)}, at(9000)), 3u);
+  EXPECT_EQ(store->open_dead_letters(), 0u);
 }
 
 TEST_F(StoreTest, RestoresTheLast13WindowsOfEveryScope) {

@@ -68,7 +68,29 @@ class CommandsTest(AcceptanceTest):
         self.assertEqual(len(letters), 1)
         self.assertIn(letters[0]["id"], self.run_ok("deadletters"))
         self.run_ok("deadletters", "--retry", letters[0]["id"])
-        self.assertEqual(len(self.quell.all_items("/api/v1/deadletters")), 1)
+        self.quell.settle()
+        again = self.quell.all_items("/api/v1/deadletters")
+        self.assertEqual(len(again), 1)
+        self.assertEqual(again[0]["attempts"], 2)
+        for name in ("reason", "place", "arrived_at"):
+            self.assertEqual(again[0][name], letters[0][name])
+        self.assertEqual(self.quell.status()["dead_letters"], 1)
+
+    def test_a_retry_leaves_the_rest_of_its_frame_alone(self):
+        good = {"host": "a", "metric": "retried", "value": 1}
+        lines = "\n".join([json.dumps(good), '{"host":"a"', json.dumps(good)])
+        self.quell.post("/ingest/agent", lines, "application/x-ndjson")
+        self.quell.settle()
+        letters = self.quell.all_items("/api/v1/deadletters")
+        self.assertEqual([letter["place"][:6] for letter in letters], ["line 2"])
+        for _ in range(2):
+            self.run_ok("deadletters", "--retry", letters[0]["id"])
+            self.quell.kill()
+            self.quell.start()
+        self.quell.settle()
+        self.assertEqual(self.quell.status()["dead_letters"], 1)
+        [series] = self.quell.metric("retried")["series"]
+        self.assertEqual(len(series["samples"]), 1, series)
 
     def test_no_colours_where_nobody_looks(self):
         identity = self.send_alert()
