@@ -51,7 +51,9 @@ TEST(Router, HandlersFitTheirPlace) {
                       : route.where == Where::Worker ? 3u
                                                      : 0u;
     EXPECT_EQ(route.handler.index(), want) << route.operation;
-    EXPECT_TRUE(route.method == "GET" || route.role != Role::Read) << route.operation;
+    // A POST that only reads: a question that is too long for a URL.
+    const bool asks = route.operation.starts_with("post_promql_");
+    EXPECT_TRUE(route.method == "GET" || asks || route.role != Role::Read) << route.operation;
   }
 }
 

@@ -4,6 +4,7 @@
 #include "api/event_requests.h"
 #include "api/incident_requests.h"
 #include "api/metric_requests.h"
+#include "api/promql_requests.h"
 #include "api/router.h"
 #include "api/system_requests.h"
 #include "api/window_requests.h"
@@ -23,6 +24,10 @@ constexpr Route past(std::string_view pattern, std::string_view operation, Worke
 }
 constexpr Route change(std::string_view pattern, std::string_view operation, CoreHandler handler) {
   return {kPost, pattern, operation, Where::Core, Role::Write, {}, handler};
+}
+// A question that is too long for a URL.
+constexpr Route form(std::string_view pattern, std::string_view operation, CoreHandler handler) {
+  return {kPost, pattern, operation, Where::Core, Role::Read, {}, handler};
 }
 constexpr Route open(std::string_view pattern, std::string_view operation, InlineHandler handler) {
   return {kGet, pattern, operation, Where::Inline, Role::None, {}, handler};
@@ -68,7 +73,17 @@ constexpr Route kRoutes[] = {
     read("/api/v1/health/windows", "list_windows", list_windows),
     read("/api/v1/metrics", "list_metrics", list_metrics),
     read("/api/v1/metrics/{metric}", "get_metric", get_metric),
-    read("/api/v1/series", "list_series", list_series),
+    read("/api/v1/series", "list_series", series_or_report),
+    form("/api/v1/series", "post_promql_series", promql_series),
+    read("/api/v1/query", "promql_query", promql_query),
+    form("/api/v1/query", "post_promql_query", promql_query),
+    read("/api/v1/query_range", "promql_query_range", promql_query_range),
+    form("/api/v1/query_range", "post_promql_query_range", promql_query_range),
+    read("/api/v1/labels", "promql_labels", promql_labels_request),
+    form("/api/v1/labels", "post_promql_labels", promql_labels_request),
+    read("/api/v1/label/{name}/values", "promql_label_values", promql_label_values),
+    read("/api/v1/metadata", "promql_metadata", promql_metadata),
+    read("/api/v1/status/buildinfo", "promql_build_info", promql_build_info),
     read("/api/v1/topology", "get_topology", get_topology),
     read("/api/v1/sources", "list_sources", list_sources),
     read("/api/v1/config", "get_config", get_config),

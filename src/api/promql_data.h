@@ -1,0 +1,53 @@
+// The series that a PromQL query asks for, and their samples from memory and from the store.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/series.h"
+#include "promql/value.h"
+#include "store/store.h"
+#include "stream/sample_book.h"
+#include "stream/series_table.h"
+
+namespace quell {
+
+struct PromqlLimits {
+  std::size_t series_max = 20'000;       // Of all selectors of a query.
+  std::size_t blocks_max = 1'000'000;    // Of 128 bytes, that are copied for a query.
+  std::size_t samples_max = 20'000'000;  // That are decoded for a query.
+  std::uint32_t chunks_max = 200'000;    // Read from the store for one metric.
+};
+
+// What memory has for one selector.
+struct SelectedSeries {
+  std::vector<std::string> metrics{};  // Names that match.
+  std::vector<SeriesBlocks> series{};
+};
+
+// Thread: the owner's of table and book. Cost: a walk over the series of the metric, or over all
+// series when the selector does not name one. Errors: TooLarge.
+Result<std::vector<SelectedSeries>> select_series(const promql::Query& query,
+                                                  std::string_view tenant, const SeriesTable& table,
+                                                  const SampleBook& book,
+                                                  const PromqlLimits& limits = {});
+
+// Decodes them, and adds what stored chunks have besides. Thread: any. Errors: Corrupt, TooLarge,
+// and the store's.
+Result<promql::Inputs> load_samples(const promql::Query& query,
+                                    std::vector<SelectedSeries> selected, std::string_view tenant,
+                                    const promql::Steps& steps, const Store& store,
+                                    const PromqlLimits& limits = {});
+
+// Series of the tenant that match any of the selectors; all of them where there is none. In no
+// particular order. Thread: the owner's of the table.
+std::vector<std::shared_ptr<const Series>> matching_series(
+    const std::vector<promql::Selector>& selectors, std::string_view tenant,
+    const SeriesTable& table);
+
+promql::Labels promql_labels(const Series& series);
+
+}  // namespace quell

@@ -1,0 +1,408 @@
+#include "api/promql_requests.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "api/metric_requests.h"
+#include "api/promql_data.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "base/time.h"
+
+namespace quell {
+namespace {
+
+constexpr std::size_t kPointsMax = 11'000;            // Of one series, as in Prometheus.
+constexpr std::size_t kMatchesMax = 100;              // Parameters match[].
+constexpr std::string_view kBuildVersion = "2.42.0";  // Whose semantics these are.
+
+// ---------------------------------------------------------------------------------------------
+// Parameters and errors.
+
+// A request whose form, if any, is part of its query.
+http::Request with_form(const http::Request& request) {
+  http::Request joined;
+  joined.query = request.query;
+  joined.headers = request.headers;
+  const std::string_view type = request.header("content-type");
+  const bool is_form =
+      equals_ignore_case(trim(type.substr(0, type.find(';'))), "application/x-www-form-urlencoded");
+  if (is_form && !request.body.empty()) {
+    if (!joined.query.empty()) joined.query += '&';
+    joined.query += request.body;
+  }
+  return joined;
+}
+
+http::Response refusal(int status, std::string_view type, std::string_view text) {
+  std::string body;
+  JsonWriter w(body);
+  w.begin_object().field("status", "error").field("errorType", type).field("error", text);
+  w.end_object();
+  return json_response(std::move(body), status);
+}
+
+// Of a parameter, or of the execution.
+http::Response refusal(const Error& error) {
+  switch (error.code) {
+    case Errc::InvalidArgument:
+      if (!error.place.empty()) {
+        return refusal(400, "bad_data",
+                       fmt::format("invalid parameter \"{}\": {}", error.place, error.message));
+      }
+      return refusal(422, "execution", error.message);
+    case Errc::TooLarge: return refusal(422, "execution", error.message);
+    case Errc::Timeout: return refusal(503, "timeout", error.message);
+    default: return refusal(http_status(error.code), "internal", error.message);
+  }
+}
+
+Error in_parameter(Error error, std::string_view name) {
+  error.code = Errc::InvalidArgument;
+  error.place = name;
+  return error;
+}
+
+// Runs `f`; its errors become answers.
+template <class F>
+Result<Reply> answered(F&& f) {
+  Result<Reply> reply = f();
+  if (reply) return reply;
+  return Reply(refusal(reply.error()));
+}
+
+std::string tenant_of(const http::Request& request) {
+  std::string tenant(request.header("x-scope-orgid"));
+  if (tenant.empty()) tenant = request.parameter("tenant");
+  return tenant.empty() ? std::string(kDefaultTenant) : tenant;
+}
+
+// Unix seconds with a fraction, or RFC 3339; in milliseconds.
+Result<std::int64_t> time_of(const http::Request& request, std::string_view name,
+                             std::optional<Timestamp> fallback) {
+  constexpr double kMost = 9e9;  // Seconds that fit into 64 bits of nanoseconds.
+  const std::string text = request.parameter(name);
+  if (text.empty() && fallback) {
+    return std::chrono::floor<std::chrono::milliseconds>(fallback->time_since_epoch()).count();
+  }
+  double seconds = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
+  if (error == std::errc{} && stop == end && !text.empty() && std::abs(seconds) <= kMost) {
+    return static_cast<std::int64_t>(std::llround(seconds * 1000));
+  }
+  if (const auto time = parse_rfc3339(text)) {
+    return std::chrono::floor<std::chrono::milliseconds>(time->time_since_epoch()).count();
+  }
+  return std::unexpected(in_parameter(
+      {.message = fmt::format("cannot parse \"{}\" to a valid timestamp", utf8_prefix(text, 64))},
+      name));
+}
+
+Result<promql::Steps> range_of(const http::Request& request) {
+  TRY(const std::int64_t start, time_of(request, "start", std::nullopt));
+  TRY(const std::int64_t end, time_of(request, "end", std::nullopt));
+  const auto bad = [](std::string_view name, std::string message) {
+    return std::unexpected(in_parameter({.message = std::move(message)}, name));
+  };
+  if (end < start) return bad("end", "end timestamp must not be before start time");
+  auto step = promql::parse_step(request.parameter("step"));
+  if (!step) return std::unexpected(in_parameter(step.error(), "step"));
+  const std::int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(*step).count();
+  if (ms <= 0) {
+    return bad("step",
+               "zero or negative query resolution step widths are not accepted. Try a positive "
+               "integer");
+  }
+  const auto count = static_cast<std::size_t>((end - start) / ms) + 1;
+  if (count > kPointsMax) {
+    return bad("step",
+               "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
+               "query resolution (?step=XX)");
+  }
+  return promql::Steps{.start_ms = start, .step_ms = ms, .count = count};
+}
+
+Result<std::vector<promql::Selector>> matches_of(const http::Request& request) {
+  std::vector<promql::Selector> selectors;
+  const auto texts = request.parameters("match[]");
+  if (texts.size() > kMatchesMax) {
+    return std::unexpected(
+        in_parameter({.message = fmt::format("more than {} of them", kMatchesMax)}, "match[]"));
+  }
+  for (const std::string& text : texts) {
+    auto selector = promql::parse_selector(text);
+    if (!selector) return std::unexpected(in_parameter(selector.error(), "match[]"));
+    selectors.push_back(*std::move(selector));
+  }
+  return selectors;
+}
+
+// How many results are wanted; no limit gives all.
+std::size_t limit_of(const http::Request& request) {
+  const std::string text = request.parameter("limit");
+  std::size_t limit = 0;
+  std::from_chars(text.data(), text.data() + text.size(), limit);
+  return limit == 0 ? SIZE_MAX : limit;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Answers.
+
+void write_labels(JsonWriter& w, const promql::Labels& labels) {
+  w.key("metric").begin_object();
+  for (const auto& [name, value] : labels) w.field(name, value);
+  w.end_object();
+}
+
+// `[1795248000.5,"1"]`.
+void write_point(JsonWriter& w, std::int64_t ms, double value) {
+  std::string time = std::to_string(ms / 1000);
+  if (ms < 0 && ms / 1000 == 0) time = "-0";
+  const std::int64_t fraction = std::abs(ms % 1000);
+  if (fraction != 0) time += fmt::format(".{:03}", fraction);
+  w.begin_array().raw(time).value(promql::format_value(value)).end_array();
+}
+
+// As an instant query answers it.
+void write_instant(JsonWriter& w, const promql::Value& value, std::int64_t ms) {
+  if (value.type == promql::Type::Scalar) {
+    w.field("resultType", "scalar").key("result");
+    write_point(w, ms, value.scalar[0]);
+    return;
+  }
+  w.field("resultType", value.type == promql::Type::Vector ? "vector" : "matrix");
+  w.key("result").begin_array();
+  for (const promql::OutputSeries& series : value.series) {
+    w.begin_object();
+    write_labels(w, series.labels);
+    w.key("value");
+    write_point(w, ms, series.values[0]);
+    w.end_object();
+  }
+  for (const promql::RangeSeries& series : value.ranges) {
+    w.begin_object();
+    write_labels(w, series.labels);
+    w.key("values").begin_array();
+    for (std::size_t i = 0; i < series.values.size(); ++i) {
+      write_point(w, series.times_ms[i], series.values[i]);
+    }
+    w.end_array().end_object();
+  }
+  w.end_array();
+}
+
+void write_matrix(JsonWriter& w, const promql::Value& value, const promql::Steps& steps) {
+  w.field("resultType", "matrix").key("result").begin_array();
+  const auto write = [&](const promql::Labels& labels, const auto& values, const auto* present) {
+    w.begin_object();
+    write_labels(w, labels);
+    w.key("values").begin_array();
+    for (std::size_t i = 0; i < steps.count; ++i) {
+      if (present == nullptr || (*present)[i]) write_point(w, steps.at(i), values[i]);
+    }
+    w.end_array().end_object();
+  };
+  const std::vector<bool>* const always = nullptr;
+  if (value.type == promql::Type::Scalar) write({}, value.scalar, always);
+  for (const auto& series : value.series) write(series.labels, series.values, &series.present);
+  w.end_array();
+}
+
+template <class F>
+http::Response success(F&& write_data) {
+  std::string body;
+  JsonWriter w(body);
+  w.begin_object().field("status", "success").key("data");
+  write_data(w);
+  w.end_object();
+  return json_response(std::move(body));
+}
+
+// Looks up the series here, and does the rest on another thread.
+Result<Reply> run(promql::Query query, const promql::Steps& steps, bool is_range,
+                  std::string tenant, LiveView& live) {
+  static const SeriesTable kNoTable;
+  static const SampleBook kNoBook;
+  const bool has_series = live.series != nullptr && live.samples != nullptr;
+  TRY(auto selected, select_series(query, tenant, has_series ? *live.series : kNoTable,
+                                   has_series ? *live.samples : kNoBook));
+  auto rest = [query = std::move(query), steps, is_range, tenant = std::move(tenant),
+               selected =
+                   std::move(selected)](const History& history) mutable -> Result<http::Response> {
+    auto inputs = load_samples(query, std::move(selected), tenant, steps, history.store);
+    if (!inputs) return refusal(inputs.error());
+    const auto value = promql::evaluate(query, *inputs, steps);
+    if (!value) return refusal(value.error());
+    return success([&](JsonWriter& w) {
+      w.begin_object();
+      if (is_range) {
+        write_matrix(w, *value, steps);
+      } else {
+        write_instant(w, *value, steps.start_ms);
+      }
+      w.end_object();
+    });
+  };
+  return Reply(Deferred(std::move(rest)));
+}
+
+Result<promql::Query> query_of(const http::Request& request) {
+  auto query = promql::parse_query(request.parameter("query"));
+  if (!query) return std::unexpected(in_parameter(query.error(), "query"));
+  return query;
+}
+
+// The series that match, to be looked at on another thread.
+Result<std::vector<std::shared_ptr<const Series>>> series_of(const http::Request& request,
+                                                             LiveView& live) {
+  TRY(const auto selectors, matches_of(request));
+  if (live.series == nullptr) return std::vector<std::shared_ptr<const Series>>{};
+  return matching_series(selectors, tenant_of(request), *live.series);
+}
+
+template <class Texts>
+http::Response list_of(const Texts& texts, std::size_t limit) {
+  return success([&](JsonWriter& w) {
+    w.begin_array();
+    for (const auto& text : texts) {
+      if (limit-- == 0) break;
+      w.value(std::string_view(text));
+    }
+    w.end_array();
+  });
+}
+
+bool is_label_name(std::string_view name) {
+  return !name.empty() && !invalid_utf8_at(name);
+}
+
+}  // namespace
+
+Result<Reply> promql_query(const Call& call, LiveView& live) {
+  return answered([&]() -> Result<Reply> {
+    const http::Request request = with_form(call.request);
+    TRY(const std::int64_t time, time_of(request, "time", call.now));
+    TRY(auto query, query_of(request));
+    return run(std::move(query), {.start_ms = time}, false, tenant_of(request), live);
+  });
+}
+
+Result<Reply> promql_query_range(const Call& call, LiveView& live) {
+  return answered([&]() -> Result<Reply> {
+    const http::Request request = with_form(call.request);
+    TRY(const promql::Steps steps, range_of(request));
+    TRY(auto query, query_of(request));
+    if (query.root->type == promql::Type::Range) {
+      return std::unexpected(
+          in_parameter({.message = "invalid expression type \"range vector\" for range query, must "
+                                   "be Scalar or instant Vector"},
+                       "query"));
+    }
+    return run(std::move(query), steps, true, tenant_of(request), live);
+  });
+}
+
+Result<Reply> promql_labels_request(const Call& call, LiveView& live) {
+  return answered([&]() -> Result<Reply> {
+    const http::Request request = with_form(call.request);
+    TRY(auto series, series_of(request, live));
+    return Reply(Deferred([series = std::move(series),
+                           limit = limit_of(request)](const History&) -> Result<http::Response> {
+      std::set<std::string_view> names;
+      for (const auto& s : series) {
+        for (const Label label : s->labels) names.insert(label.name);
+      }
+      return list_of(names, limit);
+    }));
+  });
+}
+
+Result<Reply> promql_label_values(const Call& call, LiveView& live) {
+  return answered([&]() -> Result<Reply> {
+    const http::Request request = with_form(call.request);
+    std::string name(call.parameter("name"));
+    if (!is_label_name(name)) {
+      return std::unexpected(in_parameter({.message = "invalid label name"}, "name"));
+    }
+    TRY(auto series, series_of(request, live));
+    return Reply(Deferred([name = std::move(name), series = std::move(series),
+                           limit = limit_of(request)](const History&) -> Result<http::Response> {
+      std::set<std::string_view> values;
+      for (const auto& s : series) {
+        if (const auto value = s->labels.get(name); !value.empty()) values.insert(value);
+      }
+      return list_of(values, limit);
+    }));
+  });
+}
+
+Result<Reply> promql_series(const Call& call, LiveView& live) {
+  return answered([&]() -> Result<Reply> {
+    const http::Request request = with_form(call.request);
+    if (request.parameters("match[]").empty()) {
+      return Reply(refusal(400, "bad_data", "no match[] parameter provided"));
+    }
+    TRY(auto series, series_of(request, live));
+    return Reply(Deferred([series = std::move(series), limit = limit_of(request)](
+                              const History&) mutable -> Result<http::Response> {
+      std::ranges::sort(
+          series, {}, [](const auto& s) -> const auto& { return s->labels; });
+      if (series.size() > limit) series.resize(limit);
+      return success([&](JsonWriter& w) {
+        w.begin_array();
+        for (const auto& s : series) {
+          w.begin_object();
+          for (const Label label : s->labels) w.field(label.name, label.value);
+          w.end_object();
+        }
+        w.end_array();
+      });
+    }));
+  });
+}
+
+Result<Reply> promql_metadata(const Call& call, LiveView& live) {
+  return answered([&]() -> Result<Reply> {
+    const http::Request request = with_form(call.request);
+    const std::string tenant = tenant_of(request);
+    const std::string wanted = request.parameter("metric");
+    std::size_t limit = limit_of(request);
+    std::vector<std::string> names;
+    if (live.series != nullptr && wanted.empty()) names = live.series->metrics();
+    if (live.series != nullptr && !wanted.empty()) names = {wanted};
+    return Reply(success([&](JsonWriter& w) {
+      w.begin_object();
+      for (const std::string& name : names) {
+        const MetricMetadata* const said = live.series->metadata(tenant, name);
+        if (said == nullptr || limit == 0) continue;
+        --limit;
+        w.key(name).begin_array().begin_object();
+        w.field("type", series_kind_name(said->kind));
+        w.field("help", said->help).field("unit", said->unit).end_object().end_array();
+      }
+      w.end_object();
+    }));
+  });
+}
+
+Result<Reply> promql_build_info(const Call&, LiveView& live) {
+  const ServerFacts facts = live.facts();
+  return Reply(success([&](JsonWriter& w) {
+    w.begin_object().field("version", kBuildVersion);
+    w.field("revision", fmt::format("quell {} {}", facts.version, facts.revision));
+    w.field("branch", "").field("buildUser", "").field("buildDate", "").field("goVersion", "");
+    w.end_object();
+  }));
+}
+
+Result<Reply> series_or_report(const Call& call, LiveView& live) {
+  if (call.request.parameters("match[]").empty()) return list_series(call, live);
+  return promql_series(call, live);
+}
+
+}  // namespace quell

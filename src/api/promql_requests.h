@@ -1,0 +1,23 @@
+// Prometheus' HTTP API for queries, over the series that Quell keeps: what Grafana asks for.
+//
+// Method: prometheus.io/docs/prometheus/latest/querying/api. GET, or POST of a form. Answers and
+// errors have Prometheus' shape. The tenant is the header X-Scope-OrgID or the parameter `tenant`.
+#pragma once
+
+#include "api/call.h"
+
+namespace quell {
+
+Result<Reply> promql_query(const Call& call, LiveView& live);
+Result<Reply> promql_query_range(const Call& call, LiveView& live);
+Result<Reply> promql_labels_request(const Call& call, LiveView& live);
+Result<Reply> promql_label_values(const Call& call, LiveView& live);
+Result<Reply> promql_series(const Call& call, LiveView& live);
+Result<Reply> promql_metadata(const Call& call, LiveView& live);
+Result<Reply> promql_build_info(const Call& call, LiveView& live);
+
+// GET /api/v1/series: Prometheus' answer when there is a `match[]`, else Quell's report
+// (api/metric_requests.h).
+Result<Reply> series_or_report(const Call& call, LiveView& live);
+
+}  // namespace quell

@@ -1,0 +1,185 @@
+#include "promql/functions.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace quell::promql {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+double seconds(std::int64_t ms) {
+  return static_cast<double>(ms) / 1000;
+}
+
+// What the samples rose by, extrapolated to the ends of the range: by as much as the distance to
+// it, but by half of the average distance between samples where the series seems to begin or end
+// inside, and not further than to where a counter was zero.
+bool extrapolated(const RangeSamples& s, bool is_counter, bool is_rate, double& out) {
+  if (s.values.size() < 2) return false;
+  double result = s.values.back() - s.values.front();
+  if (is_counter) {
+    double previous = 0;
+    for (const double v : s.values) {
+      if (v < previous) result += previous;
+      previous = v;
+    }
+  }
+  double to_start = seconds(s.times_ms.front() - s.begin_ms);
+  const double to_end = seconds(s.end_ms - s.times_ms.back());
+  const double sampled = seconds(s.times_ms.back() - s.times_ms.front());
+  const double average = sampled / static_cast<double>(s.values.size() - 1);
+  if (is_counter && result > 0 && s.values.front() >= 0) {
+    to_start = std::min(to_start, sampled * (s.values.front() / result));
+  }
+  const double threshold = average * 1.1;
+  double extrapolated_to = sampled;
+  extrapolated_to += to_start < threshold ? to_start : average / 2;
+  extrapolated_to += to_end < threshold ? to_end : average / 2;
+  double factor = extrapolated_to / sampled;
+  if (is_rate) factor /= seconds(s.end_ms - s.begin_ms);
+  out = result * factor;
+  return true;
+}
+
+bool instant_rate(const RangeSamples& s, double& out) {
+  const std::size_t n = s.values.size();
+  if (n < 2) return false;
+  const double last = s.values[n - 1];
+  const double before = s.values[n - 2];
+  const std::int64_t ms = s.times_ms[n - 1] - s.times_ms[n - 2];
+  if (ms == 0) return false;
+  out = (last < before ? last : last - before) / seconds(ms);
+  return true;
+}
+
+double average(std::span<const double> values) {
+  double mean = 0;
+  double count = 0;
+  for (const double v : values) {
+    ++count;
+    if (std::isinf(mean)) {
+      if (std::isinf(v) && (mean > 0) == (v > 0)) continue;
+      if (std::isfinite(v)) continue;
+    }
+    mean += v / count - mean / count;
+  }
+  return mean;
+}
+
+double extreme(std::span<const double> values, bool is_max) {
+  double result = values.front();
+  for (const double v : values) {
+    if ((is_max ? v > result : v < result) || std::isnan(result)) result = v;
+  }
+  return result;
+}
+
+// Kahan's summation, as Neumaier improved it.
+double sum(std::span<const double> values) {
+  double total = 0;
+  double lost = 0;
+  for (const double v : values) {
+    const double next = total + v;
+    if (std::isinf(next)) {
+      lost = 0;
+    } else if (std::abs(total) >= std::abs(v)) {
+      lost += (total - next) + v;
+    } else {
+      lost += (v - next) + total;
+    }
+    total = next;
+  }
+  return std::isinf(total) ? total : total + lost;
+}
+
+void merge_equal_bounds(std::vector<Bucket>& buckets) {
+  std::size_t last = 0;
+  for (std::size_t i = 1; i < buckets.size(); ++i) {
+    if (buckets[i].upper_bound == buckets[last].upper_bound) {
+      buckets[last].count += buckets[i].count;
+    } else {
+      buckets[++last] = buckets[i];
+    }
+  }
+  buckets.resize(last + 1);
+}
+
+}  // namespace
+
+bool range_function(Function function, const RangeSamples& s, double& out) {
+  if (s.values.empty()) return false;
+  switch (function) {
+    case Function::Rate: return extrapolated(s, true, true, out);
+    case Function::Increase: return extrapolated(s, true, false, out);
+    case Function::Delta: return extrapolated(s, false, false, out);
+    case Function::Irate: return instant_rate(s, out);
+    case Function::AvgOverTime: out = average(s.values); return true;
+    case Function::MinOverTime: out = extreme(s.values, false); return true;
+    case Function::MaxOverTime: out = extreme(s.values, true); return true;
+    case Function::SumOverTime: out = sum(s.values); return true;
+    case Function::CountOverTime: out = static_cast<double>(s.values.size()); return true;
+    case Function::LastOverTime: out = s.values.back(); return true;
+    case Function::HistogramQuantile: break;
+  }
+  return false;
+}
+
+double bucket_quantile(double quantile, std::vector<Bucket>& buckets) {
+  if (std::isnan(quantile)) return kNaN;
+  if (quantile < 0) return -HUGE_VAL;
+  if (quantile > 1) return HUGE_VAL;
+  std::ranges::sort(buckets, {}, &Bucket::upper_bound);
+  if (buckets.empty() || buckets.back().upper_bound != HUGE_VAL) return kNaN;
+  merge_equal_bounds(buckets);
+  // Counts that were read one after the other may fall by a little.
+  double most = buckets.front().count;
+  for (Bucket& bucket : buckets) {
+    if (bucket.count > most) most = bucket.count;
+    if (bucket.count < most) bucket.count = most;
+  }
+  if (buckets.size() < 2) return kNaN;
+  const double observations = buckets.back().count;
+  if (observations == 0) return kNaN;
+  double rank = quantile * observations;
+  std::size_t b = 0;
+  while (b < buckets.size() - 1 && !(buckets[b].count >= rank)) ++b;
+  if (b == buckets.size() - 1) return buckets[buckets.size() - 2].upper_bound;
+  if (b == 0 && buckets[0].upper_bound <= 0) return buckets[0].upper_bound;
+  double begin = 0;
+  const double end = buckets[b].upper_bound;
+  double count = buckets[b].count;
+  if (b > 0) {
+    begin = buckets[b - 1].upper_bound;
+    count -= buckets[b - 1].count;
+    rank -= buckets[b - 1].count;
+  }
+  return begin + (end - begin) * (rank / count);
+}
+
+double binary_result(BinaryOp op, double left, double right) {
+  switch (op) {
+    case BinaryOp::Add: return left + right;
+    case BinaryOp::Sub: return left - right;
+    case BinaryOp::Mul: return left * right;
+    case BinaryOp::Div: return left / right;
+    case BinaryOp::Mod: return std::fmod(left, right);
+    case BinaryOp::Pow: return std::pow(left, right);
+    default: return comparison_result(op, left, right) ? 1 : 0;
+  }
+}
+
+bool comparison_result(BinaryOp op, double left, double right) {
+  switch (op) {
+    case BinaryOp::Eq: return left == right;
+    case BinaryOp::Ne: return left != right;
+    case BinaryOp::Gt: return left > right;
+    case BinaryOp::Lt: return left < right;
+    case BinaryOp::Ge: return left >= right;
+    case BinaryOp::Le: return left <= right;
+    default: return false;
+  }
+}
+
+}  // namespace quell::promql

@@ -1,0 +1,33 @@
+// Functions over the samples of a range, and over the buckets of a histogram.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "promql/expr.h"
+
+namespace quell::promql {
+
+// The samples in the range, without stale markers.
+struct RangeSamples {
+  std::span<const std::int64_t> times_ms{};
+  std::span<const double> values{};
+  std::int64_t begin_ms = 0;  // Of the range.
+  std::int64_t end_ms = 0;
+};
+
+// Returns: false when there are too few samples. Requires: a function of a range.
+bool range_function(Function function, const RangeSamples& samples, double& out);
+
+struct Bucket {
+  double upper_bound = 0;
+  double count = 0;  // Up to the bound.
+};
+// Sorts and merges the buckets, and makes them rise.
+double bucket_quantile(double quantile, std::vector<Bucket>& buckets);
+
+double binary_result(BinaryOp op, double left, double right);  // Of arithmetic.
+bool comparison_result(BinaryOp op, double left, double right);
+
+}  // namespace quell::promql
