@@ -18,15 +18,15 @@ _quell() {
   esac
   local words
   case $command in
-    '') words="$commands --help" ;;
+    '') words="$commands --help --version" ;;
     serve) words='--config --data --listen --help' ;;
     demo) words='--scenario --speed --listen --once --help' ;;
     replay) words='--config --json --help' ;;
-    check) words='--pack --sample --headers --secret --help' ;;
+    check) words='--pack --sample --headers --secret --json --help' ;;
     eval) words='nab kpi smd --json --help' ;;
     version) words='--json --help' ;;
     incidents) words='--status --match --text --limit --url --token --json --help' ;;
-    deadletters) words='--retry --retry-all --url --token --json --help' ;;
+    deadletters) words='--retry --retry-all --limit --url --token --json --help' ;;
     send) words='--source --content-type --url --token --json --help' ;;
     ack | resolve | merge | reopen) words='--by --reason --url --token --json --help' ;;
     note) words='--by --url --token --json --help' ;;

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <expected>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,9 +29,22 @@ class Client {
  public:
   explicit Client(const Connection& connection) : connection_(connection) {}
 
-  // Sends a request and hands a 2xx body on; everything else is told to the user.
+  // Sends a request and shows the 2xx body, as JSON where that was asked for.
   ExitCode request(std::string_view method, const std::string& path, std::string body,
                    const std::function<void(const std::string& body)>& show) const {
+    const auto answer = ask(method, path, std::move(body));
+    if (!answer) return answer.error();
+    if (connection_.json) {
+      fmt::print("{}\n", *answer);
+    } else {
+      show(*answer);
+    }
+    return ExitCode::Done;
+  }
+
+  // The body of a 2xx; everything else is told to the user.
+  std::expected<std::string, ExitCode> ask(std::string_view method, const std::string& path,
+                                           std::string body) const {
     fetch::HttpRequest request{.method = std::string(method), .url = connection_.url + path};
     if (!connection_.token.empty()) {
       request.headers.emplace_back("authorization", "Bearer " + connection_.token);
@@ -43,19 +57,16 @@ class Client {
                  "quell: {}\nIs `quell serve` running there? Another address: --url or "
                  "QUELL_URL.\n",
                  answer.error().to_string());
-      return ExitCode::Unreachable;
+      return std::unexpected(ExitCode::Unreachable);
     }
     if (answer->status / 100 != 2) {
       fmt::print(stderr, "quell: {}\n", describe_problem(answer->status, answer->body));
-      return ExitCode::Failed;
+      return std::unexpected(ExitCode::Failed);
     }
-    if (connection_.json) {
-      fmt::print("{}\n", answer->body);
-    } else {
-      show(answer->body);
-    }
-    return ExitCode::Done;
+    return answer->body;
   }
+
+  bool wants_json() const { return connection_.json; }
 
  private:
   const Connection& connection_;
@@ -108,24 +119,46 @@ void add_lists(Setup& setup) {
     if (!filters->text.empty()) path += "&q=" + fetch::percent_encode(filters->text);
     setup.code = Client(*setup.connection).request("GET", path, {}, print_incidents);
   });
+}
+
+// Ends with Failed when any could not be resolved.
+ExitCode retry_dead_letters(const Client& client, const std::string& path) {
+  const auto answer = client.ask("POST", path, "{}");
+  if (!answer) return answer.error();
+  if (client.wants_json()) fmt::print("{}\n", *answer);
+  return print_retry(*answer, client.wants_json()) ? ExitCode::Done : ExitCode::Failed;
+}
+
+void add_dead_letters(Setup& setup) {
   struct Letters {
+    std::string id;
     std::string retry;
     bool retry_all = false;
+    int limit = 50;
   };
   auto letters = std::make_shared<Letters>();
-  auto* dead = setup.add("deadletters", "List what could not be decoded, or try it again");
+  auto* dead = setup.add("deadletters", "List or show what could not be decoded, or try it again");
+  dead->add_option("ID", letters->id, "Show this one, with what was received");
   dead->add_option("--retry", letters->retry, "Process this one again, by its id");
-  dead->add_flag("--retry-all", letters->retry_all, "Process all again");
+  dead->add_flag("--retry-all", letters->retry_all, "Process the newest 1,000 again");
+  dead->add_option("--limit", letters->limit, "List at most so many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   dead->callback([setup, letters] {
     const Client client(*setup.connection);
     const std::string base = "/api/v1/deadletters";
-    if (letters->retry_all || !letters->retry.empty()) {
-      const std::string which =
-          letters->retry_all ? "" : "/" + fetch::percent_encode(letters->retry);
-      setup.code = client.request("POST", base + which + "/retry", "{}", print_retry);
-      return;
+    if (letters->retry_all) {
+      setup.code = retry_dead_letters(client, base + "/retry");
+    } else if (!letters->retry.empty()) {
+      setup.code = retry_dead_letters(
+          client, fmt::format("{}/{}/retry", base, fetch::percent_encode(letters->retry)));
+    } else if (!letters->id.empty()) {
+      setup.code = client.request("GET", base + "/" + fetch::percent_encode(letters->id), {},
+                                  print_dead_letter);
+    } else {
+      setup.code = client.request("GET", fmt::format("{}?limit={}", base, letters->limit), {},
+                                  print_dead_letters);
     }
-    setup.code = client.request("GET", base, {}, print_dead_letters);
   });
 }
 
@@ -234,6 +267,7 @@ void add_client_commands(CLI::App& app, const Environment& environment, ExitCode
   }
   Setup setup{app, environment, code, connection};
   add_lists(setup);
+  add_dead_letters(setup);
   add_details(setup);
   add_changes(setup);
   add_send(setup);

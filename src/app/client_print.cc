@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/service.h"
 #include "base/json.h"
@@ -16,7 +17,10 @@ namespace {
 using Element = simdjson::dom::element;
 
 bool has_colours() {
-  static const bool kYes = isatty(fileno(stdout)) != 0;
+  static const bool kYes = [] {
+    const char* refused = std::getenv("NO_COLOR");  // https://no-color.org
+    return isatty(fileno(stdout)) != 0 && (refused == nullptr || *refused == '\0');
+  }();
   return kYes;
 }
 
@@ -28,18 +32,8 @@ int colour_of(std::int64_t severity) {
   return severity <= 1 ? 31 : severity == 2 ? 33 : 36;
 }
 
-// Text of strangers: control characters would command the terminal.
-std::string plain(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    out += control ? ' ' : c;
-  }
-  return out;
-}
-
 std::string text_of(const Element& object, std::string_view key) {
-  return plain(json_text(object, key));
+  return printable(json_text(object, key));
 }
 
 // `2026-11-21T08:00:10.123Z` -> `2026-11-21 08:00:10`
@@ -61,9 +55,10 @@ void with_items(const std::string& json, std::string_view nothing,
 
 void print_summary(const Element& i) {
   const std::int64_t severity = json_integer(i, "severity").value_or(5);
-  fmt::print("{}  {}  {:<13}  {:>4} alerts  {}  {}\n", text_of(i, "id"),
+  const std::int64_t alerts = json_integer(i, "alert_count").value_or(0);
+  fmt::print("{}  {}  {:<13}  {:>4} {:<6}  {}  {}\n", text_of(i, "id"),
              coloured(fmt::format("SEV{}", severity), colour_of(severity)), text_of(i, "status"),
-             json_integer(i, "alert_count").value_or(0), time_of(i, "opened_at"),
+             alerts, alerts == 1 ? "alert" : "alerts", time_of(i, "opened_at"),
              text_of(i, "title"));
 }
 
@@ -122,13 +117,37 @@ void print_dead_letters(const std::string& json) {
   });
 }
 
-void print_retry(const std::string& json) {
+void print_dead_letter(const std::string& json) {
   simdjson::dom::parser parser;
   const auto root = parse_json(parser, json);
   if (!root) return;
-  fmt::print("{} tried again, {} resolved, {} failed\n", json_integer(*root, "retried").value_or(0),
-             json_integer(*root, "resolved").value_or(0),
-             json_integer(*root, "failed").value_or(0));
+  const auto line = [](std::string_view name, const std::string& value) {
+    if (!value.empty()) fmt::print("{:<10}  {}\n", name, value);
+  };
+  line("id", text_of(*root, "id"));
+  line("arrived", time_of(*root, "arrived_at"));
+  line("source", text_of(*root, "source"));
+  line("reason", text_of(*root, "reason"));
+  line("place", text_of(*root, "place"));
+  line("attempts", std::to_string(json_integer(*root, "attempts").value_or(0)));
+  simdjson::dom::object frame;
+  if ((*root)["frame"].get(frame) != simdjson::SUCCESS) return;
+  const Element received = (*root)["frame"];
+  line("type", text_of(received, "content_type"));
+  fmt::print("\n{}\n", text_of(received, "body"));
+}
+
+bool print_retry(const std::string& json, bool quiet) {
+  simdjson::dom::parser parser;
+  const auto root = parse_json(parser, json);
+  if (!root) return false;
+  const std::int64_t failed = json_integer(*root, "failed").value_or(0);
+  if (!quiet) {
+    fmt::print("{} tried again, {} resolved, {} failed\n",
+               json_integer(*root, "retried").value_or(0),
+               json_integer(*root, "resolved").value_or(0), failed);
+  }
+  return failed == 0;
 }
 
 void print_accepted(const std::string& json) {
@@ -152,7 +171,7 @@ std::string describe_problem(int status, std::string_view body) {
     const std::string detail = text_of(*root, "detail");
     if (!detail.empty()) return fmt::format("{} (HTTP {})", detail, status);
   }
-  return fmt::format("HTTP {}: {}", status, plain(utf8_prefix(body, 200)));
+  return fmt::format("HTTP {}: {}", status, printable(utf8_prefix(body, 200)));
 }
 
 Result<std::string> read_input(const std::string& path) {

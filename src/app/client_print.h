@@ -13,7 +13,9 @@ void print_incident(const std::string& json);
 void print_trace(const std::string& json);
 void print_changed(const std::string& json);
 void print_dead_letters(const std::string& json);
-void print_retry(const std::string& json);
+void print_dead_letter(const std::string& json);
+// Whether all were resolved; says how many unless `quiet`.
+bool print_retry(const std::string& json, bool quiet);
 void print_accepted(const std::string& json);
 
 // One line out of a problem document, or of any other refusal.

@@ -12,6 +12,7 @@
 #include "app/scenario.h"
 #include "app/service.h"
 #include "base/disk.h"
+#include "base/json.h"
 #include "journal/segment_log.h"
 #include "normalize/check_pack.h"
 
@@ -127,6 +128,52 @@ ExitCode run_replay(const ReplayArguments& arguments, const Environment& environ
   return ExitCode::Done;
 }
 
+namespace {
+
+ExitCode check_config(const CheckArguments& arguments, const std::string& yaml,
+                      const Environment& environment) {
+  const auto complain = [&](const Error& error) {
+    if (!arguments.json) return report(error);
+    std::string text;
+    JsonWriter(text)
+        .begin_object()
+        .field("good", false)
+        .field("place", error.place)
+        .field("error", error.message)
+        .end_object();
+    fmt::print("{}\n", text);
+    return ExitCode::Failed;
+  };
+  const auto settings = parse_settings(yaml, arguments.config, environment, real_files());
+  if (!settings) return complain(settings.error());
+  if (const auto listen = listen_address(*settings); !listen) return complain(listen.error());
+  for (const std::string& warning : settings->warnings) {
+    fmt::print(stderr, "quell: {}\n", warning);
+  }
+  const PipelineOptions& options = settings->pipeline;
+  if (!arguments.json) {
+    fmt::print("{}: good ({} rules, {} sources, {} packs, {} entities)\n", arguments.config,
+               options.correlation.rules.size(), settings->sources.size(), settings->packs.size(),
+               options.topology.owners().size());
+    return ExitCode::Done;
+  }
+  std::string text;
+  JsonWriter w(text);
+  w.begin_object()
+      .field("good", true)
+      .field("rules", options.correlation.rules.size())
+      .field("sources", settings->sources.size())
+      .field("packs", settings->packs.size())
+      .field("entities", options.topology.owners().size());
+  w.key("warnings").begin_array();
+  for (const std::string& warning : settings->warnings) w.value(warning);
+  w.end_array().end_object();
+  fmt::print("{}\n", text);
+  return ExitCode::Done;
+}
+
+}  // namespace
+
 ExitCode run_check(const CheckArguments& arguments, const Environment& environment) {
   const FileReader files = real_files();
   if (arguments.pack.empty()) {
@@ -136,13 +183,7 @@ ExitCode run_check(const CheckArguments& arguments, const Environment& environme
     }
     const auto yaml = files.read(arguments.config);
     if (!yaml) return report(yaml.error());
-    const auto settings = parse_settings(*yaml, arguments.config, environment, files);
-    if (!settings) return report(settings.error());
-    if (const auto listen = listen_address(*settings); !listen) return report(listen.error());
-    fmt::print("{}: good ({} rules, {} sources, {} packs, {} entities)\n", arguments.config,
-               settings->pipeline.correlation.rules.size(), settings->sources.size(),
-               settings->packs.size(), settings->pipeline.topology.owners().size());
-    return ExitCode::Done;
+    return check_config(arguments, *yaml, environment);
   }
   PackSample sample{.pack_file = arguments.pack, .secret = arguments.secret};
   sample.arrived_at = SystemClock().now();
@@ -165,8 +206,8 @@ ExitCode run_check(const CheckArguments& arguments, const Environment& environme
   }
   const auto result = check_pack(sample);
   if (!result) return report(result.error());
-  fmt::print("{}", *result);
-  return ExitCode::Done;
+  fmt::print("{}", arguments.json ? render_json(*result) : render_text(*result));
+  return result->good() ? ExitCode::Done : ExitCode::Failed;
 }
 
 }  // namespace quell

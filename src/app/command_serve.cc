@@ -89,6 +89,7 @@ ExitCode run_serve(const ServeArguments& arguments, const Environment& environme
   options.settings = *std::move(settings);
   const SystemClock clock;
   const Log log = make_log(options.settings, clock);
+  for (const std::string& warning : options.settings.warnings) log.warning(warning);
   auto service = start_service(std::move(options), clock, log);
   if (!service) return complain(service.error());
   announce(**service);

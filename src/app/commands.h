@@ -44,6 +44,7 @@ struct CheckArguments {
   std::string sample{};
   std::string headers{};
   std::string secret{};
+  bool json = false;
 };
 ExitCode run_check(const CheckArguments& arguments, const Environment& environment);
 

@@ -1,11 +1,18 @@
 // quell: the command line. What the program is made of is in service.cc.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "app/client_commands.h"
 #include "app/commands.h"
 #include "app/service.h"
+#include "base/text.h"
 
 extern char** environ;  // NOLINT: POSIX names it so.
 
@@ -64,6 +71,7 @@ void add_check(CLI::App& app, const quell::Environment& environment, ExitCode& c
   command->add_option("--sample", arguments->sample, "Request body to try it on");
   command->add_option("--headers", arguments->headers, "File of 'Name: value' request headers");
   command->add_option("--secret", arguments->secret, "Check the signature with this secret");
+  command->add_flag("--json", arguments->json, "Print JSON");
   command->callback([=, &environment, &code] { code = run_check(*arguments, environment); });
 }
 
@@ -92,6 +100,20 @@ void add_eval(CLI::App& app, ExitCode& code) {
   }
 }
 
+// Tells a first word that is no command, with the nearest one that is.
+std::optional<std::string> unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return std::nullopt;
+  const std::string_view word(argv[1]);
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  if (std::ranges::find(views, word) != views.end()) return std::nullopt;
+  const auto near = quell::nearest_word(word, views);
+  return fmt::format("there is no command '{}'{}; `quell --help` lists them",
+                     quell::printable(quell::utf8_prefix(word, 64)),
+                     near ? fmt::format(", did you mean '{}'?", *near) : "");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -109,6 +131,12 @@ int main(int argc, char** argv) {
   add_check(app, environment, code);
   add_eval(app, code);
   quell::add_client_commands(app, environment, code);
+  app.set_version_flag("--version",
+                       fmt::format("quell {} ({})", quell::version(), quell::revision()));
+  if (const auto refusal = unknown_command(app, argc, argv)) {
+    fmt::print(stderr, "quell: {}\n", *refusal);
+    return static_cast<int>(ExitCode::Usage);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -7,6 +7,7 @@
 
 #include "api/json_views.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/time.h"
 
 namespace quell {
@@ -32,7 +33,8 @@ std::string render_members(const Pipeline& pipeline, const Incident& incident) {
   for (const Member& member : incident.members) {
     const Alert* alert = pipeline.alerts().find({incident.tenant, member.fingerprint});
     lines.push_back(fmt::format("  {} {} \"{}\"\n", member.firing ? "firing  " : "resolved",
-                                member.entity.to_string(), alert == nullptr ? "" : alert->title));
+                                printable(member.entity.to_string()),
+                                alert == nullptr ? "" : printable(alert->title)));
   }
   std::ranges::sort(lines);
   std::string text;
@@ -53,7 +55,7 @@ std::string render_incidents(const Pipeline& pipeline) {
   for (const Incident* incident : all) {
     text += fmt::format("SEV{} {} {} \"{}\" {} alert{}\n", incident->severity,
                         incident_status_name(incident->status), clock_time(incident->opened_at),
-                        incident->title, incident->alert_count(),
+                        printable(incident->title), incident->alert_count(),
                         incident->alert_count() == 1 ? "" : "s");
     text += render_members(pipeline, *incident);
     auto changes = incident->changes;
@@ -61,7 +63,7 @@ std::string render_incidents(const Pipeline& pipeline) {
                       [](const AttachedChange& c) { return std::tie(c.time, c.title); });
     for (const AttachedChange& change : changes) {
       text += fmt::format("  change   {} {} \"{}\"\n", clock_time(change.time),
-                          change.entity.to_string(), change.title);
+                          printable(change.entity.to_string()), printable(change.title));
     }
   }
   return text;

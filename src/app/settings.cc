@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "app/decoders.h"
 #include "app/settings_table.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -115,6 +116,7 @@ class Reader {
     if (!rules_given_) settings_.pipeline.correlation.rules = default_rules();
     TRY_STATUS(read_topology());
     TRY_STATUS(read_packs());
+    TRY_STATUS(check_sources());
     settings_.pipeline_text = pipeline_text();
     return std::move(settings_);
   }
@@ -217,6 +219,7 @@ class Reader {
           return item.error(fmt::format("there are two sources named '{}'", source.name));
         }
       }
+      source_nodes_.push_back(kind == nullptr ? item.find("name") : kind);
       settings_.sources.push_back(std::move(source));
     }
     return {};
@@ -226,10 +229,41 @@ class Reader {
     for (const auto& [name, text] : environment_) {
       if (!name.starts_with("QUELL_")) continue;
       const TableOption* option = find_option_by_variable(name);
-      if (option == nullptr) continue;
+      if (option == nullptr) {
+        warn_of_variable(name);
+        continue;
+      }
       if (auto set = option->set(settings_, text); !set) {
         return fail(Errc::InvalidArgument, set.error().message, name);
       }
+    }
+    return {};
+  }
+
+  // Others may use such names too (Kubernetes makes QUELL_SERVICE_HOST for a service `quell`), so
+  // only those that look like a slip are told.
+  void warn_of_variable(const std::string& name) {
+    std::vector<std::string> names;
+    for (const TableOption& option : settings_table()) names.push_back(variable_of(option));
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    const auto near = nearest_word(name, views, 2);
+    if (!near) return;
+    settings_.warnings.push_back(
+        fmt::format("the variable {} sets nothing, did you mean {}?", name, *near));
+  }
+
+  // Every source has a format: one of the built-in ones, or a pack.
+  Status check_sources() {
+    std::vector<std::string_view> known = settings_.packs.names();
+    std::ranges::copy(kBuiltInKinds, std::back_inserter(known));
+    for (std::size_t i = 0; i < settings_.sources.size(); ++i) {
+      const std::string& kind = settings_.sources[i].kind;
+      if (std::ranges::find(known, kind) != known.end()) continue;
+      const auto near = nearest_word(kind, known);
+      return source_nodes_[i]->error(
+          fmt::format("'{}' is neither a built-in source nor a provider pack{}", kind,
+                      near ? fmt::format(", did you mean '{}'?", *near)
+                           : std::string("; `kind` names one, `packs.directories` adds your own")));
     }
     return {};
   }
@@ -317,6 +351,7 @@ class Reader {
   const Environment& environment_;
   const FileReader& files_;
   Settings settings_;
+  std::vector<const YamlNode*> source_nodes_;  // Where each source names its format.
   std::string hold_text_;
   std::string thresholds_text_;
   std::string rules_text_;

@@ -27,8 +27,8 @@ struct TokenSetting {
 
 // A source that has a secret, a tenant, or a path of its own.
 struct SourceSetting {
-  std::string name{};    // /ingest/<name>
-  std::string kind{};    // cloudevents, alertmanager, agent, pagerduty-events, …, or a pack's name.
+  std::string name{};  // /ingest/<name>
+  std::string kind{};  // cloudevents, alertmanager, agent, pagerduty-events, …, or a pack's name.
   std::string tenant{};  // Empty: the default tenant.
   std::string token{};   // Bearer or ?token=.
   std::string secret{};  // Of the pack's signature scheme.
@@ -63,8 +63,9 @@ struct Settings {
   std::vector<std::string> pack_directories{};
   std::string topology_file{};
   PipelineOptions pipeline{};
-  PackLibrary packs{};          // Built-in ones, with the user's added.
-  std::string pipeline_text{};  // The body of the Config frame.
+  PackLibrary packs{};                  // Built-in ones, with the user's added.
+  std::string pipeline_text{};          // The body of the Config frame.
+  std::vector<std::string> warnings{};  // What is in force, but looks like a slip.
 };
 
 // A plain value of the table. `path` is "section.key".

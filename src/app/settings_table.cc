@@ -110,6 +110,12 @@ TableOption fraction(std::string_view path, Access<double> access, std::string_v
 
 constexpr std::uint64_t kMiB = 1ull << 20;
 
+// In the largest unit that is exact.
+std::string size_text(std::uint64_t bytes) {
+  if (bytes % kMiB == 0) return fmt::format("{}MB", bytes / kMiB);
+  return bytes % 1024 == 0 ? fmt::format("{}KB", bytes / 1024) : std::to_string(bytes);
+}
+
 // `256MB` is 256 × 2^20 bytes.
 TableOption size(std::string_view path, Access<std::uint64_t> access, std::uint64_t min,
                  std::uint64_t max, std::string_view help, bool decides = false) {
@@ -129,13 +135,13 @@ TableOption size(std::string_view path, Access<std::uint64_t> access, std::uint6
             if (error != std::errc{} || shift < 0 || number > (max >> shift) ||
                 (number << shift) < min) {
               return fail(Errc::InvalidArgument,
-                          fmt::format("'{}' is not a size such as 64MB, from {}MB to {}MB", v,
-                                      min / kMiB, max / kMiB));
+                          fmt::format("'{}' is not a size such as 64MB, from {} to {}", v,
+                                      size_text(min), size_text(max)));
             }
             access(s) = number << shift;
             return {};
           },
-          [access](const Settings& s) { return fmt::format("{}MB", read(access, s) / kMiB); }};
+          [access](const Settings& s) { return size_text(read(access, s)); }};
 }
 
 TableOption severity(std::string_view path, Access<Severity> access, std::string_view help) {
@@ -275,6 +281,21 @@ std::span<const TableOption> settings_table() {
   return kTable;
 }
 
+std::vector<std::string> restart_needed(const Settings& running, const Settings& wanted) {
+  static constexpr std::string_view kAtStart[] = {
+      "server.listen",          "server.data",         "server.threads",
+      "server.connections_max", "log.level",           "log.format",
+      "journal.segment_size",   "journal.pending_max", "journal.queue_max"};
+  std::vector<std::string> paths;
+  for (const std::string_view path : kAtStart) {
+    const TableOption* option = find_option(path);
+    QUELL_ASSERT(option != nullptr, "the list names options of the table");
+    if (option->show(running) != option->show(wanted)) paths.emplace_back(path);
+  }
+  if (running.allowed_hosts != wanted.allowed_hosts) paths.emplace_back("server.allowed_hosts");
+  return paths;
+}
+
 const TableOption* find_option(std::string_view path) {
   for (const TableOption& option : settings_table()) {
     if (option.path == path) return &option;
@@ -282,13 +303,17 @@ const TableOption* find_option(std::string_view path) {
   return nullptr;
 }
 
+std::string variable_of(const TableOption& option) {
+  std::string name = "QUELL_";
+  for (const char c : option.path) {
+    name += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  }
+  return name;
+}
+
 const TableOption* find_option_by_variable(std::string_view variable) {
   for (const TableOption& option : settings_table()) {
-    std::string name = "QUELL_";
-    for (const char c : option.path) {
-      name += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-    }
-    if (name == variable) return &option;
+    if (variable_of(option) == variable) return &option;
   }
   return nullptr;
 }

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/settings.h"
 #include "base/result.h"
@@ -22,7 +23,10 @@ struct TableOption {
 
 // In the order of the documentation; options of one section are together.
 std::span<const TableOption> settings_table();
+// Options that differ, and that a running server cannot take over.
+std::vector<std::string> restart_needed(const Settings& running, const Settings& wanted);
 const TableOption* find_option(std::string_view path);
-const TableOption* find_option_by_variable(std::string_view variable);  // QUELL_SERVER_LISTEN
+std::string variable_of(const TableOption& option);  // QUELL_SERVER_LISTEN
+const TableOption* find_option_by_variable(std::string_view variable);
 
 }  // namespace quell

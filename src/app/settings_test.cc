@@ -28,6 +28,12 @@ TEST(Settings, ErrorsSayWhatAndWhere) {
             "one incident");
   EXPECT_EQ(outcome("thresholds: [{metric: cpu}]"),
             "q.yaml:1:14: threshold 'cpu' needs warning or critical");
+  EXPECT_EQ(outcome("sources: [{name: gihub, secret: abc}]"),
+            "q.yaml:1:18: 'gihub' is neither a built-in source nor a provider pack, did you mean "
+            "'github'?");
+  EXPECT_EQ(outcome("sources: [{name: mine, kind: grafana}]"), "ok");
+  EXPECT_EQ(outcome("server: {body_max: 0}"),
+            "q.yaml:1:20: 'server.body_max': '0' is not a size such as 64MB, from 1KB to 1024MB");
   EXPECT_EQ(outcome("server: {tokens: [{name: a, token: short}]}"),
             "q.yaml:1:36: a token has at least 16 characters, so that it cannot be guessed");
 }
@@ -40,6 +46,17 @@ TEST(Settings, VariablesOverrideTheFile) {
   EXPECT_EQ(settings->pipeline.correlation.window, std::chrono::minutes(3));
   EXPECT_EQ(outcome("", {{"QUELL_INCIDENTS_WINDOW", "soon"}}),
             "QUELL_INCIDENTS_WINDOW: 'soon' is not a duration such as 30s, 5m or 1h30m");
+}
+
+TEST(Settings, VariablesThatLookLikeASlipAreTold) {
+  const Environment environment{{"QUELL_SERVER_LISTN", "127.0.0.1:1"},
+                                {"QUELL_SERVICE_HOST", "10.0.0.1"},
+                                {"QUELL_GITHUB_SECRET", "x"}};
+  const auto settings = parse_settings("", "q.yaml", environment, no_files());
+  ASSERT_TRUE(settings);
+  ASSERT_EQ(settings->warnings.size(), 1u);
+  EXPECT_EQ(settings->warnings[0],
+            "the variable QUELL_SERVER_LISTN sets nothing, did you mean QUELL_SERVER_LISTEN?");
 }
 
 TEST(Settings, ThePipelinesPartComesBackTheSame) {

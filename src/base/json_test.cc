@@ -78,6 +78,10 @@ TEST(Text, NearestWord) {
   EXPECT_EQ(nearest_word("retntion", words), "retention");
   EXPECT_EQ(nearest_word("zzzzzz", words), std::nullopt);
   EXPECT_EQ(utf8_prefix("a€", 3), "a");
+  EXPECT_EQ(printable("a€ b\x1b[31m\xff\xc2\x9b"
+                      "c\xe2\x80\xae"
+                      "d"),
+            "a€ b [31m  c d");
 }
 
 }  // namespace

@@ -30,6 +30,20 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// Of one valid UTF-8 sequence: C0, DEL, C1, or a bidirectional control.
+bool is_control(std::string_view sequence) {
+  if (sequence.size() == 1) {
+    const auto c = static_cast<unsigned char>(sequence[0]);
+    return c < 0x20 || c == 0x7f;
+  }
+  if (sequence.size() == 2) return sequence < "\xc2\xa0" || sequence == "\xd8\x9c";
+  const auto within = [&](std::string_view first, std::string_view last) {
+    return sequence >= first && sequence <= last;
+  };
+  return within("\xe2\x80\x8e", "\xe2\x80\x8f") || within("\xe2\x80\xaa", "\xe2\x80\xae") ||
+         within("\xe2\x81\xa6", "\xe2\x81\xa9");
+}
+
 }  // namespace
 
 std::size_t utf8_sequence_length(std::string_view text) {
@@ -98,10 +112,23 @@ bool contains_ignore_case(std::string_view text, std::string_view part) {
   return !std::ranges::search(text, part, {}, lower, lower).empty() || part.empty();
 }
 
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence_length(text);
+    const std::string_view sequence = text.substr(0, std::max<std::size_t>(length, 1));
+    out += length == 0 || is_control(sequence) ? " " : sequence;
+    text.remove_prefix(sequence.size());
+  }
+  return out;
+}
+
 std::optional<std::string_view> nearest_word(std::string_view word,
-                                             std::span<const std::string_view> candidates) {
+                                             std::span<const std::string_view> candidates,
+                                             std::optional<std::size_t> distance_max) {
   std::optional<std::string_view> best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  std::size_t best_distance = distance_max.value_or(std::max<std::size_t>(2, word.size() / 3)) + 1;
   for (const std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best_distance) {

@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "model/event.h"
+#include "normalize/expression.h"
 
 namespace quell {
 
@@ -22,10 +24,25 @@ struct PackSample {
   Timestamp arrived_at{};  // The time of events that have none, and of the signature check.
 };
 
-// Returns: a text for people: the signature's verdict, the events as JSON, what was refused and
-// where, what was ignored, and the pointers that found nothing.
+struct PackReport {
+  std::string name{};  // Of the pack, and its title.
+  std::string title{};
+  bool signature_checked = false;
+  std::string signature_refused{};  // Why; empty: it is valid, or was not checked.
+  Decoded decoded{};
+  std::vector<Scope::Miss> misses{};  // Pointers that found nothing, each once.
+
+  // Nothing of the sample was refused.
+  bool good() const { return signature_refused.empty() && decoded.rejected.empty(); }
+};
+
 // Errors: InvalidArgument with file:line:column when the pack does not compile.
-Result<std::string> check_pack(const PackSample& sample);
+Result<PackReport> check_pack(const PackSample& sample);
+
+// For people: the signature's verdict, the events as JSON, what was refused and where, what was
+// ignored, and the pointers that found nothing.
+std::string render_text(const PackReport& report);
+std::string render_json(const PackReport& report);
 
 // Reads `Name: value` lines; blank lines and lines that begin with '#' are skipped.
 // Errors: InvalidArgument with `file:line`.

@@ -28,7 +28,7 @@ PackSample sample(std::string body) {
 TEST(CheckPack, ShowsEventsRefusalsAndMisses) {
   PackSample s = sample(R"({"alerts":[{"name":"down","service":"cart"},{"title":"x"}]})");
   s.secret = "secret";
-  EXPECT_EQ(check_pack(s).value(), R"(pack: demo (Demo)
+  EXPECT_EQ(render_text(check_pack(s).value()), R"(pack: demo (Demo)
 signature: valid
 1 event, 1 refused, 0 ignored
 
@@ -61,11 +61,11 @@ pointers that found nothing:
 
 TEST(CheckPack, SaysWhatIsWrongWithTheSignature) {
   PackSample s = sample(R"({"alerts":[]})");
-  EXPECT_EQ(check_pack(s).value(),
+  EXPECT_EQ(render_text(check_pack(s).value()),
             "pack: demo (Demo)\nsignature: not checked (no secret given)\n"
             "0 events, 0 refused, 0 ignored\n");
   s.secret = "other";
-  EXPECT_EQ(check_pack(s).value(),
+  EXPECT_EQ(render_text(check_pack(s).value()),
             "pack: demo (Demo)\n"
             "signature: refused: the token in header 'x-token' is not the source's\n"
             "0 events, 0 refused, 0 ignored\n");

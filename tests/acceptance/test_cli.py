@@ -67,7 +67,10 @@ class CommandsTest(AcceptanceTest):
         letters = self.quell.all_items("/api/v1/deadletters")
         self.assertEqual(len(letters), 1)
         self.assertIn(letters[0]["id"], self.run_ok("deadletters"))
-        self.run_ok("deadletters", "--retry", letters[0]["id"])
+        self.assertIn("{broken", self.run_ok("deadletters", letters[0]["id"]))
+        done = self.quell.run("deadletters", "--retry", letters[0]["id"])
+        self.assertEqual((done.returncode, done.stdout),
+                         (1, "1 tried again, 0 resolved, 1 failed\n"))
         self.quell.settle()
         again = self.quell.all_items("/api/v1/deadletters")
         self.assertEqual(len(again), 1)
@@ -84,7 +87,7 @@ class CommandsTest(AcceptanceTest):
         letters = self.quell.all_items("/api/v1/deadletters")
         self.assertEqual([letter["place"][:6] for letter in letters], ["line 2"])
         for _ in range(2):
-            self.run_ok("deadletters", "--retry", letters[0]["id"])
+            self.quell.run("deadletters", "--retry", letters[0]["id"])
             self.quell.kill()
             self.quell.start()
         self.quell.settle()
@@ -109,6 +112,8 @@ class CommandsTest(AcceptanceTest):
         self.check_exit(2, "show")
         self.check_exit(2, "incidents", "--no-such-option")
         self.assertEqual(run_quell("frobnicate").returncode, 2)
+        self.assertIn("did you mean 'incidents'?", run_quell("incidens").stderr)
+        self.assertEqual(run_quell("--version").stdout, run_quell("version").stdout)
         self.assertEqual(run_quell("incidents", "--url", "http://127.0.0.1:1").returncode, 3)
 
 
@@ -168,6 +173,10 @@ class LifecycleTest(AcceptanceTest):
         self.assertEqual((answer.status, parse_json(answer)["changed"]), (200, True))
         self.assertIn("45m", in_force())
 
+        quell.config.write_text("log: {level: debug}\nincidents: {auto_resolve_after: 45m}\n")
+        answer = parse_json(quell.post("/api/v1/config/reload", b""))
+        self.assertEqual(answer["restart_needed"], ["log.level"])
+
         quell.config.write_text("incidents:\n  auto_resolve_after: 50m\n")
         quell.process.signal(signal.SIGHUP)
         while "50m" not in in_force():
@@ -193,6 +202,14 @@ class LifecycleTest(AcceptanceTest):
                          "--headers", self.header_file("X-GitHub-Event: push"))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("change", done.stdout)
+
+    def test_check_pack_with_a_wrong_signature_fails(self):
+        headers = self.header_file("X-GitHub-Event: push\nX-Hub-Signature-256: sha256=00")
+        done = run_quell("check", "--pack", ROOT / "providers/github.yaml", "--sample",
+                         ROOT / "providers/samples/github/push.json", "--headers", headers,
+                         "--secret", "s3cret", "--json")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertTrue(json.loads(done.stdout)["signature"].startswith("refused"))
 
     def header_file(self, text):
         path = self.directory / "headers"
