@@ -85,6 +85,15 @@ http::Response file_response(const http::Request& request, std::string_view path
   return response;
 }
 
+// What the page's own addresses begin with (ui/src/app.tsx). A probe of any other must not be told
+// that all is well.
+constexpr std::array<std::string_view, 7> kPages{"",       "incidents",   "alerts", "health",
+                                                 "events", "deadletters", "sources"};
+
+bool is_page(std::string_view path) {
+  return std::ranges::find(kPages, path.substr(0, path.find('/'))) != kPages.end();
+}
+
 // Whether the last segment names a file; the routes of the page have no dots there.
 bool looks_like_file(std::string_view path) {
   return path.substr(path.rfind('/') + 1).find('.') != std::string_view::npos;
@@ -108,8 +117,14 @@ std::optional<http::Response> serve_asset(const http::Request& request, const St
   }
   if (const auto file = find_embedded(view.ui, path)) return file_response(request, path, *file);
   if (looks_like_file(path)) return std::nullopt;
+  const bool known = is_page(path);
+  if (!known && request.header("accept").find("text/html") == std::string_view::npos) {
+    return std::nullopt;
+  }
   const auto index = find_embedded(view.ui, "index.html");
-  return file_response(request, "index.html", index.value_or(kNotBuilt));
+  http::Response response = file_response(request, "index.html", index.value_or(kNotBuilt));
+  if (!known) response.status = 404;  // The page says so, too.
+  return response;
 }
 
 }  // namespace quell

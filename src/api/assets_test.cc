@@ -45,6 +45,12 @@ TEST(Assets, ThePageNeverHidesTheApi) {
   EXPECT_EQ(serve("/", {}, "POST"), "not ours");
 }
 
+TEST(Assets, AProbeOfAWrongPathIsNotToldThatAllIsWell) {
+  check_asset("/health", "200 text/html; charset=utf-8 [no-cache] <html>page</html>");
+  check_asset("/livz", "not ours");
+  EXPECT_EQ(serve("/livz", {{"accept", "text/html,*/*"}}).substr(0, 3), "404");
+}
+
 TEST(Assets, UnchangedFilesAreNotSentAgain) {
   const auto first = serve_asset(ApiWorld::request("GET", "/"), {.ui = kFiles});
   const std::string etag = header_of(*first, "etag");

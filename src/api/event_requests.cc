@@ -52,6 +52,8 @@ Result<std::optional<Frame>> frame_of(const History& history, std::uint64_t offs
 Result<EventQuery> event_query(const Call& call) {
   EventQuery query;
   const http::Request& request = call.request;
+  TRY_STATUS(check_parameters(request, {"q", "source", "kind", "severity_min", "since", "until",
+                                        "alert", "incident", "tenant", "limit", "cursor"}));
   query.tenant = request.parameter("tenant");
   query.text = request.parameter("q");
   query.source = request.parameter("source");
@@ -193,6 +195,7 @@ Result<http::Response> get_event(const Call& call, const History& history) {
 
 Result<http::Response> list_dead_letters(const Call& call, const History& history) {
   DeadLetterQuery query;
+  TRY_STATUS(check_parameters(call.request, {"include_resolved", "limit", "cursor"}));
   TRY(query.include_resolved, bool_parameter(call.request, "include_resolved", false));
   TRY(query.limit, limit_parameter(call.request));
   TRY(const Cursor cursor, cursor_parameter(call.request, "e"));

@@ -223,6 +223,7 @@ Result<Reply> get_incident_trace(const Call& call, LiveView& live) {
 
 Result<Reply> list_incident_alerts(const Call& call, LiveView& live) {
   TRY(const IncidentId id, path_incident(call));
+  TRY_STATUS(check_parameters(call.request, {"limit", "cursor"}));
   TRY(const std::uint32_t limit, limit_parameter(call.request));
   TRY(const Cursor cursor, cursor_parameter(call.request, "m"));
   const std::size_t from = cursor.position;

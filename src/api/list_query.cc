@@ -48,6 +48,20 @@ bool has_word(const Incident& incident, const std::string& word) {
 
 }  // namespace
 
+Status check_parameters(const http::Request& request,
+                        std::initializer_list<std::string_view> known) {
+  for (const std::string& name : request.parameter_names()) {
+    if (name == "token" || std::ranges::find(known, name) != known.end()) continue;
+    const auto near = nearest_word(name, {known.begin(), known.size()});
+    return bad_parameter(
+        utf8_prefix(name, 64),
+        near ? fmt::format("there is no parameter {}, did you mean '{}'?", in_quotes(name), *near)
+             : fmt::format("there is no parameter {}; there {} {}", in_quotes(name),
+                           known.size() == 1 ? "is" : "are", fmt::join(known, ", ")));
+  }
+  return {};
+}
+
 Result<std::uint32_t> limit_parameter(const http::Request& request, std::uint32_t fallback,
                                       std::uint32_t max) {
   const std::string text = request.parameter("limit");
@@ -174,6 +188,8 @@ bool AlertFilter::is_by_status_only() const {
 }
 
 Result<AlertFilter> alert_filter(const http::Request& request) {
+  TRY_STATUS(check_parameters(
+      request, {"status", "severity_min", "filter", "q", "incident", "tenant", "limit", "cursor"}));
   AlertFilter filter;
   for (const std::string& word : request.parameters("status")) {
     std::uint8_t bit = 0;
@@ -234,6 +250,8 @@ void set_matchers(IncidentFilter& filter, std::vector<Matcher> matchers) {
 }
 
 Result<IncidentFilter> incident_filter(const http::Request& request, Timestamp now) {
+  TRY_STATUS(check_parameters(request, {"status", "severity_max", "filter", "q", "since", "until",
+                                        "tenant", "limit", "cursor"}));
   IncidentFilter filter;
   for (const std::string& word : request.parameters("status")) {
     const auto status = parse_incident_status(word);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,10 @@ namespace quell {
 
 // All errors are InvalidArgument with the parameter's name as the place.
 
+// Refuses parameters that are not `known`, naming the nearest: a filter that is misspelt must not
+// look like one that found everything. `token` is known everywhere.
+Status check_parameters(const http::Request& request,
+                        std::initializer_list<std::string_view> known);
 // `limit`: 1 to `max`.
 Result<std::uint32_t> limit_parameter(const http::Request& request, std::uint32_t fallback = 50,
                                       std::uint32_t max = 1000);

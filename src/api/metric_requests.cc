@@ -138,6 +138,7 @@ std::vector<std::size_t> largest_owners(const SeriesTable& table, std::size_t li
 Result<Reply> list_series(const Call& call, LiveView& live) {
   constexpr std::uint32_t kOffendersDefault = 10;
   constexpr std::uint32_t kOffendersMax = 100;
+  TRY_STATUS(check_parameters(call.request, {"limit"}));
   TRY(const auto limit, limit_parameter(call.request, kOffendersDefault, kOffendersMax));
   static const SeriesTable kEmpty;
   const SeriesTable& table = live.series == nullptr ? kEmpty : *live.series;
@@ -174,6 +175,8 @@ Described describe(const SeriesTable& table, const SampleQuery& query) {
 Result<Reply> get_metric(const Call& call, LiveView& live) {
   SampleQuery query{.metric = std::string(call.parameter("metric")),
                     .tenant = call.request.parameter("tenant")};
+  TRY_STATUS(check_parameters(
+      call.request, {"tenant", "host", "filter", "since", "until", "limit", "series_max"}));
   const std::string host = call.request.parameter("host");
   TRY(query.matchers, filter_parameter(call.request));
   if (!host.empty()) {

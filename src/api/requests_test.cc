@@ -55,6 +55,8 @@ TEST(AlertRequests, List) {
   check_alerts("?status=open", "400 status: 'open' is not one of firing, held, resolved");
   check_alerts("?severity_min=bad",
                "400 severity_min: 'bad' is not one of info, warning, error, critical");
+  check_alerts("?stauts=firing",
+               "400 stauts: there is no parameter 'stauts', did you mean 'status'?");
   check_alerts("?incident=x", "400 incident: 'x' is not an incident id such as INC-000001");
 }
 
@@ -252,6 +254,8 @@ TEST(WindowRequests, OpenOnesThenThePast) {
   check_windows("?since=2026-11-21T07:55:00Z", "2026-11-21T08:10:00Z 2026-11-21T07:55:00Z | ");
   check_windows("?scope=/a", "2026-11-21T08:10:00Z | ");
   check_windows("?tenant=other", "| ");
+  check_windows("?from=1h",
+                "400 from: there is no parameter 'from'; there are scope, tenant, since, limit");
   check_windows("?limit=x", "400 limit: 'x' is not a number from 1 to 1000");
 }
 

@@ -96,6 +96,7 @@ constexpr Route kRoutes[] = {
     {kGet, "/metrics", "get_own_metrics", Where::App, Role::Read, {}, {}},
     open("/healthz", "healthz", get_healthy),
     open("/-/healthy", "healthy", get_healthy),
+    open("/livez", "livez", get_healthy),
     open("/readyz", "readyz", get_ready),
     open("/-/ready", "ready", get_ready),
     ingest("/ingest/cloudevents", "ingest_cloudevents", "cloudevents"),

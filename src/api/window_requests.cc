@@ -47,6 +47,7 @@ void write_window(JsonWriter& w, const HealthWindow& window) {
 }
 
 Result<Reply> list_windows(const Call& call, LiveView& live) {
+  TRY_STATUS(check_parameters(call.request, {"scope", "tenant", "since", "limit"}));
   std::string tenant = call.request.parameter("tenant");
   if (tenant.empty()) tenant = kDefaultTenant;
   std::string scope = call.request.parameter("scope");

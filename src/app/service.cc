@@ -15,6 +15,7 @@
 #include "app/listen_address.h"
 #include "app/pause.h"
 #include "app/process_facts.h"
+#include "app/settings_table.h"
 #include "base/disk.h"
 #include "base/embedded.h"
 #include "base/json.h"
@@ -57,14 +58,18 @@ class ServiceImpl final : public Service {
   std::uint16_t port() const override { return server_->port(); }
   const std::string& address() const override { return address_; }
 
-  Result<bool> reload() override {
+  Result<Reloaded> reload() override {
     if (options_.config_path.empty()) {
       return fail(Errc::Conflict, "the server was started without --config: nothing to reload");
     }
     const FileReader files = real_files();
     TRY(std::string yaml, files.read(options_.config_path));
     TRY(Settings settings, parse_settings(yaml, options_.config_path, options_.environment, files));
-    const bool changed =
+    Settings secured = settings;  // The address stays, and so does what it demands.
+    secured.listen = started_with_.listen;
+    TRY_STATUS(listen_address(secured));
+    Reloaded result{.restart_needed = restart_needed(started_with_, settings)};
+    result.changed =
         yaml != config_facts_.yaml || settings.pipeline_text != options_.settings.pipeline_text;
     if (settings.pipeline_text != options_.settings.pipeline_text) {
       TRY_STATUS(send_config(settings.pipeline_text));
@@ -73,8 +78,11 @@ class ServiceImpl final : public Service {
     writer_->set_options({settings.retention, settings.journal_keep});
     on_core([&] { config_facts_ = {yaml, options_.config_path, clock_.now()}; });
     options_.settings = std::move(settings);
-    log_.info("configuration reloaded", {{"changed", changed ? "true" : "false"}});
-    return changed;
+    log_.info("configuration reloaded", {{"changed", result.changed ? "true" : "false"}});
+    for (const std::string& option : result.restart_needed) {
+      log_.warning("an option takes effect at the next start", {{"option", option}});
+    }
+    return result;
   }
 
   void stop() override {
@@ -333,9 +341,14 @@ class ServiceImpl final : public Service {
       return {.status = 200, .headers = *headers};
     }
     if (operation == "reload_config") {
-      const auto changed = reload();
-      if (!changed) return problem(changed.error());
-      return json_response(*changed ? R"({"changed":true})" : R"({"changed":false})");
+      const auto reloaded = reload();
+      if (!reloaded) return problem(reloaded.error());
+      std::string body;
+      JsonWriter w(body);
+      w.begin_object().field("changed", reloaded->changed).key("restart_needed").begin_array();
+      for (const std::string& option : reloaded->restart_needed) w.value(option);
+      w.end_array().end_object();
+      return json_response(std::move(body));
     }
     return problem(501, "not_implemented", fmt::format("{} is not there yet", operation));
   }
@@ -403,6 +416,7 @@ class ServiceImpl final : public Service {
   }
 
   ServiceOptions options_;
+  const Settings started_with_ = options_.settings;
   const Clock& clock_;
   const Log& log_;
   MetricList metrics_;

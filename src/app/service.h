@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/settings.h"
 #include "base/clock.h"
@@ -21,6 +22,11 @@ struct ServiceOptions {
   Environment environment{};
 };
 
+struct Reloaded {
+  bool changed = false;
+  std::vector<std::string> restart_needed{};  // Options that take effect at the next start.
+};
+
 class Service {
  public:
   virtual ~Service() = default;
@@ -29,7 +35,7 @@ class Service {
 
   // Reads the configuration again. An error leaves the old one in force. Thread: any but the
   // core's and the HTTP server's.
-  virtual Result<bool> reload() = 0;
+  virtual Result<Reloaded> reload() = 0;
 
   // Answers what is in progress, works off the queue, commits, and closes everything.
   virtual void stop() = 0;

@@ -181,6 +181,14 @@ std::vector<std::string> Request::parameters(std::string_view name) const {
   return values;
 }
 
+std::vector<std::string> Request::parameter_names() const {
+  std::vector<std::string> names;
+  for (const std::string_view pair : split(query, '&')) {
+    if (!pair.empty()) names.push_back(query_decode(pair.substr(0, pair.find('='))));
+  }
+  return names;
+}
+
 std::string Request::parameter(std::string_view name) const {
   auto values = parameters(name);
   return values.empty() ? std::string() : std::move(values.front());

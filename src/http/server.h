@@ -33,6 +33,7 @@ struct Request {
   // The decoded value(s) of a query parameter, in order.
   std::vector<std::string> parameters(std::string_view name) const;
   std::string parameter(std::string_view name) const;  // First, or empty.
+  std::vector<std::string> parameter_names() const;    // Of all, in order.
 };
 
 struct Response {
