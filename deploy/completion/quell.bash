@@ -23,7 +23,7 @@ _quell() {
     demo) words='--scenario --speed --listen --once --help' ;;
     replay) words='--config --json --help' ;;
     check) words='--pack --sample --headers --secret --json --help' ;;
-    eval) words='nab kpi smd --json --help' ;;
+    eval) words='nab kpi smd calibration --json --help' ;;
     version) words='--json --help' ;;
     incidents) words='--status --match --text --limit --url --token --json --help' ;;
     deadletters) words='--retry --retry-all --limit --url --token --json --help' ;;

@@ -41,7 +41,7 @@ complete -c quell -n '__fish_seen_subcommand_from send' -l content-type -x -d 'o
 complete -c quell -n '__fish_seen_subcommand_from ack resolve merge reopen note' -l by -x -d 'who'
 complete -c quell -n '__fish_seen_subcommand_from ack resolve merge reopen' -l reason -x -d 'why'
 complete -c quell -n '__fish_seen_subcommand_from replay check send' -F
-complete -c quell -n '__fish_seen_subcommand_from eval; and not __fish_seen_subcommand_from nab kpi smd' -a 'nab kpi smd'
+complete -c quell -n '__fish_seen_subcommand_from eval; and not __fish_seen_subcommand_from nab kpi smd calibration' -a 'nab kpi smd calibration'
 complete -c quell -n '__fish_seen_subcommand_from nab kpi smd' -a '(__fish_complete_directories)'
 complete -c quell -n "__fish_seen_subcommand_from $client replay check eval version" -l json -d 'print JSON'
 complete -c quell -n "__fish_seen_subcommand_from $client" -l url -x -d 'address of the server'

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "app/commands.h"
+#include "eval/calibration_eval.h"
 #include "eval/kpi_eval.h"
 #include "eval/nab_eval.h"
 #include "eval/smd_eval.h"
@@ -82,15 +83,19 @@ Result<std::string> text_of(const Result<Report>& report, bool json,
 
 Result<std::string> evaluate(const EvalArguments& arguments) {
   const DataFiles files{.read = read_data_file, .list = list_data_files};
+  ProgressBar bar;
+  const EvalProgress progress = [&](std::string_view part, std::size_t done, std::size_t all) {
+    bar.show(part, done, all);
+  };
+  if (arguments.set == EvalSet::Calibration) {
+    return text_of<CalibrationReport>(evaluate_calibration(progress), arguments.json,
+                                      calibration_json, calibration_table);
+  }
   std::string directory = arguments.directory;
   while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
   if (!std::filesystem::is_directory(directory)) {
     return fail(Errc::NotFound, fmt::format("'{}' is no directory", directory));
   }
-  ProgressBar bar;
-  const EvalProgress progress = [&](std::string_view part, std::size_t done, std::size_t all) {
-    bar.show(part, done, all);
-  };
   switch (arguments.set) {
     case EvalSet::Nab:
       return text_of(evaluate_nab(files, directory, progress), arguments.json, nab_json, nab_table);
@@ -98,6 +103,7 @@ Result<std::string> evaluate(const EvalArguments& arguments) {
       return text_of(evaluate_kpi(files, directory, progress), arguments.json, kpi_json, kpi_table);
     case EvalSet::Smd:
       return text_of(evaluate_smd(files, directory, progress), arguments.json, smd_json, smd_table);
+    case EvalSet::Calibration: break;  // Above.
   }
   return fail(Errc::InvalidArgument, "no such set");
 }

@@ -48,11 +48,11 @@ struct CheckArguments {
 };
 ExitCode run_check(const CheckArguments& arguments, const Environment& environment);
 
-// Public labelled data on which detection is measured.
-enum class EvalSet { Nab, Kpi, Smd };
+// What detection is measured on: public labelled data, or generated series without anomalies.
+enum class EvalSet { Nab, Kpi, Smd, Calibration };
 struct EvalArguments {
   EvalSet set = EvalSet::Nab;
-  std::string directory{};
+  std::string directory{};  // Not for Calibration.
   bool json = false;
 };
 ExitCode run_eval(const EvalArguments& arguments);

@@ -87,14 +87,18 @@ void add_eval(CLI::App& app, ExitCode& code) {
       {"kpi", quell::EvalSet::Kpi,
        "KPIs of AIOps 2018: DIR holds Train/ and perhaps Test/ with .csv or .csv.xz"},
       {"smd", quell::EvalSet::Smd,
-       "Server Machine Dataset: DIR holds index.csv and NAME.bin or NAME.bin.xz"}};
+       "Server Machine Dataset: DIR holds index.csv and NAME.bin or NAME.bin.xz"},
+      {"calibration", quell::EvalSet::Calibration,
+       "Generated series without anomalies: is as much found as declared?"}};
   auto* command = app.add_subcommand("eval", "Measure detection on labelled public data");
   command->require_subcommand(1);
   for (const Set& set : kSets) {
     auto* one = command->add_subcommand(set.name, set.help);
     auto arguments = std::make_shared<quell::EvalArguments>();
     arguments->set = set.set;
-    one->add_option("DIR", arguments->directory, "Where the data lies")->required();
+    if (set.set != quell::EvalSet::Calibration) {
+      one->add_option("DIR", arguments->directory, "Where the data lies")->required();
+    }
     one->add_flag("--json", arguments->json, "Print JSON");
     one->callback([=, &code] { code = run_eval(*arguments); });
   }

@@ -13,20 +13,23 @@ struct Knot {
   double exponent = 0;  // -log10 of the share.
 };
 
-// Quantiles of 1.5 million scores, after the first 10,000 of each series. The flat stretch from
-// 10 on are records, which lift several components at once.
-constexpr std::array<Knot, 13> kKnots{{{0, 0},
-                                       {1.55, 0.301},
-                                       {2.07, 0.523},
-                                       {3.07, 1},
-                                       {4.09, 1.523},
-                                       {5.04, 2},
-                                       {6.08, 2.523},
-                                       {7.06, 3},
-                                       {8.34, 3.523},
-                                       {10.5, 4},
-                                       {16.6, 4.523},
-                                       {23, 5},
+// Quantiles of seven million scores of generated series (eval/calibration_eval.cc), after the first
+// 10,000 of each. The flat stretch from 10 on are records, which lift several components at once.
+constexpr std::array<Knot, 16> kKnots{{{0, 0},
+                                       {1.52, 0.301},
+                                       {2.03, 0.523},
+                                       {3.01, 1},
+                                       {4.03, 1.523},
+                                       {4.94, 2},
+                                       {5.92, 2.523},
+                                       {6.70, 2.903},
+                                       {7.41, 3.25},
+                                       {8.08, 3.523},
+                                       {8.98, 3.75},
+                                       {10.6, 4},
+                                       {12.6, 4.25},
+                                       {17.3, 4.523},
+                                       {22.6, 5},
                                        {100, 12}}};
 
 }  // namespace

@@ -26,7 +26,7 @@
 namespace quell {
 
 struct DetectSettings {
-  double finding_p = 1.5e-3;           // An episode begins with a sample as rare as this,
+  double finding_p = 1.25e-3;          // An episode begins with a sample as rare as this,
   std::uint32_t warmup_samples = 150;  // not before so many samples of the series.
 };
 

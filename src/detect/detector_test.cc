@@ -218,7 +218,7 @@ TEST(Detector, KnowsTheTimeOfTheDay) {
   const Observations seen = observe(detector, s);
   std::size_t opened_before = 0;
   for (std::size_t i = 7 * 288; i < day + 60; ++i) opened_before += (seen.flags[i] & kOpened) != 0;
-  EXPECT_LE(opened_before, 8u);  // 1.5 in 1,000 of 1,788.
+  EXPECT_LE(opened_before, 8u);  // 1.25 in 1,000 of 1,788 are 2.
   bool found = false;
   for (std::size_t i = day + 60; i < day + 63; ++i) found = found || (seen.flags[i] & kOpened) != 0;
   EXPECT_TRUE(found);

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/prng.h"
+#include "eval/calibration_eval.h"
 #include "eval/kpi_eval.h"
 #include "eval/nab_eval.h"
 #include "eval/series_csv.h"
@@ -254,6 +255,14 @@ TEST(SmdEval, SaysWhatIsWrongWhere) {
   check_smd_error({{"d/index.csv", std::string(kIndex)}, {"d/machine-9-9.bin", "short"}},
                   "d/machine-9-9.bin: 5 bytes, but index.csv:2 says 4 channels of 1000 and 600 "
                   "rows: 26200 bytes");
+}
+
+TEST(CalibrationEval, FindsAsMuchAsDeclaredWithinAFactorOfTwo) {
+  const CalibrationReport report = evaluate_calibration(kSilent);
+  EXPECT_EQ(report.kinds.size(), 12u);
+  EXPECT_GT(report.measured(), report.declared / 2);
+  EXPECT_LT(report.measured(), report.declared * 2);
+  EXPECT_EQ(calibration_json({.declared = 0.5}), R"({"declared":0.5,"measured":0})");
 }
 
 }  // namespace

@@ -88,6 +88,7 @@ Result<KpiReport> evaluate_kpi(const DataFiles& files, const std::string& direct
   TRY(const std::vector<SeriesFiles> all, find_series(reader, directory));
   KpiReport report{.finding_p = DetectSettings{}.finding_p};
   double days = 0;
+  double usual = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     progress(all[i].name, i, all.size());
     RecordedSeries series;
@@ -107,9 +108,12 @@ Result<KpiReport> evaluate_kpi(const DataFiles& files, const std::string& direct
     report.scored_points += series.size() - from;
     report.with_test += all[i].has_test ? 1 : 0;
     days += static_cast<double>(series.seconds.back() - series.seconds[from]) / 86'400;
+    usual += static_cast<double>(std::count(
+        series.labels.begin() + static_cast<std::ptrdiff_t>(from), series.labels.end(), 0));
     report.series.push_back({.name = all[i].name, .counts = std::move(counts)});
   }
   report.false_per_day = days > 0 ? static_cast<double>(report.counts.false_points) / days : 0;
+  report.declared_per_day = days > 0 ? report.finding_p * usual / days : 0;
   report.data_hash = reader.hash();
   return report;
 }
@@ -145,8 +149,10 @@ std::string kpi_table(const KpiReport& report) {
       "with\n"
       "their thresholds searched on it; not run again here.\n",
       kKpiDelay);
-  out += fmt::format("\n{} of {} segments found; false detections per series and day: {:.2f}\n",
-                     report.counts.segments_found, report.counts.segments, report.false_per_day);
+  out += fmt::format(
+      "\n{} of {} segments found; false detections per series and day: {:.2f}, declared {:.2f}\n",
+      report.counts.segments_found, report.counts.segments, report.false_per_day,
+      report.declared_per_day);
   std::vector<double> delays(report.counts.delays.begin(), report.counts.delays.end());
   std::ranges::sort(delays);
   out += "Points before the first detection, of the segments found:\n";

@@ -22,7 +22,8 @@ struct KpiReport {
   std::uint64_t scored_points = 0;  // and those that count.
   std::size_t with_test = 0;  // Series whose Test part is scored; of the others, the second half.
   double finding_p = 0;
-  double false_per_day = 0;  // False detections per series and day.
+  double false_per_day = 0;     // False detections per series and day,
+  double declared_per_day = 0;  // and as many as finding_p declares for samples without a label.
   std::uint64_t data_hash = 0;
 };
 
