@@ -10,14 +10,14 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kStateVersion = 1;
+constexpr std::uint8_t kGroupStateVersion = 1;
 constexpr double kRateMin = 1.38629e-5;     // Half life of 50,000 samples.
 constexpr double kComponentRateMin = 5e-5;  // The components remember 20,000 samples.
 constexpr double kUpdateClip = 3;           // An outlier moves a mean by so many distances.
 constexpr double kZClip = 10;               // No series counts more than this.
 constexpr double kSmoothing = 0.0669670;    // Half life of 10 samples.
-constexpr std::uint64_t kWarm = 20;
-constexpr double kValueMax = 1e30;
+constexpr std::uint64_t kGroupWarm = 20;
+constexpr double kGroupValueMax = 1e30;
 constexpr std::size_t kComponentsMax = 2;
 constexpr std::size_t kBins = 96;
 constexpr double kCountsMax = 50'000;
@@ -52,15 +52,15 @@ void GroupDetector::standardise(std::span<const double> values) {
       z_[c] = 0;
       continue;
     }
-    const double x = std::clamp(values[c], -kValueMax, kValueMax);
+    const double x = std::clamp(values[c], -kGroupValueMax, kGroupValueMax);
     // The first number of a series, which may come late, is its own past.
     if (magnitude_[c] == 0 && scale_[c] == 0 && mean_[c] == 0) mean_[c] = x;
     magnitude_[c] += rate * (std::abs(x) - magnitude_[c]);
     const double unit = 1.25 * scale_[c] + 0.01 * magnitude_[c] + 1e-9;
     const double distance = x - mean_[c];
-    const bool is_warm = samples_ > kWarm;
+    const bool is_warm = samples_ > kGroupWarm;
     z_[c] = is_warm ? std::clamp(distance / unit, -kZClip, kZClip) : 0;
-    const double limit = is_warm ? kUpdateClip * unit : 2 * kValueMax;
+    const double limit = is_warm ? kUpdateClip * unit : 2 * kGroupValueMax;
     const double moved = std::clamp(distance, -limit, limit);
     mean_[c] += rate * moved;
     scale_[c] += rate * (std::abs(moved) - scale_[c]);
@@ -114,7 +114,7 @@ double GroupDetector::observe(std::span<const double> values) {
   energy /= static_cast<double>(channels());
   energy_ += kSmoothing * (energy - energy_);
   ++samples_;
-  if (samples_ > kWarm) rank();
+  if (samples_ > kGroupWarm) rank();
   return std::sqrt(energy_);
 }
 
@@ -130,7 +130,7 @@ double GroupDetector::share(std::size_t channel) const {
 std::string GroupDetector::save() const {
   std::string bytes;
   ByteWriter w(bytes);
-  w.u8(kStateVersion);
+  w.u8(kGroupStateVersion);
   w.u64(channels());
   w.u64(samples_);
   w.f64(energy_);
@@ -146,7 +146,7 @@ std::string GroupDetector::save() const {
 
 Status GroupDetector::load(std::string_view bytes) {
   ByteReader r(bytes);
-  if (const auto version = r.u8(); version != kStateVersion) {
+  if (const auto version = r.u8(); version != kGroupStateVersion) {
     return fail(Errc::Corrupt, fmt::format("model of a group: unknown version {}", version));
   }
   if (const std::uint64_t n = r.u64(); n != channels()) {

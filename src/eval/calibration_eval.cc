@@ -15,7 +15,6 @@
 namespace quell {
 namespace {
 
-constexpr std::uint64_t kSeeds = 10;
 constexpr std::size_t kWarm = 10'000;
 constexpr std::size_t kLength = 40'000;
 constexpr double kSeldom = 1e-4;
@@ -46,12 +45,12 @@ double remembered(Prng& prng, double share, double& memory) {
   return memory = share * memory + normal(prng);
 }
 
-struct Kind {
+struct Generator {
   std::string_view name{};
   std::int64_t interval = 60;
   Make make = nullptr;
 };
-constexpr std::array<Kind, 12> kKinds{{
+constexpr std::array<Generator, 12> kKinds{{
     {"normal", 15, [](Prng& p, std::int64_t, double&) { return 100 + normal(p); }},
     {"normal", 60, [](Prng& p, std::int64_t, double&) { return 100 + normal(p); }},
     {"normal", 300, [](Prng& p, std::int64_t, double&) { return 100 + normal(p); }},
@@ -76,7 +75,7 @@ constexpr std::array<Kind, 12> kKinds{{
      [](Prng& p, std::int64_t t, double& m) { return 20 * course(t) + remembered(p, 0.8, m); }},
 }};
 
-RecordedSeries generate(const Kind& kind, std::uint64_t seed) {
+RecordedSeries generate(const Generator& kind, std::uint64_t seed) {
   RecordedSeries series;
   Prng prng(seed);
   double memory = 0;
@@ -87,7 +86,7 @@ RecordedSeries generate(const Kind& kind, std::uint64_t seed) {
   return series;
 }
 
-double share(std::uint64_t part, std::uint64_t all) {
+double ratio(std::uint64_t part, std::uint64_t all) {
   return all > 0 ? static_cast<double>(part) / static_cast<double>(all) : 0;
 }
 
@@ -95,17 +94,18 @@ double share(std::uint64_t part, std::uint64_t all) {
 
 double CalibrationReport::measured() const {
   double sum = 0;
-  for (const Kind& kind : kinds) sum += share(kind.opened, kind.samples);
+  for (const Kind& kind : kinds) sum += ratio(kind.opened, kind.samples);
   return kinds.empty() ? 0 : sum / static_cast<double>(kinds.size());
 }
 
-CalibrationReport evaluate_calibration(const EvalProgress& progress) {
-  CalibrationReport report{.declared = DetectSettings{}.finding_p, .seldom = kSeldom};
+CalibrationReport evaluate_calibration(const EvalProgress& progress, std::uint64_t series_of_each) {
+  CalibrationReport report{
+      .series_of_each = series_of_each, .declared = DetectSettings{}.finding_p, .seldom = kSeldom};
   for (std::size_t k = 0; k < kKinds.size(); ++k) {
     progress(kKinds[k].name, k, kKinds.size());
     CalibrationReport::Kind out{.name = std::string(kKinds[k].name),
                                 .interval_seconds = kKinds[k].interval};
-    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    for (std::uint64_t seed = 1; seed <= series_of_each; ++seed) {
       const Observations seen = run_series(generate(kKinds[k], seed));
       for (std::size_t i = kWarm; i < seen.size(); ++i) {
         const double p = score_to_p(static_cast<double>(seen.score[i]));
@@ -134,21 +134,21 @@ std::string calibration_table(const CalibrationReport& report) {
       "Declared: {} findings per 1,000 samples.\n\n"
       "{:26} interval  rare samples  findings  per 1,000   findings per series and day\n"
       "{:26}            per 1,000               samples    declared   measured\n",
-      kSeeds, kLength - kWarm, kWarm, 1'000 * report.declared, "", "");
+      report.series_of_each, kLength - kWarm, kWarm, 1'000 * report.declared, "", "");
   std::uint64_t samples = 0;
   for (const auto& kind : report.kinds) {
     const double per_day = 86'400.0 / static_cast<double>(kind.interval_seconds);
-    const double measured = share(kind.opened, kind.samples);
+    const double measured = ratio(kind.opened, kind.samples);
     samples += kind.samples;
     out += fmt::format("{:26} {:6} s  {:12.2f}  {:8}  {:9.2f}  {:9.2f}  {:9.2f}\n", kind.name,
-                       kind.interval_seconds, 1'000 * share(kind.rare, kind.samples), kind.opened,
+                       kind.interval_seconds, 1'000 * ratio(kind.rare, kind.samples), kind.opened,
                        1'000 * measured, report.declared * per_day, measured * per_day);
   }
   out += fmt::format(
       "\nMean of the kinds: {:.2f} findings per 1,000 samples, {:.2f} of what is declared.\n"
       "Samples with p <= {:g}: {:.2f} of what is declared.\n",
       1'000 * report.measured(), report.measured() / report.declared, report.seldom,
-      share(report.seldom_rare, samples) / report.seldom);
+      ratio(report.seldom_rare, samples) / report.seldom);
   return out;
 }
 

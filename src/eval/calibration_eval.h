@@ -22,6 +22,7 @@ struct CalibrationReport {
     std::uint64_t opened = 0;   // and findings: episodes that began.
   };
   std::vector<Kind> kinds{};
+  std::uint64_t series_of_each = 0;
   double declared = 0;            // Share of samples: DetectSettings::finding_p.
   double seldom = 0;              // A second one, much rarer,
   std::uint64_t seldom_rare = 0;  // and how many samples of all kinds reach it.
@@ -29,8 +30,9 @@ struct CalibrationReport {
   double measured() const;  // Findings per sample: the mean of all kinds.
 };
 
-// Deterministic: seeds 1 to 10 of each kind.
-CalibrationReport evaluate_calibration(const EvalProgress& progress);
+// Deterministic: seeds 1 to `series_of_each` of each kind.
+CalibrationReport evaluate_calibration(const EvalProgress& progress,
+                                       std::uint64_t series_of_each = 10);
 
 std::string calibration_json(const CalibrationReport& report);  // {"declared", "measured"}
 std::string calibration_table(const CalibrationReport& report);

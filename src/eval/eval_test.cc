@@ -258,7 +258,7 @@ TEST(SmdEval, SaysWhatIsWrongWhere) {
 }
 
 TEST(CalibrationEval, FindsAsMuchAsDeclaredWithinAFactorOfTwo) {
-  const CalibrationReport report = evaluate_calibration(kSilent);
+  const CalibrationReport report = evaluate_calibration(kSilent, 2);
   EXPECT_EQ(report.kinds.size(), 12u);
   EXPECT_GT(report.measured(), report.declared / 2);
   EXPECT_LT(report.measured(), report.declared * 2);

@@ -18,11 +18,11 @@ namespace {
 
 // From "Time-Series Anomaly Detection Service at Microsoft" (KDD 2019), on the test half, with the
 // threshold searched on it; as quoted in the papers that followed.
-struct Peer {
+struct KpiPeer {
   std::string_view name{};
   double f1 = 0;
 };
-constexpr std::array<Peer, 5> kPeers{
+constexpr std::array<KpiPeer, 5> kKpiPeers{
     {{"SR-CNN", 0.771}, {"SR", 0.622}, {"DSPOT", 0.521}, {"DONUT", 0.347}, {"SPOT", 0.217}}};
 
 // Only what is scored must be labelled.
@@ -141,7 +141,7 @@ std::string kpi_table(const KpiReport& report) {
       report.data_hash, "",
       fmt::format("Quell, threshold fixed beforehand (p {:g})", report.finding_p),
       report.counts.f1(), report.counts.precision(), report.counts.recall());
-  for (const Peer& peer : kPeers) {
+  for (const KpiPeer& peer : kKpiPeers) {
     out += fmt::format("{:44} {:5.3f}          -       -\n", peer.name, peer.f1);
   }
   out += fmt::format(

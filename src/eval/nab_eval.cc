@@ -22,19 +22,19 @@ struct LabelledFile {
 };
 
 // Published in NAB's README and results (scoreboard of v1.1); see docs/benchmarks.md.
-struct Peer {
+struct NabPeer {
   std::string_view name{};
   std::array<double, 3> scores{};
 };
-constexpr std::array<Peer, 9> kPeers{{{"ARTime", {74.9, 65.1, 80.4}},
-                                      {"Numenta HTM", {70.1, 63.2, 74.3}},
-                                      {"CAD OSE", {69.9, 67.0, 73.2}},
-                                      {"earthgecko Skyline", {58.2, 46.2, 63.9}},
-                                      {"KNN CAD", {58.0, 43.4, 64.8}},
-                                      {"Random Cut Forest", {51.7, 38.4, 59.7}},
-                                      {"Twitter ADVec", {47.1, 33.6, 53.5}},
-                                      {"Windowed Gaussian", {39.6, 20.9, 47.4}},
-                                      {"random", {11.0, 1.2, 19.5}}}};
+constexpr std::array<NabPeer, 9> kNabPeers{{{"ARTime", {74.9, 65.1, 80.4}},
+                                            {"Numenta HTM", {70.1, 63.2, 74.3}},
+                                            {"CAD OSE", {69.9, 67.0, 73.2}},
+                                            {"earthgecko Skyline", {58.2, 46.2, 63.9}},
+                                            {"KNN CAD", {58.0, 43.4, 64.8}},
+                                            {"Random Cut Forest", {51.7, 38.4, 59.7}},
+                                            {"Twitter ADVec", {47.1, 33.6, 53.5}},
+                                            {"Windowed Gaussian", {39.6, 20.9, 47.4}},
+                                            {"random", {11.0, 1.2, 19.5}}}};
 
 Result<std::vector<LabelledFile>> parse_windows(std::string_view text, const std::string& path) {
   simdjson::dom::parser parser;
@@ -263,7 +263,7 @@ std::string nab_table(const NabReport& report) {
   };
   line("Quell, NAB's rule (in-sample threshold)", scores(report.best));
   line("Quell, out of fold (10 folds by file)", scores(report.out_of_fold));
-  for (const Peer& peer : kPeers) line(peer.name, peer.scores);
+  for (const NabPeer& peer : kNabPeers) line(peer.name, peer.scores);
   out += fmt::format(
       "\nPeers: NAB's published results, by the same rule (threshold chosen on the scored files).\n"
       "Out of fold: the threshold of each file comes from other files; mean of seeds 1 to {},\n"
