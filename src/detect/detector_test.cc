@@ -64,8 +64,9 @@ Samples many_series(std::uint64_t seed) {
     for (SeriesSlot slot = 0; slot < 70; ++slot) {
       if (slot % 7 == 3 && prng.chance(50)) continue;  // Some series miss ticks,
       const double value = prng.chance(1) ? kNan : noise(prng) * slot;
-      s.add(slot, 15 * tick + slot, value);
-      if (slot % 11 == 5) s.add(slot, 15 * tick + slot + 7, value + 1);  // some have two.
+      const std::int64_t seconds = 15 * tick + static_cast<std::int64_t>(slot);
+      s.add(slot, seconds, value);
+      if (slot % 11 == 5) s.add(slot, seconds + 7, value + 1);  // some have two.
     }
   }
   return s;

@@ -1,0 +1,91 @@
+#include "detect/rule_gate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/time.h"
+
+namespace quell {
+namespace {
+
+constexpr std::int64_t kGateDay = 86'400;
+constexpr std::int64_t kMinute = 60;
+
+// Times may be centuries apart, which no Duration can hold.
+bool has_lasted(Timestamp from, Timestamp to, Duration least) {
+  return static_cast<double>(to_ns(to)) - static_cast<double>(to_ns(from)) >=
+         static_cast<double>(least.count());
+}
+
+}  // namespace
+
+std::string_view RuleGate::why_not(const Reading& reading) const {
+  if (reading.is_learning) return "the model is still learning";
+  if (options_.direction == Direction::Up && reading.side < 0) return "only rises count";
+  if (options_.direction == Direction::Down && reading.side > 0) return "only falls count";
+  const double effect = std::abs(reading.value - reading.expected);
+  if (effect < options_.min_effect) return "less than the least effect";
+  if (effect < options_.min_effect_share * std::abs(reading.expected)) {
+    return "less than the least share of what was expected";
+  }
+  return {};
+}
+
+bool RuleGate::is_wanted(Timestamp time) const {
+  if (time < suppressed_until_) return false;
+  if (!options_.hours) return true;
+  const std::int64_t local = options_.calendar.local_seconds(
+      std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
+  const std::int64_t second = ((local % kGateDay) + kGateDay) % kGateDay;
+  // Monday is 0: 1970-01-01 was a Thursday.
+  const std::int64_t weekday = (((local - second) / kGateDay + 3) % 7 + 7) % 7;
+  const auto minute = static_cast<std::uint32_t>(second / kMinute);
+  const WorkingHours& hours = *options_.hours;
+  const auto is_day = [&](std::int64_t day) { return (hours.weekdays >> (day + 7) % 7 & 1) != 0; };
+  if (hours.first_minute < hours.last_minute) {
+    return is_day(weekday) && minute >= hours.first_minute && minute < hours.last_minute;
+  }
+  return (is_day(weekday) && minute >= hours.first_minute) ||
+         (is_day(weekday - 1) && minute < hours.last_minute);
+}
+
+void RuleGate::suppress_until(Timestamp until) {
+  suppressed_until_ = std::max(suppressed_until_, until);
+}
+
+GateVerdict RuleGate::apply(Timestamp time, const Reading& reading) {
+  const std::string_view obstacle = reading.is_unusual ? why_not(reading) : std::string_view();
+  const bool counts = reading.is_unusual && obstacle.empty();
+  if (is_open_) {
+    if (counts) {
+      calm_since_.reset();
+      return {.state = GateState::Open, .onset = *onset_};
+    }
+    if (!calm_since_) calm_since_ = time;
+    const GateVerdict goes_on{.state = GateState::Open, .onset = *onset_, .reason = obstacle};
+    if (!has_lasted(*calm_since_, time, options_.calm)) return goes_on;
+    const Timestamp onset = *onset_;
+    is_open_ = false;
+    onset_.reset();
+    calm_since_.reset();
+    return {.state = GateState::Closed, .onset = onset, .reason = obstacle};
+  }
+  if (!counts) {
+    onset_.reset();
+    return {.state = GateState::Quiet, .reason = obstacle};
+  }
+  if (!onset_) onset_ = reading.onset.value_or(time);
+  const Timestamp onset = *onset_;
+  if (!is_wanted(time)) {
+    const bool is_planned = time < suppressed_until_;
+    return {.state = GateState::Suppressed,
+            .onset = onset,
+            .reason = is_planned ? "suppressed for now" : "outside of the working hours"};
+  }
+  if (!has_lasted(onset, time, options_.min_duration))
+    return {.state = GateState::Pending, .onset = onset};
+  is_open_ = true;
+  return {.state = GateState::Opened, .onset = onset};
+}
+
+}  // namespace quell
