@@ -17,7 +17,7 @@ class AbsenceDetector final : public NamedDetector {
   Reading observe(Timestamp time, std::span<const double> values) override;
   // `value` of the reading: seconds without a sample; `upper`: how many are usual.
   Reading pass(Timestamp now) override;
-  DetectorKind kind() const override { return DetectorKind::Absence; }
+  NamedDetectorKind kind() const override { return NamedDetectorKind::Absence; }
 
  private:
   void visit(StateVisitor& visitor) override;

@@ -21,7 +21,7 @@ class ChangePointDetector final : public NamedDetector {
 
   using NamedDetector::observe;
   Reading observe(Timestamp time, std::span<const double> values) override;
-  DetectorKind kind() const override { return DetectorKind::ChangePoint; }
+  NamedDetectorKind kind() const override { return NamedDetectorKind::ChangePoint; }
 
  private:
   static constexpr std::size_t kHours = 24;

@@ -20,7 +20,7 @@ class ForecastDetector final : public NamedDetector {
   // Unusual when the limit is crossed, or will be within the horizon and the trend is no chance
   // (slope of at least four of its errors).
   Reading observe(Timestamp time, std::span<const double> values) override;
-  DetectorKind kind() const override { return DetectorKind::Forecast; }
+  NamedDetectorKind kind() const override { return NamedDetectorKind::Forecast; }
 
  private:
   // Sums over the samples with their weights; times are seconds before the last sample.

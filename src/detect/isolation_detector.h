@@ -22,7 +22,7 @@ class IsolationDetector final : public NamedDetector {
   // Requires: as many values as `options.series`; what is no finite number is missing, and
   // projections that need it have no say. Cost: about 24 sqrt(series) multiplications.
   Reading observe(Timestamp time, std::span<const double> values) override;
-  DetectorKind kind() const override { return DetectorKind::Isolation; }
+  NamedDetectorKind kind() const override { return NamedDetectorKind::Isolation; }
 
   double p() const { return p_; }  // Of the last sample that was used; 1 before.
 

@@ -57,8 +57,8 @@ Status check_finite(const std::optional<double>& value, std::string_view name) {
 Status check_limits(const NamedDetectorOptions& o) {
   TRY_STATUS(check_finite(o.above, "above"));
   TRY_STATUS(check_finite(o.below, "below"));
-  const std::string_view name = detector_name(o.kind);
-  if (o.kind == DetectorKind::Threshold) {
+  const std::string_view name = named_detector_name(o.kind);
+  if (o.kind == NamedDetectorKind::Threshold) {
     if (!o.above && !o.below) {
       return fail(Errc::InvalidArgument, "a threshold needs 'above', 'below' or both");
     }
@@ -67,7 +67,7 @@ Status check_limits(const NamedDetectorOptions& o) {
                   fmt::format("'below' ({}) must be less than 'above' ({})", *o.below, *o.above));
     }
   }
-  if (o.kind == DetectorKind::Forecast) {
+  if (o.kind == NamedDetectorKind::Forecast) {
     if (o.above.has_value() == o.below.has_value()) {
       return fail(Errc::InvalidArgument, "a forecast needs either 'above' or 'below': its limit");
     }
@@ -90,7 +90,7 @@ Status check_options(const NamedDetectorOptions& o) {
   if (!(o.p >= 1e-9 && o.p <= 0.1)) {
     return fail(Errc::InvalidArgument, fmt::format("'p' must be 1e-9 to 0.1, got {}", o.p));
   }
-  if (o.kind == DetectorKind::Isolation && (o.series == 0 || o.series > kIsolationSeriesMax)) {
+  if (o.kind == NamedDetectorKind::Isolation && (o.series == 0 || o.series > kIsolationSeriesMax)) {
     return fail(Errc::InvalidArgument, fmt::format("isolation takes 1 to {} series, got {}",
                                                    kIsolationSeriesMax, o.series));
   }
@@ -99,13 +99,13 @@ Status check_options(const NamedDetectorOptions& o) {
 
 }  // namespace
 
-std::string_view detector_name(DetectorKind kind) {
+std::string_view named_detector_name(NamedDetectorKind kind) {
   return kDetectorNames[static_cast<std::size_t>(kind)];
 }
 
-Result<DetectorKind> parse_detector_kind(std::string_view name) {
+Result<NamedDetectorKind> parse_named_detector_kind(std::string_view name) {
   for (std::size_t i = 0; i < kDetectorNames.size(); ++i) {
-    if (name == kDetectorNames[i]) return static_cast<DetectorKind>(i);
+    if (name == kDetectorNames[i]) return static_cast<NamedDetectorKind>(i);
   }
   return fail(Errc::InvalidArgument,
               fmt::format("no detector '{}'; there are {}", name, fmt::join(kDetectorNames, ", ")));
@@ -122,7 +122,7 @@ std::string NamedDetector::save() const {
 }
 
 Status NamedDetector::load(std::string_view bytes) {
-  const std::string what = fmt::format("model of a detector '{}'", detector_name(kind()));
+  const std::string what = fmt::format("model of a detector '{}'", named_detector_name(kind()));
   std::uint32_t sum = 0;
   if (bytes.size() < 2 + sizeof sum) return fail(Errc::Corrupt, what + ": too short");
   const std::string_view body = bytes.substr(0, bytes.size() - sizeof sum);
@@ -132,7 +132,7 @@ Status NamedDetector::load(std::string_view bytes) {
     return fail(Errc::Corrupt,
                 fmt::format("{}: unknown version {}", what, static_cast<std::uint8_t>(body[0])));
   }
-  if (static_cast<DetectorKind>(body[1]) != kind()) {
+  if (static_cast<NamedDetectorKind>(body[1]) != kind()) {
     return fail(Errc::Corrupt, what + ": it is of another kind");
   }
   const std::string before = save();
@@ -147,13 +147,13 @@ Status NamedDetector::load(std::string_view bytes) {
 Result<std::unique_ptr<NamedDetector>> make_named_detector(const NamedDetectorOptions& options) {
   TRY_STATUS(check_options(options));
   switch (options.kind) {
-    case DetectorKind::Auto: break;
-    case DetectorKind::Threshold: return std::make_unique<ThresholdDetector>(options);
-    case DetectorKind::Absence: return std::make_unique<AbsenceDetector>(options);
-    case DetectorKind::Seasonal: return std::make_unique<SeasonalDetector>(options);
-    case DetectorKind::ChangePoint: return std::make_unique<ChangePointDetector>(options);
-    case DetectorKind::Forecast: return std::make_unique<ForecastDetector>(options);
-    case DetectorKind::Isolation: return std::make_unique<IsolationDetector>(options);
+    case NamedDetectorKind::Auto: break;
+    case NamedDetectorKind::Threshold: return std::make_unique<ThresholdDetector>(options);
+    case NamedDetectorKind::Absence: return std::make_unique<AbsenceDetector>(options);
+    case NamedDetectorKind::Seasonal: return std::make_unique<SeasonalDetector>(options);
+    case NamedDetectorKind::ChangePoint: return std::make_unique<ChangePointDetector>(options);
+    case NamedDetectorKind::Forecast: return std::make_unique<ForecastDetector>(options);
+    case NamedDetectorKind::Isolation: return std::make_unique<IsolationDetector>(options);
   }
   return fail(Errc::InvalidArgument, "'auto' is the engine for all series, not one detector");
 }

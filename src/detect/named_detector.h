@@ -25,7 +25,7 @@
 
 namespace quell {
 
-enum class DetectorKind : std::uint8_t {
+enum class NamedDetectorKind : std::uint8_t {
   Auto,
   Threshold,
   Absence,
@@ -35,13 +35,13 @@ enum class DetectorKind : std::uint8_t {
   Isolation
 };
 
-std::string_view detector_name(DetectorKind kind);  // "change_point"
+std::string_view named_detector_name(NamedDetectorKind kind);  // "change_point"
 // Errors: InvalidArgument, with all names.
-Result<DetectorKind> parse_detector_kind(std::string_view name);
+Result<NamedDetectorKind> parse_named_detector_kind(std::string_view name);
 
 // Which detector, and what it needs to know. What a kind does not use is ignored.
 struct NamedDetectorOptions {
-  DetectorKind kind = DetectorKind::Auto;
+  NamedDetectorKind kind = NamedDetectorKind::Auto;
   std::optional<double> above{};  // Threshold, Forecast: the limits. One of them at least;
   std::optional<double> below{};  // Forecast: exactly one.
   Duration horizon = std::chrono::hours(4);  // Forecast: how far ahead.
@@ -90,7 +90,7 @@ class NamedDetector {
   // No sample came until `now`. Only Absence has something to say of it.
   virtual Reading pass(Timestamp /*now*/) { return {}; }
 
-  virtual DetectorKind kind() const = 0;
+  virtual NamedDetectorKind kind() const = 0;
 
   // The whole state, and back into a detector of the same options. Errors: Corrupt; then nothing
   // was changed.

@@ -43,36 +43,37 @@ void check_refusal(const NamedDetectorOptions& options, std::string_view want) {
 
 TEST(NamedDetector, OptionsThatMakeNoSenseAreRefused) {
   check_refusal({}, "'auto' is the engine for all series, not one detector");
-  check_refusal({.kind = DetectorKind::Threshold}, "a threshold needs 'above', 'below' or both");
-  check_refusal({.kind = DetectorKind::Threshold, .above = 1, .below = 2},
+  check_refusal({.kind = NamedDetectorKind::Threshold},
+                "a threshold needs 'above', 'below' or both");
+  check_refusal({.kind = NamedDetectorKind::Threshold, .above = 1, .below = 2},
                 "'below' (2) must be less than 'above' (1)");
-  check_refusal({.kind = DetectorKind::Threshold, .above = kNan},
+  check_refusal({.kind = NamedDetectorKind::Threshold, .above = kNan},
                 "'above' must be a finite number");
-  check_refusal({.kind = DetectorKind::Forecast},
+  check_refusal({.kind = NamedDetectorKind::Forecast},
                 "a forecast needs either 'above' or 'below': its limit");
-  check_refusal({.kind = DetectorKind::Forecast, .above = 1, .below = 0},
+  check_refusal({.kind = NamedDetectorKind::Forecast, .above = 1, .below = 0},
                 "a forecast needs either 'above' or 'below': its limit");
-  check_refusal({.kind = DetectorKind::Forecast, .above = 1, .horizon = {}},
+  check_refusal({.kind = NamedDetectorKind::Forecast, .above = 1, .horizon = {}},
                 "the 'horizon' of a forecast must be > 0");
-  check_refusal({.kind = DetectorKind::Absence, .silence = -std::chrono::seconds(1)},
+  check_refusal({.kind = NamedDetectorKind::Absence, .silence = -std::chrono::seconds(1)},
                 "'silence' must not be negative");
-  check_refusal({.kind = DetectorKind::Seasonal, .coverage = 1.5},
+  check_refusal({.kind = NamedDetectorKind::Seasonal, .coverage = 1.5},
                 "'coverage' must be 0.5 to 0.99999, got 1.5");
-  check_refusal({.kind = DetectorKind::Isolation, .p = 0}, "'p' must be 1e-9 to 0.1, got 0");
-  check_refusal({.kind = DetectorKind::Isolation, .series = 0},
+  check_refusal({.kind = NamedDetectorKind::Isolation, .p = 0}, "'p' must be 1e-9 to 0.1, got 0");
+  check_refusal({.kind = NamedDetectorKind::Isolation, .series = 0},
                 "isolation takes 1 to 1000 series, got 0");
 }
 
 TEST(NamedDetector, KindsHaveNames) {
-  EXPECT_EQ(parse_detector_kind("change_point").value(), DetectorKind::ChangePoint);
-  EXPECT_EQ(detector_name(DetectorKind::Isolation), "isolation");
-  EXPECT_EQ(parse_detector_kind("prophet").error().to_string(),
+  EXPECT_EQ(parse_named_detector_kind("change_point").value(), NamedDetectorKind::ChangePoint);
+  EXPECT_EQ(named_detector_name(NamedDetectorKind::Isolation), "isolation");
+  EXPECT_EQ(parse_named_detector_kind("prophet").error().to_string(),
             "no detector 'prophet'; there are auto, threshold, absence, seasonal, change_point, "
             "forecast, isolation");
 }
 
 TEST(ThresholdDetector, IsBeyondItsLimitsAndNotOnThem) {
-  const auto d = make({.kind = DetectorKind::Threshold, .above = 10, .below = 1});
+  const auto d = make({.kind = NamedDetectorKind::Threshold, .above = 10, .below = 1});
   EXPECT_FALSE(d->observe(at(1), 10).is_unusual);
   EXPECT_EQ(d->observe(at(2), 10.5).side, 1);
   EXPECT_TRUE(d->observe(at(3), 0.5).is_unusual);
@@ -82,7 +83,7 @@ TEST(ThresholdDetector, IsBeyondItsLimitsAndNotOnThem) {
 }
 
 TEST(AbsenceDetector, LearnsTheRhythm) {
-  const auto d = make({.kind = DetectorKind::Absence});
+  const auto d = make({.kind = NamedDetectorKind::Absence});
   EXPECT_FALSE(d->pass(at(1'000'000)).is_unusual) << "nothing was seen yet";
   for (int i = 0; i < 100; ++i) d->observe(at(60 * i), 1);
   const std::int64_t last = 60 * 99;
@@ -98,7 +99,7 @@ TEST(AbsenceDetector, LearnsTheRhythm) {
 
 TEST(AbsenceDetector, ToleratesAnUnsteadyRhythm) {
   Prng prng(1);
-  const auto d = make({.kind = DetectorKind::Absence});
+  const auto d = make({.kind = NamedDetectorKind::Absence});
   std::int64_t now = 0;
   for (int i = 0; i < 2'000; ++i) {
     now += 1 + static_cast<std::int64_t>(prng.below(120));
@@ -108,7 +109,7 @@ TEST(AbsenceDetector, ToleratesAnUnsteadyRhythm) {
 }
 
 TEST(AbsenceDetector, TakesAFixedLimit) {
-  const auto d = make({.kind = DetectorKind::Absence, .silence = std::chrono::seconds(90)});
+  const auto d = make({.kind = NamedDetectorKind::Absence, .silence = std::chrono::seconds(90)});
   d->observe(at(0), 1);
   EXPECT_FALSE(d->pass(at(90)).is_unusual);
   EXPECT_TRUE(d->pass(at(91)).is_unusual);
@@ -120,7 +121,7 @@ double daily(std::int64_t seconds) {
 
 TEST(SeasonalDetector, TheIntervalHoldsWhatItSays) {
   Prng prng(2);
-  const auto d = make({.kind = DetectorKind::Seasonal, .coverage = 0.99});
+  const auto d = make({.kind = NamedDetectorKind::Seasonal, .coverage = 0.99});
   int outside = 0;
   int count = 0;
   for (int i = 0; i < 40 * 288; ++i) {
@@ -135,7 +136,7 @@ TEST(SeasonalDetector, TheIntervalHoldsWhatItSays) {
 
 TEST(SeasonalDetector, KnowsTheMorningFromTheEvening) {
   Prng prng(3);
-  const auto d = make({.kind = DetectorKind::Seasonal});
+  const auto d = make({.kind = NamedDetectorKind::Seasonal});
   int i = 0;
   for (; i < 21 * 288; ++i) d->observe(at(300 * i), daily(300 * i) + noise(prng));
   i += 72;  // The day's peak.
@@ -150,7 +151,7 @@ TEST(SeasonalDetector, KnowsTheMorningFromTheEvening) {
 
 TEST(SeasonalDetector, KnowsWeekends) {
   Prng prng(4);
-  const auto d = make({.kind = DetectorKind::Seasonal});
+  const auto d = make({.kind = NamedDetectorKind::Seasonal});
   const auto value = [&](int i) {
     const int weekday = (i / 288 + 3) % 7;  // 1970 began on a Thursday.
     return (weekday >= 5 ? 20 : 100) + noise(prng);
@@ -165,7 +166,7 @@ TEST(SeasonalDetector, KnowsWeekends) {
 
 TEST(ChangePointDetector, SaysAShiftOnceAndLearnsTheNewLevel) {
   Prng prng(5);
-  const auto d = make({.kind = DetectorKind::ChangePoint});
+  const auto d = make({.kind = NamedDetectorKind::ChangePoint});
   int found = 0;
   int found_at = 0;
   Reading change;
@@ -186,7 +187,7 @@ TEST(ChangePointDetector, SaysAShiftOnceAndLearnsTheNewLevel) {
 
 TEST(ChangePointDetector, DoesNotMindSpikesCyclesOrMemory) {
   Prng prng(6);
-  const auto d = make({.kind = DetectorKind::ChangePoint});
+  const auto d = make({.kind = NamedDetectorKind::ChangePoint});
   double memory = 0;
   int found = 0;
   for (int i = 0; i < 30 * 1'440; ++i) {
@@ -199,7 +200,7 @@ TEST(ChangePointDetector, DoesNotMindSpikesCyclesOrMemory) {
 
 TEST(ForecastDetector, ForeseesAFullDisk) {
   Prng prng(7);
-  const auto d = make({.kind = DetectorKind::Forecast, .above = 100});
+  const auto d = make({.kind = NamedDetectorKind::Forecast, .above = 100});
   // One percent in twelve minutes: full at 60,000 seconds.
   bool was_foreseen = false;
   for (int i = 0; i < 900; ++i) {
@@ -225,7 +226,7 @@ TEST(ForecastDetector, TheIntervalHoldsWhatItSays) {
   constexpr int kDisks = 200;
   for (std::uint64_t seed = 0; seed < kDisks; ++seed) {
     Prng prng(100 + seed);
-    const auto d = make({.kind = DetectorKind::Forecast, .above = 100});
+    const auto d = make({.kind = NamedDetectorKind::Forecast, .above = 100});
     Reading r;
     for (int i = 0; i < 700; ++i) {
       r = d->observe(at(60 * i), 30 + 60.0 * i / 720 + noise(prng));
@@ -238,7 +239,7 @@ TEST(ForecastDetector, TheIntervalHoldsWhatItSays) {
 }
 
 TEST(ForecastDetector, BeginsAnewWhenTheDiskWasCleanedUp) {
-  const auto d = make({.kind = DetectorKind::Forecast, .above = 100});
+  const auto d = make({.kind = NamedDetectorKind::Forecast, .above = 100});
   Reading r;
   for (int i = 0; i < 1'000; ++i) r = d->observe(at(60 * i), 10 + 0.085 * i);
   EXPECT_TRUE(r.is_unusual);
@@ -249,7 +250,7 @@ TEST(ForecastDetector, BeginsAnewWhenTheDiskWasCleanedUp) {
 
 TEST(ForecastDetector, NoiseIsNoTrend) {
   Prng prng(8);
-  const auto d = make({.kind = DetectorKind::Forecast, .above = 60});
+  const auto d = make({.kind = NamedDetectorKind::Forecast, .above = 60});
   double memory = 0;
   int unusual = 0;
   for (int i = 0; i < 20'000; ++i) {
@@ -260,7 +261,7 @@ TEST(ForecastDetector, NoiseIsNoTrend) {
 }
 
 TEST(ForecastDetector, ALimitBelowIsReachedByFalling) {
-  const auto d = make({.kind = DetectorKind::Forecast, .below = 0});
+  const auto d = make({.kind = NamedDetectorKind::Forecast, .below = 0});
   Reading r;
   for (int i = 0; i < 500; ++i) r = d->observe(at(60 * i), 600 - i);
   EXPECT_TRUE(r.is_unusual);
@@ -272,7 +273,7 @@ TEST(ForecastDetector, ALimitBelowIsReachedByFalling) {
 
 TEST(IsolationDetector, FindsWhatIsOnlyUnusualTogether) {
   Prng prng(9);
-  const auto d = make({.kind = DetectorKind::Isolation, .series = 6});
+  const auto d = make({.kind = NamedDetectorKind::Isolation, .series = 6});
   const auto* isolation = static_cast<const IsolationDetector*>(d.get());
   // All six follow one load; each alone reaches from -3 to 3.
   const auto sample = [&] {
@@ -296,7 +297,7 @@ TEST(IsolationDetector, FindsWhatIsOnlyUnusualTogether) {
 
 TEST(IsolationDetector, WhatIsMissingHasNoSay) {
   Prng prng(10);
-  const auto d = make({.kind = DetectorKind::Isolation, .series = 4});
+  const auto d = make({.kind = NamedDetectorKind::Isolation, .series = 4});
   for (int i = 0; i < 2'000; ++i) {
     std::vector<double> values{noise(prng), noise(prng), noise(prng), noise(prng)};
     if (i % 3 == 0) values[static_cast<std::size_t>(i) % 4] = i % 2 == 0 ? kNan : kInf;
@@ -307,12 +308,12 @@ TEST(IsolationDetector, WhatIsMissingHasNoSay) {
 }
 
 std::vector<NamedDetectorOptions> all_kinds() {
-  return {{.kind = DetectorKind::Threshold, .above = 3},
-          {.kind = DetectorKind::Absence},
-          {.kind = DetectorKind::Seasonal},
-          {.kind = DetectorKind::ChangePoint},
-          {.kind = DetectorKind::Forecast, .above = 200},
-          {.kind = DetectorKind::Isolation}};
+  return {{.kind = NamedDetectorKind::Threshold, .above = 3},
+          {.kind = NamedDetectorKind::Absence},
+          {.kind = NamedDetectorKind::Seasonal},
+          {.kind = NamedDetectorKind::ChangePoint},
+          {.kind = NamedDetectorKind::Forecast, .above = 200},
+          {.kind = NamedDetectorKind::Isolation}};
 }
 
 void expect_equal(const Reading& a, const Reading& b) {
@@ -331,7 +332,7 @@ TEST(NamedDetector, SavedAndLoadedItGoesOnTheSame) {
     const auto first = make(options);
     for (int i = 0; i < 2'000; ++i) first->observe(at(60 * i), 0.05 * i + noise(prng));
     const auto second = make(options);
-    ASSERT_TRUE(second->load(first->save())) << detector_name(options.kind);
+    ASSERT_TRUE(second->load(first->save())) << named_detector_name(options.kind);
     EXPECT_EQ(second->save(), first->save());
     for (int i = 2'000; i < 2'200; ++i) {
       const double value = 0.05 * i + noise(prng);
@@ -352,13 +353,13 @@ TEST(NamedDetector, CorruptModelsAreRefused) {
       EXPECT_FALSE(d->load(bad)) << i;
       EXPECT_FALSE(d->load(bytes.substr(0, i))) << i;
     }
-    EXPECT_EQ(d->save(), bytes) << detector_name(options.kind);
+    EXPECT_EQ(d->save(), bytes) << named_detector_name(options.kind);
   }
-  const auto one = make({.kind = DetectorKind::Isolation});
-  const auto two = make({.kind = DetectorKind::Isolation, .series = 2});
+  const auto one = make({.kind = NamedDetectorKind::Isolation});
+  const auto two = make({.kind = NamedDetectorKind::Isolation, .series = 2});
   EXPECT_EQ(two->load(one->save()).error().to_string(),
             "model of a detector 'isolation': it is of other options");
-  EXPECT_EQ(make({.kind = DetectorKind::Absence})->load(one->save()).error().to_string(),
+  EXPECT_EQ(make({.kind = NamedDetectorKind::Absence})->load(one->save()).error().to_string(),
             "model of a detector 'absence': it is of another kind");
 }
 
@@ -372,11 +373,11 @@ TEST(NamedDetector, NothingBreaksThem) {
       if (prng.chance(2)) now = prng.chance(50) ? kMaxTime : kMinTime;
       if (now < at(4'000'000'000)) now += std::chrono::seconds(prng.below(100'000));
       const Reading r = d->observe(now, kValues[prng.below(8)]);
-      EXPECT_FALSE(std::isnan(r.expected)) << detector_name(options.kind);
+      EXPECT_FALSE(std::isnan(r.expected)) << named_detector_name(options.kind);
       d->pass(now);
     }
     const auto again = make(options);
-    EXPECT_TRUE(again->load(d->save())) << detector_name(options.kind);
+    EXPECT_TRUE(again->load(d->save())) << named_detector_name(options.kind);
   }
 }
 

@@ -15,7 +15,7 @@
 
 namespace quell {
 
-enum class Direction : std::uint8_t { Both, Up, Down };
+enum class GateDirection : std::uint8_t { Both, Up, Down };
 
 // Local time on some days of the week. An end that is not after the beginning is on the next day.
 struct WorkingHours {
@@ -25,7 +25,7 @@ struct WorkingHours {
 };
 
 struct RuleGateOptions {
-  Direction direction = Direction::Both;
+  GateDirection direction = GateDirection::Both;
   double min_effect = 0;                // Least distance from `expected`, in the metric's unit,
   double min_effect_share = 0;          // and as a share of `expected`.
   Duration min_duration{};              // Unusual for so long before it is a finding.

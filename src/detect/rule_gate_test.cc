@@ -43,8 +43,8 @@ TEST(RuleGate, StaysOpenUntilItWasCalmForLong) {
 }
 
 TEST(RuleGate, CountsOneSideOnly) {
-  EXPECT_EQ(run({.direction = Direction::Up}, "lhl"), ".Oc");
-  EXPECT_EQ(run({.direction = Direction::Down}, "lhl"), "OcO");
+  EXPECT_EQ(run({.direction = GateDirection::Up}, "lhl"), ".Oc");
+  EXPECT_EQ(run({.direction = GateDirection::Down}, "lhl"), "OcO");
 }
 
 TEST(RuleGate, IgnoresWhatIsSmall) {

@@ -20,7 +20,7 @@ class SeasonalDetector final : public NamedDetector {
 
   using NamedDetector::observe;
   Reading observe(Timestamp time, std::span<const double> values) override;
-  DetectorKind kind() const override { return DetectorKind::Seasonal; }
+  NamedDetectorKind kind() const override { return NamedDetectorKind::Seasonal; }
 
  private:
   static constexpr std::size_t kHalfHours = 48;

@@ -12,7 +12,7 @@ class ThresholdDetector final : public NamedDetector {
 
   using NamedDetector::observe;
   Reading observe(Timestamp time, std::span<const double> values) override;
-  DetectorKind kind() const override { return DetectorKind::Threshold; }
+  NamedDetectorKind kind() const override { return NamedDetectorKind::Threshold; }
 
  private:
   void visit(StateVisitor& visitor) override { visitor.time(last_); }
