@@ -16,6 +16,7 @@
 #include "app/scenario.h"
 #include "app/service.h"
 #include "base/embedded.h"
+#include "base/json.h"
 #include "base/time.h"
 #include "fetch/http_client.h"
 
@@ -100,12 +101,18 @@ ExitCode run_serve(const ServeArguments& arguments, const Environment& environme
 
 namespace {
 
+// In the order in which they are told: first what shows most.
 std::vector<std::string> scenario_names() {
   std::vector<std::string> names;
   for (const EmbeddedFile& file : embedded_scenarios()) {
-    names.emplace_back(file.path.substr(0, file.path.rfind('.')));
+    if (file.path.ends_with(".scn")) names.emplace_back(file.path.substr(0, file.path.size() - 4));
   }
   std::ranges::sort(names);
+  for (const std::string_view first :
+       {"alert-storm", "memory-leak-after-deploy", "db-connection-pool"}) {
+    const auto found = std::ranges::find(names, first);
+    if (found != names.end()) std::rotate(names.begin(), found, found + 1);
+  }
   return names;
 }
 
@@ -154,6 +161,37 @@ void tell(const Scenario& scenario, const std::string& url, const Clock& clock,
   }
 }
 
+constexpr Duration kBetweenStories = std::chrono::seconds(10);
+
+// What the story opened is over before the next begins, so that stories do not run into each other.
+void end_story(const std::string& name, const std::string& url) {
+  const auto answer =
+      fetch::fetch({.method = "GET",
+                    .url = url + "/api/v1/incidents?limit=1000&status=open&status=acknowledged"
+                                 "&status=investigating&status=mitigated"});
+  if (!answer || answer->status != 200) return;
+  std::string body;
+  JsonWriter(body)
+      .begin_object()
+      .field("actor", "quell demo")
+      .field("reason", fmt::format("the story '{}' is over", name))
+      .end_object();
+  simdjson::dom::parser parser;
+  const auto root = parse_json(parser, answer->body);
+  simdjson::dom::array items;
+  if (!root || (*root)["items"].get(items) != simdjson::SUCCESS) return;
+  for (const simdjson::dom::element item : items) {
+    fetch::HttpRequest request{
+        .method = "POST",
+        .url = fmt::format("{}/api/v1/incidents/{}/resolve", url, json_text(item, "id"))};
+    request.headers.emplace_back("content-type", "application/json");
+    request.body = body;
+    if (const auto resolved = fetch::fetch(request); !resolved) {
+      fmt::print(stderr, "quell demo: {}\n", resolved.error().to_string());
+    }
+  }
+}
+
 }  // namespace
 
 ExitCode run_demo(const DemoArguments& arguments, const Environment& environment) {
@@ -183,14 +221,20 @@ ExitCode run_demo(const DemoArguments& arguments, const Environment& environment
   const std::string url = fmt::format("http://{}:{}", (*service)->address(), (*service)->port());
   std::atomic<bool> told{false};
   std::jthread teller([&](std::stop_token stop) {
+    const bool tells_all = arguments.scenario.empty();
     for (const std::string& name : names) {
-      if (!arguments.scenario.empty() && name != arguments.scenario) continue;
+      if (!tells_all && name != arguments.scenario) continue;
       const auto text = find_embedded(embedded_scenarios(), name + ".scn");
       const auto scenario = parse_scenario(*text, name, {clock.now(), arguments.speed});
       if (scenario) tell(*scenario, url, clock, stop);
+      if (tells_all && name != names.back()) {
+        pause_for(kBetweenStories, stop);
+        end_story(name, url);
+      }
       if (stop.stop_requested()) return;
     }
-    fmt::print("all told; the page stays open until you press Ctrl-C\n");
+    fmt::print("{}\n", arguments.once ? "all told"
+                                      : "all told; the page stays open until you press Ctrl-C");
     std::fflush(stdout);
     told = true;
     if (arguments.once) kill(getpid(), SIGTERM);

@@ -47,6 +47,14 @@ void check_duration(std::string_view text, std::string_view want) {
   EXPECT_EQ(got ? format_duration(*got) : "error", want) << "for " << text;
 }
 
+TEST(Time, LengthsAreRoundedForReading) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(format_length(22s + 666'912'056ns), "23s");
+  EXPECT_EQ(format_length(-1500us), "-2ms");
+  EXPECT_EQ(format_length(25h + 29s), "1d1h");
+  EXPECT_EQ(format_length(300ns), "0s");
+}
+
 TEST(Duration, RoundTrips) {
   check_duration("90s", "1m30s");
   check_duration("1h30m", "1h30m");

@@ -216,4 +216,14 @@ std::string format_duration(Duration d) {
   return text;
 }
 
+std::string format_length(Duration d) {
+  if (std::chrono::abs(d) >= std::chrono::hours(1)) {
+    return format_duration(std::chrono::round<std::chrono::minutes>(d));
+  }
+  if (std::chrono::abs(d) >= std::chrono::seconds(1)) {
+    return format_duration(std::chrono::round<std::chrono::seconds>(d));
+  }
+  return format_duration(std::chrono::round<std::chrono::milliseconds>(d));
+}
+
 }  // namespace quell

@@ -28,6 +28,8 @@ std::string format_rfc3339(Timestamp t);
 // Parses `90s`, `5m`, `1h30m`, `250ms`, `7d`, `2w`, `0`. Errors: InvalidArgument.
 Result<Duration> parse_duration(std::string_view text);
 std::string format_duration(Duration d);  // `1h30m`, `250ms`, `0s`.
+// The same for reading: whole seconds, from an hour on whole minutes, below a second milliseconds.
+std::string format_length(Duration d);
 
 inline std::int64_t to_ns(Timestamp t) {
   return t.time_since_epoch().count();

@@ -349,7 +349,7 @@ void Correlator::attach(IncidentId id, const AttachedChange& change, std::string
   if (incident.changes.size() >= Incident::kChangesListed) return;
   const std::string reason =
       fmt::format("'{}', {} {} its beginning, {}", change.title,
-                  format_duration(std::chrono::abs(incident.opened_at - change.time)),
+                  format_length(std::chrono::abs(incident.opened_at - change.time)),
                   change.time <= incident.opened_at ? "before" : "after", why);
   IncidentEvent event{.event_time = change.time,
                       .kind = IncidentEventKind::ChangeAttached,
