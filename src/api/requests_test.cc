@@ -253,6 +253,9 @@ TEST(WindowRequests, OpenOnesThenThePast) {
   check_windows("?limit=2", "2026-11-21T08:10:00Z 2026-11-21T07:55:00Z | ");
   check_windows("?since=2026-11-21T07:55:00Z", "2026-11-21T08:10:00Z 2026-11-21T07:55:00Z | ");
   check_windows("?scope=/a", "2026-11-21T08:10:00Z | ");
+  check_windows("?scope=*",
+                "2026-11-21T08:10:00Z 2026-11-21T08:10:00Z 2026-11-21T07:55:00Z "
+                "2026-11-21T07:50:00Z | ");
   check_windows("?tenant=other", "| ");
   check_windows("?from=1h",
                 "400 from: there is no parameter 'from'; there are scope, tenant, since, limit");

@@ -89,6 +89,7 @@ constexpr Route kRoutes[] = {
     read("/api/v1/config", "get_config", get_config),
     {kPost, "/api/v1/config/reload", "reload_config", Where::App, Role::Write, {}, {}},
     read("/api/v1/status", "get_status", get_status),
+    read("/api/v1/identity", "get_identity", get_identity),
     stream("/api/v1/stream", "open_stream"),
     stream("/api/v1/ws", "open_websocket"),
     open("/api/openapi.json", "get_openapi", get_openapi),

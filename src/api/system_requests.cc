@@ -165,6 +165,18 @@ Result<Reply> get_status(const Call& call, LiveView& live) {
   return json_response(to_json([&](JsonWriter& w) { write_status(w, live, call.now); }));
 }
 
+Result<Reply> get_identity(const Call& call, LiveView&) {
+  std::string body;
+  JsonWriter w(body);
+  w.begin_object().field("name", call.identity.name).key("roles").begin_array();
+  for (const auto& [role, name] : {std::pair(Role::Read, "read"), std::pair(Role::Write, "write"),
+                                   std::pair(Role::Ingest, "ingest")}) {
+    if (allows(call.identity.roles, role)) w.value(std::string_view(name));
+  }
+  w.end_array().end_object();
+  return json_response(std::move(body));
+}
+
 Result<Reply> list_sources(const Call&, LiveView& live) {
   std::string body;
   JsonWriter w(body);

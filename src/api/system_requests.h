@@ -8,6 +8,7 @@
 namespace quell {
 
 Result<Reply> get_status(const Call& call, LiveView& live);
+Result<Reply> get_identity(const Call& call, LiveView& live);
 Result<Reply> list_sources(const Call& call, LiveView& live);
 Result<Reply> get_config(const Call& call, LiveView& live);
 Result<Reply> get_topology(const Call& call, LiveView& live);

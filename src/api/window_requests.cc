@@ -1,5 +1,9 @@
 #include "api/window_requests.h"
 
+#include <algorithm>
+#include <functional>
+#include <iterator>
+
 #include "api/list_query.h"
 
 namespace quell {
@@ -46,25 +50,47 @@ void write_window(JsonWriter& w, const HealthWindow& window) {
   w.end_array().end_object();
 }
 
+namespace {
+
+// `*` is every scope of the tenant, the one of all sources first.
+std::vector<std::string> asked_scopes(std::string scope, std::string_view tenant,
+                                      const LiveView& live) {
+  if (scope != "*") return {std::move(scope)};
+  std::vector<std::string> scopes;
+  if (live.windows == nullptr) return scopes;
+  for (auto& [owner, name] : live.windows->scopes()) {
+    if (owner == tenant) scopes.push_back(std::move(name));
+  }
+  return scopes;
+}
+
+}  // namespace
+
 Result<Reply> list_windows(const Call& call, LiveView& live) {
   TRY_STATUS(check_parameters(call.request, {"scope", "tenant", "since", "limit"}));
   std::string tenant = call.request.parameter("tenant");
   if (tenant.empty()) tenant = kDefaultTenant;
-  std::string scope = call.request.parameter("scope");
   TRY(const auto since, time_parameter(call.request, "since", call.now));
   TRY(const std::uint32_t limit, limit_parameter(call.request));
-  std::vector<HealthWindow> windows;
-  if (live.windows != nullptr) windows = live.windows->open_windows(tenant, scope);
+  std::vector<std::string> scopes = asked_scopes(call.request.parameter("scope"), tenant, live);
   const Timestamp from = since.value_or(Timestamp::min());
+  std::vector<HealthWindow> windows;
+  for (const std::string& scope : scopes) {
+    if (live.windows == nullptr) break;
+    std::ranges::move(live.windows->open_windows(tenant, scope), std::back_inserter(windows));
+  }
   std::erase_if(windows, [&](const HealthWindow& window) { return window.starts_at < from; });
   return Deferred([windows = std::move(windows), tenant = std::move(tenant),
-                   scope = std::move(scope), from,
+                   scopes = std::move(scopes), from,
                    limit](const History& history) mutable -> Result<http::Response> {
-    TRY(const auto rows, history.store.windows(tenant, scope, from, limit));
-    for (const WindowRow& row : rows) {
-      TRY(auto window, decode_health_window(row.record));
-      windows.push_back(std::move(window));
+    for (const std::string& scope : scopes) {
+      TRY(const auto rows, history.store.windows(tenant, scope, from, limit));
+      for (const WindowRow& row : rows) {
+        TRY(auto window, decode_health_window(row.record));
+        windows.push_back(std::move(window));
+      }
     }
+    std::ranges::stable_sort(windows, std::ranges::greater{}, &HealthWindow::starts_at);
     if (windows.size() > limit) windows.resize(limit);
     std::string body;
     JsonWriter w(body);

@@ -9,6 +9,22 @@ test('health shows the window of what just arrived', async ({ page, quell }) => 
   await expect(page).toHaveURL(/\/health\?/);
   const row = page.getByRole('region', { name: 'Windows' }).getByRole('row').nth(1);
   await expect(row).toContainText('CRITICAL');
+  await expect(page).toHaveTitle(/Health · Quell$/);
+  // The sources by themselves, too.
+  await page.locator('.scope-card', { hasNotText: 'All sources' }).first().click();
+  await expect(page).toHaveURL(/scope=./);
+  await expect(row).toContainText('CRITICAL');
+});
+
+test('a lost server is told', async ({ page, quell }) => {
+  await quell.fire(critical('CheckoutDown', 'checkout'));
+  await page.goto(quell.url);
+  await expect(incidentRow(page, 'INC-000001')).toBeVisible();
+  await quell.stop();
+  await expect(page.getByText('No connection to the server since')).toBeVisible();
+  await quell.start();
+  await page.getByRole('button', { name: 'Connect now' }).last().click();
+  await expect(page.getByText('No connection to the server since')).toBeHidden();
 });
 
 test('live events appear, can be paused, filtered and opened', async ({ page, quell }) => {
@@ -73,7 +89,7 @@ test('the theme follows the system until it is chosen', async ({ page, quell }) 
   expect(await background()).toBe(light);
 });
 
-for (const width of [360, 390, 768]) {
+for (const width of [360, 390, 768, 1280]) {
   test(`no page scrolls sideways at ${width} pixels`, async ({ page, quell }) => {
     await page.setViewportSize({ width, height: 844 });
     const long = 'a-very-long-name-without-any-space-'.repeat(6);
@@ -94,12 +110,18 @@ for (const width of [360, 390, 768]) {
       await expect(page.locator('#page')).not.toContainText('Loading…');
       await expectNoSidewaysScroll(page);
     }
+    await page.goto(`${quell.url}/docs`);
+    await expect(
+      page.getByRole('heading', { name: 'incidents', exact: true }).first(),
+    ).toBeVisible();
+    await expectNoSidewaysScroll(page);
   });
 }
 
 test.describe('with tokens', () => {
   const token = 'correct-horse-battery-staple';
   const ingestToken = 'only-for-what-sends-alerts';
+  const readToken = 'only-for-what-hangs-on-a-wall';
   test.use({
     config: `server:
   tokens:
@@ -108,6 +130,9 @@ test.describe('with tokens', () => {
     - name: prometheus
       token: ${ingestToken}
       role: ingest
+    - name: screen
+      token: ${readToken}
+      role: read
 `,
   });
 
@@ -129,5 +154,18 @@ test.describe('with tokens', () => {
     await expect(incidentRow(page, 'INC-000001')).toBeVisible();
     await page.reload();
     await expect(incidentRow(page, 'INC-000001')).toBeVisible();
+  });
+
+  test('who may only read is not shown what changes', async ({ page, quell }) => {
+    await quell.post(
+      '/alertmanager/api/v2/alerts',
+      [{ labels: { alertname: 'CheckoutDown', severity: 'critical' } }],
+      { Authorization: `Bearer ${ingestToken}` },
+    );
+    await page.goto(`${quell.url}/incidents/INC-000001`);
+    await page.getByLabel('Token').fill(readToken);
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await expect(page.getByText('Your token may read, not change.')).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Acknowledge' })).toBeHidden();
   });
 });

@@ -1,12 +1,12 @@
 // Routes, the token gate and what the whole page shares.
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { Link, Route, Switch } from 'wouter';
+import { Link, Route, Switch, useLocation } from 'wouter';
 
 import { onUnauthorized } from './api/client';
 import { Login } from './components/login';
 import { Empty } from './components/notices';
-import { Shell } from './components/shell';
+import { pageName, Shell } from './components/shell';
 import { incidentStore } from './live/incident_store';
 import { live } from './live/live';
 import { shouldRetry, useLiveQueries, useServerStatus } from './live/queries';
@@ -72,12 +72,14 @@ function Pages() {
   );
 }
 
-/** The tab says how many incidents are open, also while another tab is in front. */
+/** The tab says where it is and how many incidents are open, also while another is in front. */
 function useTitle(): void {
   const open = useServerStatus().data?.open_incidents ?? 0;
+  const [location] = useLocation();
   useEffect(() => {
-    document.title = open > 0 ? `(${open}) Quell` : 'Quell';
-  }, [open]);
+    const page = pageName(location);
+    document.title = `${open > 0 ? `(${open}) ` : ''}${page === '' ? '' : `${page} · `}Quell`;
+  }, [open, location]);
 }
 
 function NotFound() {

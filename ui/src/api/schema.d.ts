@@ -500,8 +500,129 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many series there are, of whom, and what has the most */
+        /**
+         * How many series there are, of whom, and what has the most
+         * @description With `match[]`: the series that match, as Prometheus answers it.
+         */
         get: operations["list_series"];
+        put?: never;
+        /**
+         * Series that match
+         * @description The parameters of the GET as a form.
+         */
+        post: operations["post_promql_series"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An expression at one time */
+        get: operations["promql_query"];
+        put?: never;
+        /**
+         * An expression at one time
+         * @description The parameters of the GET as a form.
+         */
+        post: operations["post_promql_query"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/query_range": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An expression over a time */
+        get: operations["promql_query_range"];
+        put?: never;
+        /**
+         * An expression over a time
+         * @description The parameters of the GET as a form.
+         */
+        post: operations["post_promql_query_range"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Names of labels */
+        get: operations["promql_labels"];
+        put?: never;
+        /**
+         * Names of labels
+         * @description The parameters of the GET as a form.
+         */
+        post: operations["post_promql_labels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/label/{name}/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Values of a label */
+        get: operations["promql_label_values"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What senders say of metrics */
+        get: operations["promql_metadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/status/buildinfo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whose semantics the queries have */
+        get: operations["promql_build_info"];
         put?: never;
         post?: never;
         delete?: never;
@@ -590,6 +711,23 @@ export interface paths {
         };
         /** What this server is doing */
         get: operations["get_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/identity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who asks, and what they may do */
+        get: operations["get_identity"];
         put?: never;
         post?: never;
         delete?: never;
@@ -925,6 +1063,46 @@ export interface paths {
          * @description A protobuf message in a snappy block, 1.0 (`application/x-protobuf`) or 2.0 (`application/x-protobuf;proto=io.prometheus.write.v2.Request`). What is refused is named, the rest is kept. The headers `X-Prometheus-Remote-Write-{Samples,Histograms,Exemplars}-Written` count what was.
          */
         post: operations["ingest_remote_write"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * OpenTelemetry metrics (OTLP/HTTP)
+         * @description `ExportMetricsServiceRequest` as protobuf or JSON, plain or packed with gzip or deflate. The answer is in the encoding of the request.
+         */
+        post: operations["otlp_metrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ingest/{pack}/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * OpenTelemetry metrics to a source
+         * @description `ExportMetricsServiceRequest` as protobuf or JSON, plain or packed with gzip or deflate. The answer is in the encoding of the request.
+         */
+        post: operations["ingest_otlp_metrics"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1602,6 +1780,18 @@ export interface components {
             matched: number;
             series: components["schemas"]["Series"][];
         };
+        PromqlAnswer: {
+            /** @enum {string} */
+            status: "success";
+            /** @description `resultType` and `result`, or a list. */
+            data: unknown;
+        };
+        PromqlError: {
+            /** @enum {string} */
+            status: "error";
+            errorType: string;
+            error: string;
+        };
         SeriesReport: {
             series: number;
             series_total_max: number;
@@ -1678,6 +1868,11 @@ export interface components {
             loaded_at: string;
             /** @description Null: built-in defaults. */
             path: string | null;
+        };
+        Identity: {
+            /** @description Of the token; empty when none is needed. */
+            name: string;
+            roles: ("read" | "write" | "ingest")[];
         };
         ReloadResult: {
             changed: boolean;
@@ -2980,7 +3175,7 @@ export interface operations {
     list_windows: {
         parameters: {
             query?: {
-                /** @description A source; absent or empty: all sources together. */
+                /** @description A source; absent or empty: all sources together; `*`: both these and every source by itself. */
                 scope?: string;
                 /** @description Only this tenant. */
                 tenant?: components["parameters"]["tenant"];
@@ -3095,6 +3290,454 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
         };
     };
+    post_promql_series: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description `status`, `data`, as Prometheus writes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlAnswer"];
+                };
+            };
+            /** @description `bad_data`: a parameter is wrong, or not in the subset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description `execution`: the expression cannot be evaluated, or takes too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promql_query: {
+        parameters: {
+            query?: {
+                /** @description An expression of the PromQL subset. */
+                query?: string;
+                /** @description Unix seconds or RFC 3339; default: now. */
+                time?: string;
+                /** @description Whose series; the header `X-Scope-OrgID` says the same. Default: `default`. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `status`, `data`, as Prometheus writes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlAnswer"];
+                };
+            };
+            /** @description `bad_data`: a parameter is wrong, or not in the subset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description `execution`: the expression cannot be evaluated, or takes too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    post_promql_query: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description `status`, `data`, as Prometheus writes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlAnswer"];
+                };
+            };
+            /** @description `bad_data`: a parameter is wrong, or not in the subset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description `execution`: the expression cannot be evaluated, or takes too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promql_query_range: {
+        parameters: {
+            query?: {
+                /** @description An expression of the PromQL subset. */
+                query?: string;
+                /** @description Unix seconds or RFC 3339. */
+                start?: string;
+                /** @description Unix seconds or RFC 3339. */
+                end?: string;
+                /** @description Seconds, or a duration such as `15s`. */
+                step?: string;
+                /** @description Whose series; the header `X-Scope-OrgID` says the same. Default: `default`. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `status`, `data`, as Prometheus writes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlAnswer"];
+                };
+            };
+            /** @description `bad_data`: a parameter is wrong, or not in the subset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description `execution`: the expression cannot be evaluated, or takes too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    post_promql_query_range: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description `status`, `data`, as Prometheus writes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlAnswer"];
+                };
+            };
+            /** @description `bad_data`: a parameter is wrong, or not in the subset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description `execution`: the expression cannot be evaluated, or takes too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promql_labels: {
+        parameters: {
+            query?: {
+                /** @description Selectors; any of them matches. Any number of times. */
+                "match[]"?: string[];
+                /** @description Whose series; the header `X-Scope-OrgID` says the same. Default: `default`. */
+                tenant?: string;
+                /** @description At most so many results. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `status`, `data`, as Prometheus writes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlAnswer"];
+                };
+            };
+            /** @description `bad_data`: a parameter is wrong, or not in the subset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description `execution`: the expression cannot be evaluated, or takes too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    post_promql_labels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description `status`, `data`, as Prometheus writes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlAnswer"];
+                };
+            };
+            /** @description `bad_data`: a parameter is wrong, or not in the subset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description `execution`: the expression cannot be evaluated, or takes too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promql_label_values: {
+        parameters: {
+            query?: {
+                /** @description Selectors; any of them matches. Any number of times. */
+                "match[]"?: string[];
+                /** @description Whose series; the header `X-Scope-OrgID` says the same. Default: `default`. */
+                tenant?: string;
+                /** @description At most so many results. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The label. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `status`, `data`, as Prometheus writes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlAnswer"];
+                };
+            };
+            /** @description `bad_data`: a parameter is wrong, or not in the subset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description `execution`: the expression cannot be evaluated, or takes too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promql_metadata: {
+        parameters: {
+            query?: {
+                /** @description Only this one. */
+                metric?: string;
+                /** @description Whose series; the header `X-Scope-OrgID` says the same. Default: `default`. */
+                tenant?: string;
+                /** @description At most so many results. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `status`, `data`, as Prometheus writes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlAnswer"];
+                };
+            };
+            /** @description `bad_data`: a parameter is wrong, or not in the subset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description `execution`: the expression cannot be evaluated, or takes too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
+    promql_build_info: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `status`, `data`, as Prometheus writes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlAnswer"];
+                };
+            };
+            /** @description `bad_data`: a parameter is wrong, or not in the subset. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            /** @description `execution`: the expression cannot be evaluated, or takes too much. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+        };
+    };
     get_topology: {
         parameters: {
             query?: never;
@@ -3199,6 +3842,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+        };
+    };
+    get_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Identity"];
                 };
             };
             401: components["responses"]["Unauthenticated"];
@@ -3832,6 +4496,111 @@ export interface operations {
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["Unsupported"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    otlp_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-protobuf": string;
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Kept, durably; `partialSuccess` says what was not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-protobuf": string;
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Nothing could be read: a `google.rpc.Status`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-protobuf": string;
+                    "application/json": Record<string, never>;
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            /** @description Too large, packed or unpacked. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-protobuf": string;
+                    "application/json": Record<string, never>;
+                };
+            };
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["Exhausted"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    ingest_otlp_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `otlp`, or the name of a configured source of that kind. */
+                pack: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-protobuf": string;
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Kept, durably; `partialSuccess` says what was not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-protobuf": string;
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Nothing could be read: a `google.rpc.Status`. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-protobuf": string;
+                    "application/json": Record<string, never>;
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+            /** @description Too large, packed or unpacked. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-protobuf": string;
+                    "application/json": Record<string, never>;
+                };
+            };
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["Exhausted"];
             503: components["responses"]["Unavailable"];
         };
     };

@@ -11,6 +11,7 @@ import { useServerStatus } from '../live/queries';
 import { FormDialog } from './dialog';
 import { HealthStrip } from './health_strip';
 import { KeyHelp } from './key_help';
+import { Time } from './marks';
 import { Icon, Logo, type IconName } from './icon';
 import { Toasts } from './toasts';
 
@@ -29,6 +30,13 @@ const PAGES: readonly Page[] = [
   { href: '/deadletters', name: 'Dead letters', short: 'Dead', icon: 'deadletters', key: 'g d' },
   { href: '/sources', name: 'Sources', short: 'Sources', icon: 'sources', key: 'g s' },
 ];
+
+/** What the tab is called at an address. */
+export function pageName(location: string): string {
+  const [, first = '', second] = location.split('/');
+  if (second && first !== 'events') return decodeURIComponent(second);
+  return PAGES.find((page) => page.href === `/${first}`)?.name ?? '';
+}
 
 export function Shell({ children }: { children: ReactNode }) {
   const [location, navigate] = useLocation();
@@ -80,6 +88,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </aside>
       <main className="main">
         <HealthStrip />
+        <OfflineNotice />
         <div className="page" id="page" ref={main} tabIndex={-1}>
           {children}
         </div>
@@ -143,6 +152,30 @@ function Name({ page }: { page: Page }) {
 function isCurrent(href: string, location: string): boolean {
   if (href !== '/') return location.startsWith(href);
   return location === '/' || location.startsWith('/incidents') || location.startsWith('/alerts');
+}
+
+/** After a second failed try: what stands below may be old. */
+function OfflineNotice() {
+  const state = useConnectionState();
+  const [since, setSince] = useState<number | null>(null);
+  const lost = state.kind === 'waiting' && state.attempt >= 2;
+  useEffect(() => {
+    if (state.kind === 'live') setSince(null);
+    else if (lost) setSince((known) => known ?? Date.now());
+  }, [state.kind, lost]);
+  if (since === null) return null;
+  return (
+    <div className="offline" role="status">
+      <Icon name="warning" />
+      <span className="grow">
+        No connection to the server since <Time at={new Date(since).toISOString()} />. What you see
+        may be old.
+      </span>
+      <button type="button" className="button small" onClick={() => live.retryNow()}>
+        Connect now
+      </button>
+    </div>
+  );
 }
 
 function Connection({ compact = false }: { compact?: boolean }) {

@@ -23,6 +23,16 @@ export function useServerStatus() {
   });
 }
 
+/** Whether the token may change anything; until that is known it may. */
+export function useMayChange(): boolean {
+  const identity = useQuery({
+    queryKey: ['identity'],
+    queryFn: () => unwrap(api.GET('/api/v1/identity')),
+    staleTime: Infinity,
+  });
+  return identity.data?.roles.includes('write') ?? true;
+}
+
 export const HEALTH_HOURS = 3;
 const WINDOWS_MAX = 2000;
 
@@ -30,7 +40,7 @@ export function useHealthWindows() {
   return useQuery({
     queryKey: ['windows'],
     queryFn: async (): Promise<HealthWindow[]> => {
-      const query = { since: `${HEALTH_HOURS}h`, limit: 1000 };
+      const query = { scope: '*', since: `${HEALTH_HOURS}h`, limit: 1000 };
       return (await unwrap(api.GET('/api/v1/health/windows', { params: { query } }))).items;
     },
   });

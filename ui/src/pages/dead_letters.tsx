@@ -11,6 +11,7 @@ import { Empty, ErrorNotice, Loading } from '../components/notices';
 import { showToast } from '../components/toasts';
 import { plural } from '../lib/format';
 import { findPlace } from '../lib/place';
+import { useMayChange } from '../live/queries';
 
 const PAGE = 100;
 const REFRESH_MS = 5_000;
@@ -47,6 +48,7 @@ export function DeadLettersPage() {
   const [, navigate] = useLocation();
   const resolved = new URLSearchParams(search).get('resolved') === 'true';
   const retry = useRetry();
+  const mayChange = useMayChange();
   const pages = useInfiniteQuery({
     queryKey: ['deadletters', 'list', resolved],
     queryFn: ({ pageParam }) => {
@@ -86,7 +88,7 @@ export function DeadLettersPage() {
         <button
           type="button"
           className="button"
-          disabled={!waiting || retry.isPending}
+          disabled={!mayChange || !waiting || retry.isPending}
           onClick={() => retry.mutate(null)}
         >
           <Icon name="retry" />
@@ -156,6 +158,7 @@ function LetterState({ letter }: { letter: DeadLetter }) {
 
 export function DeadLetterPage({ id }: { id: string }) {
   const retry = useRetry();
+  const mayChange = useMayChange();
   const answer = useQuery({
     queryKey: ['deadletters', 'one', id],
     queryFn: () => unwrap(api.GET('/api/v1/deadletters/{id}', { params: { path: { id } } })),
@@ -191,7 +194,7 @@ export function DeadLetterPage({ id }: { id: string }) {
               <button
                 type="button"
                 className="button primary"
-                disabled={letter.resolved || retry.isPending}
+                disabled={!mayChange || letter.resolved || retry.isPending}
                 onClick={() => retry.mutate(id)}
               >
                 <Icon name="retry" />

@@ -37,6 +37,7 @@ import { transitionsFrom, TRANSITION_WORDS } from '../lib/transitions';
 import * as actions from '../live/actions';
 import { live } from '../live/live';
 import { perform } from '../live/perform';
+import { useMayChange } from '../live/queries';
 import { listHref } from './incidents';
 
 const REFRESH_MS = 400;
@@ -106,6 +107,7 @@ type Question = 'assign' | 'title' | 'merge' | 'split' | null;
 
 function IncidentView({ incident }: { incident: IncidentDetail }) {
   const client = useQueryClient();
+  const mayChange = useMayChange();
   const [, navigate] = useLocation();
   const [question, setQuestion] = useState<Question>(null);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
@@ -135,8 +137,8 @@ function IncidentView({ incident }: { incident: IncidentDetail }) {
       actions.transition(incident, to),
     );
   useKeys({
-    a: () => next.includes('ack') && transition('ack'),
-    r: () => next.includes('resolve') && transition('resolve'),
+    a: () => mayChange && next.includes('ack') && transition('ack'),
+    r: () => mayChange && next.includes('resolve') && transition('resolve'),
     n: () => noteField.current?.focus(),
   });
   const alertsById = new Map(incident.alerts.map((alert) => [alert.fingerprint, alert]));
@@ -183,12 +185,14 @@ function IncidentView({ incident }: { incident: IncidentDetail }) {
             <span className="count">{formatCount(incident.timeline.length)}</span>
           </header>
           <div className="panel-body">
-            <NoteComposer
-              fieldRef={noteField}
-              onNote={async (text) =>
-                (await act('Note added.', () => actions.addNote(incident.id, text))) !== null
-              }
-            />
+            {mayChange && (
+              <NoteComposer
+                fieldRef={noteField}
+                onNote={async (text) =>
+                  (await act('Note added.', () => actions.addNote(incident.id, text))) !== null
+                }
+              />
+            )}
             <Timeline entries={incident.timeline} alerts={alertsById} />
           </div>
         </section>
@@ -205,14 +209,16 @@ function IncidentView({ incident }: { incident: IncidentDetail }) {
   );
 }
 
-function IncidentHead(props: {
+interface HeadProps {
   incident: IncidentDetail;
   onTransition: (to: Transition) => void;
   onSeverity: (severity: number) => void;
   onAsk: (question: Question) => void;
-}) {
+}
+
+function IncidentHead(props: HeadProps) {
   const { incident, onAsk } = props;
-  const next = transitionsFrom(incident);
+  const mayChange = useMayChange();
   return (
     <header className="incident-head">
       <div className="row wrap">
@@ -227,46 +233,60 @@ function IncidentHead(props: {
         <Facts incident={incident} />
       </div>
       <div className="title-line">
-        <h1>{incident.title}</h1>
-        <button
-          type="button"
-          className="button plain small"
-          aria-label="Change the title"
-          onClick={() => onAsk('title')}
-        >
-          <Icon name="edit" />
-        </button>
+        <h1 title={incident.title}>{incident.title}</h1>
+        {mayChange && (
+          <button
+            type="button"
+            className="button plain small"
+            aria-label="Change the title"
+            onClick={() => onAsk('title')}
+          >
+            <Icon name="edit" />
+          </button>
+        )}
       </div>
       <div className="row wrap">
         {incident.entities.map((entity) => (
           <EntityChip key={entity} entity={entity} />
         ))}
       </div>
-      <div className="actions" role="group" aria-label="Actions">
-        {next.map((to, i) => (
-          <button
-            key={to}
-            type="button"
-            className={i === 0 ? 'button primary' : 'button'}
-            onClick={() => props.onTransition(to)}
-          >
-            {TRANSITION_WORDS[to].verb}
-          </button>
-        ))}
-        {next.length > 0 && <span className="divider" />}
-        <button type="button" className="button" onClick={() => onAsk('assign')}>
-          <Icon name="person" />
-          {incident.assignee ?? 'Assign'}
-        </button>
-        <SeverityPick severity={incident.severity} onPick={props.onSeverity} />
-        {incident.merged_into === null && (
-          <button type="button" className="button" onClick={() => onAsk('merge')}>
-            <Icon name="merge" />
-            Merge
-          </button>
-        )}
-      </div>
+      {mayChange ? (
+        <IncidentActions {...props} />
+      ) : (
+        <p className="muted">Your token may read, not change.</p>
+      )}
     </header>
+  );
+}
+
+function IncidentActions(props: HeadProps) {
+  const { incident, onAsk } = props;
+  const next = transitionsFrom(incident);
+  return (
+    <div className="actions" role="group" aria-label="Actions">
+      {next.map((to, i) => (
+        <button
+          key={to}
+          type="button"
+          className={i === 0 ? 'button primary' : 'button'}
+          onClick={() => props.onTransition(to)}
+        >
+          {TRANSITION_WORDS[to].verb}
+        </button>
+      ))}
+      {next.length > 0 && <span className="divider" />}
+      <button type="button" className="button" onClick={() => onAsk('assign')}>
+        <Icon name="person" />
+        {incident.assignee ?? 'Assign'}
+      </button>
+      <SeverityPick severity={incident.severity} onPick={props.onSeverity} />
+      {incident.merged_into === null && (
+        <button type="button" className="button" onClick={() => onAsk('merge')}>
+          <Icon name="merge" />
+          Merge
+        </button>
+      )}
+    </div>
   );
 }
 
@@ -364,6 +384,8 @@ function SeverityPick(props: { severity: number; onPick: (severity: number) => v
 }
 
 const ALERTS_PAGE = 500;
+/** At first: the reasons stand below them, and should be near. */
+const ALERTS_FIRST = 12;
 
 /** The incident brings its first 200 members; the rest comes page by page. */
 function useMemberAlerts(incident: IncidentDetail) {
@@ -396,12 +418,19 @@ function AlertsPanel(props: {
 }) {
   const { incident, selected } = props;
   const { alerts, loadMore, error } = useMemberAlerts(incident);
+  const [few, setFew] = useState(true);
+  const shown = few ? alerts.slice(0, ALERTS_FIRST) : alerts;
+  const showMore = () => {
+    if (shown.length === alerts.length) void loadMore();
+    setFew(false);
+  };
   const toggle = (fingerprint: string) => {
     const next = new Set(selected);
     if (!next.delete(fingerprint)) next.add(fingerprint);
     props.onSelect(next);
   };
-  const mayBeSplit = incident.merged_into === null && incident.alert_count > 1;
+  const mayChange = useMayChange();
+  const mayBeSplit = mayChange && incident.merged_into === null && incident.alert_count > 1;
   return (
     <section className="panel">
       <header>
@@ -433,12 +462,12 @@ function AlertsPanel(props: {
           </>
         )}
       </header>
-      <AlertRows alerts={alerts} selected={selected} onToggle={mayBeSplit ? toggle : null} />
-      {incident.alert_count > alerts.length && (
+      <AlertRows alerts={shown} selected={selected} onToggle={mayBeSplit ? toggle : null} />
+      {incident.alert_count > shown.length && (
         <div className="panel-body">
           {error && <ErrorNotice error={error} />}
-          <button type="button" className="button small" onClick={() => void loadMore()}>
-            Show more ({formatCount(alerts.length)} of {formatCount(incident.alert_count)})
+          <button type="button" className="button small" onClick={showMore}>
+            Show more ({formatCount(shown.length)} of {formatCount(incident.alert_count)})
           </button>
         </div>
       )}
