@@ -229,6 +229,11 @@ Status check_encoding(const SourceSetting& source, const http::Request& request)
     if (!known) return std::unexpected(known.error());
     return {};
   }
+  if (source.kind == "cloudevents" && !has_known_event_format(request.header("content-type"))) {
+    return fail(Errc::Unsupported,
+                "of the event formats of CloudEvents only JSON is supported: send "
+                "application/cloudevents+json");
+  }
   // gzip and deflate were unpacked by the server.
   if (encoding.empty() || equals_ignore_case(encoding, "identity")) return {};
   return fail(
@@ -265,6 +270,7 @@ void Gateway::ingest(Pending pending) {
     return answer(*pending.responder, problem(checked.error()));
   }
   metrics_.ingested.at(source.name).add();
+  const std::string host(pending.request.header("host"));
   Frame frame{.kind = FrameKind::Ingest,
               .source = source.kind,
               .tenant = tenant_of(source, pending.request),
@@ -280,7 +286,7 @@ void Gateway::ingest(Pending pending) {
       [this, name = source.name](const Frame& f, const FrameOutcome& outcome) {
         hooks_.on_ingested(name, f, outcome);
       },
-      config->external_url);
+      config->external_url.empty() ? fmt::format("http://{}", host) : config->external_url);
   if (auto queued = journal_.append(std::move(frame), std::move(waiter)); !queued) {
     metrics_.refused.at(source.name).add();
     answer(*responder, problem(as_sender_knows_it(source, queued.error())));

@@ -96,7 +96,10 @@ FormFields parse_multipart(std::string_view content_type, std::string_view body)
 
 std::optional<FormFields> parse_form_body(std::string_view content_type, std::string_view body) {
   const auto media = to_lower(trim(content_type.substr(0, content_type.find(';'))));
-  if (media == "application/x-www-form-urlencoded") return parse_form(body);
+  // curl -d says so whatever it sends: what begins as JSON does is no form.
+  const std::string_view text = trim(body);
+  const bool is_json = text.starts_with('{') || text.starts_with('[');
+  if (media == "application/x-www-form-urlencoded" && !is_json) return parse_form(body);
   if (media == "multipart/form-data") return parse_multipart(content_type, body);
   return std::nullopt;
 }

@@ -31,6 +31,7 @@ TEST(Form, Multipart) {
 }
 
 TEST(Form, ByContentType) {
+  EXPECT_FALSE(parse_form_body("application/x-www-form-urlencoded", R"( {"a": "b=c"})"));
   EXPECT_TRUE(parse_form_body("Application/X-WWW-Form-Urlencoded; charset=utf-8", "a=1"));
   EXPECT_FALSE(parse_form_body("application/json", "a=1"));
   EXPECT_FALSE(parse_form_body("", "a=1"));

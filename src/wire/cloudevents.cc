@@ -559,6 +559,15 @@ bool has_ce_header(const Frame& frame) {
 
 }  // namespace
 
+bool has_known_event_format(std::string_view content_type) {
+  constexpr std::string_view kPrefix = "application/cloudevents";
+  const std::string media = wire::media_type(content_type);
+  if (!media.starts_with(kPrefix)) return true;
+  std::string_view format = std::string_view(media).substr(kPrefix.size());
+  if (format.starts_with("-batch")) format.remove_prefix(6);
+  return format.empty() || format == "+json";
+}
+
 Decoded decode_cloudevents(const Frame& frame, const WireLimits& limits, WireScratch& scratch) {
   constexpr std::string_view kBatch = "application/cloudevents-batch";
   constexpr std::string_view kStructured = "application/cloudevents";

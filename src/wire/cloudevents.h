@@ -28,6 +28,10 @@ Decoded decode_cloudevents(const Frame& frame, const WireLimits& limits, WireScr
 // Errors: InvalidArgument when the outcome is not UTF-8.
 Result<std::string> decode_cloudevents_header(std::string_view value);
 
+// False for event formats other than JSON, such as application/cloudevents+avro; the HTTP binding
+// wants these to be answered 415.
+bool has_known_event_format(std::string_view content_type);
+
 // The answer to `OPTIONS` with WebHook-Request-Origin: the headers that allow the sender to post.
 // Returns: empty when the origin is missing or not fit to be repeated in a header.
 using HeaderList = std::vector<std::pair<std::string, std::string>>;

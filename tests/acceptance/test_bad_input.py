@@ -168,6 +168,12 @@ class BadInputTest(AcceptanceTest):
     def test_wrong_content_type(self):
         before = self.kept()
         self.check_clear(self.quell.post(CLOUDEVENTS, b"<a/>", "application/xml"), before)
+        self.check_problem(self.quell.post(CLOUDEVENTS, b"x", "application/cloudevents+avro"), 415)
+
+    def test_json_that_curl_calls_a_form(self):
+        body = b'{"title": "disk is full", "host": "db-1", "severity": "critical"}'
+        answer = self.quell.post("/ingest/generic", body, "application/x-www-form-urlencoded")
+        self.assertEqual(json.loads(answer.body)["accepted"], 1, answer.body)
 
     def test_wrong_method(self):
         for path in JSON_ENDPOINTS[:4]:
