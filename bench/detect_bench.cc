@@ -105,6 +105,35 @@ double measure_kernel(KernelKind kind, std::size_t blocks, std::size_t passes) {
   return median(seconds) * 1e9 / static_cast<double>(blocks * passes * kLanes);
 }
 
+// Seconds to save the models of `series` series, and to load them into an empty detector.
+void measure_snapshot(std::size_t series) {
+  Detector detector;
+  const std::vector<double> values = make_values(series);
+  const Calendar calendar;
+  Observations out;
+  std::vector<SeriesSlot> slots(series);
+  for (std::size_t i = 0; i < series; ++i) slots[i] = static_cast<SeriesSlot>(i);
+  for (int pass = 0; pass < 3; ++pass) {
+    const std::vector<Timestamp> times(series, Timestamp{std::chrono::seconds(15 * pass)});
+    detector.observe(slots, times, values, calendar, out);
+  }
+  const double start = cpu_seconds();
+  std::vector<std::string> models;
+  models.reserve(series);
+  std::size_t bytes = 0;
+  for (const SeriesSlot slot : slots) {
+    models.push_back(detector.save(slot));
+    bytes += models.back().size();
+  }
+  const double saved = cpu_seconds();
+  Detector other;
+  std::size_t refused = 0;
+  for (const SeriesSlot slot : slots) refused += other.load(slot, models[slot]) ? 0 : 1;
+  const double loaded = cpu_seconds();
+  fmt::print("snapshot of {} series: {} MB; saved in {:.2f} s, loaded in {:.2f} s, {} refused\n",
+             series, bytes >> 20, saved - start, loaded - saved, refused);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -125,5 +154,6 @@ int main(int argc, char** argv) {
     }
     fmt::print("\n");
   }
+  measure_snapshot(counts.back());
   return 0;
 }

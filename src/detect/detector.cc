@@ -35,24 +35,48 @@ KernelLimits make_limits(const DetectSettings& settings) {
           .warmup_samples = static_cast<float>(std::clamp(settings.warmup_samples, 30u, 4'000u))};
 }
 
-// What the kernel relies on: numbers are finite, counts count, the cycle is one.
-bool is_sound(SeriesBlock& block, std::size_t lane) {
-  bool is_good = true;
-  for_each_row(block, [&](const auto& row) {
-    is_good = is_good && std::isfinite(static_cast<double>(row[lane]));
-  });
-  for (const auto* rows : {&block.noise, &block.usual_activity}) {
+bool is_within(float v, float low, float high) {
+  return v >= low && v <= high;  // Not so for NaN.
+}
+
+// What the kernel relies on: numbers are in their ranges, counts count, the cycle is one.
+bool is_sound(const SeriesBlock& b, std::size_t lane) {
+  constexpr float kLarge = 16 * kValueMax;
+  bool is_good = b.cycle[lane] < kCycles;
+  const auto need = [&](const auto& rows, float low, float high) {
+    for (const auto& row : rows) is_good = is_good && is_within(row[lane], low, high);
+  };
+  const auto need_one = [&](const Row<float>& row, float low, float high) {
+    is_good = is_good && is_within(row[lane], low, high);
+  };
+  need(b.usual, -kLarge, kLarge);
+  for (const auto* rows : {&b.noise, &b.usual_activity}) {
     for (const auto& row : *rows) {
-      is_good = is_good && std::isfinite(std::bit_cast<float>(std::uint32_t{row[lane]} << 16));
+      is_good =
+          is_good && is_within(std::bit_cast<float>(std::uint32_t{row[lane]} << 16), 0, kLarge);
     }
   }
-  const float samples = block.samples[lane];
-  for (const auto& bins : block.histogram) {
-    for (const auto& row : bins) is_good = is_good && row[lane] >= 0 && row[lane] <= samples;
+  for (const auto* row : {&b.base, &b.last, &b.level, &b.mean, &b.drift, &b.shift}) {
+    need_one(*row, -kLarge, kLarge);
   }
-  const float counted = block.record_samples[lane];
-  return is_good && samples >= 0 && samples <= kHistogramSamplesMax && counted >= 0 &&
-         counted <= kRecordSamplesMax && block.cycle[lane] < kCycles;
+  for (const auto* row : {&b.magnitude, &b.level_scale, &b.change_scale, &b.season_scale,
+                          &b.activity, &b.ar_scale, &b.mean_scale, &b.envelope, &b.interval}) {
+    need_one(*row, 0, kLarge);
+  }
+  need(b.ar_weight, -1'000, 1'000);
+  need(b.ar_input, -8, 8);
+  need_one(b.cusum_up, 0, 60);
+  need_one(b.cusum_down, 0, 60);
+  need(b.extreme, -kUnset, kUnset);
+  need(b.recent_extreme, -kUnset, kUnset);
+  need_one(b.samples, 0, kHistogramSamplesMax);
+  need_one(b.record_samples, 0, kRecordSamplesMax);
+  for (const auto& bins : b.histogram) {
+    for (const auto& row : bins) {
+      is_good = is_good && is_within(static_cast<float>(row[lane]), 0, b.samples[lane]);
+    }
+  }
+  return is_good;
 }
 
 }  // namespace
@@ -329,7 +353,7 @@ std::string Detector::save(SeriesSlot slot) const {
 }
 
 Status Detector::load(SeriesSlot slot, std::string_view bytes) {
-  SeriesBlock loaded{};
+  SeriesBlock loaded;  // Of which one lane is filled and read.
   std::size_t size = 1 + sizeof(std::uint32_t);
   for_each_row(loaded, [&](auto& row) { size += sizeof row[0]; });
   if (bytes.size() != size) {

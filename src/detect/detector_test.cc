@@ -141,6 +141,31 @@ TEST(Detector, SavedAndLoadedItGoesOnTheSame) {
   for (std::size_t i = 0; i < got.size() && !HasFatalFailure(); ++i) expect_equal(want, i, got, i);
 }
 
+// Whatever was observed, the state stays within what load() accepts.
+TEST(Detector, EveryStateCanBeLoadedAgain) {
+  constexpr double kValues[] = {0, 1e308, -1e308, 5e-324, 1e30, -1e30, 42, 42.001, 1e12};
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    Prng prng(200 + seed);
+    Detector detector;
+    Detector other;
+    Samples s;
+    std::int64_t seconds = 0;
+    for (int i = 0; i < 3'000; ++i) {
+      seconds += prng.chance(1) ? -100'000 : static_cast<std::int64_t>(prng.below(1 + seed * seed));
+      // Some seeds mix all, some are noise with a rare monster, some are nearly flat.
+      const bool is_monster = prng.below(seed % 3 == 0 ? 2 : 300) == 0;
+      const double value =
+          is_monster ? kValues[prng.below(9)] : noise(prng) * (seed % 5 == 0 ? 1e-9 : 1);
+      s.add(0, seconds, value);
+    }
+    for (std::size_t from = 0; from < s.size(); from += 100) {
+      observe(detector, s, from, 100);
+      const Status loaded = other.load(0, detector.save(0));
+      ASSERT_TRUE(loaded) << seed << ' ' << from << ' ' << loaded.error().to_string();
+    }
+  }
+}
+
 std::string load_error(Detector& detector, std::string_view bytes) {
   const Status status = detector.load(0, bytes);
   return status ? "good" : status.error().to_string();
