@@ -16,7 +16,7 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kSnapshotVersion = 2;
+constexpr std::uint8_t kSnapshotVersion = 3;
 // Event times further ahead than this do not move the watermark: a sender's clock is wrong.
 constexpr Duration kFutureMax = std::chrono::minutes(10);
 // How often series beyond a threshold are asked whether they have gone silent.
@@ -26,6 +26,18 @@ constexpr Duration kStaleCheckEvery = std::chrono::minutes(1);
 Timestamp end_of_window(Timestamp t) {
   const Duration into = t.time_since_epoch() % HealthWindows::kLength;
   return t - into + HealthWindows::kLength + HealthWindows::kLateness + HealthWindows::kQuietAfter;
+}
+
+// Of two times between these, and of one and any setting, the difference and the sum are times too.
+constexpr Timestamp kEarliest{};
+constexpr Timestamp kLatest = std::chrono::sys_days{std::chrono::year{2200} / 1 / 1};
+
+void limit_times(Event& event) {
+  const auto limit = [](Timestamp t) { return std::clamp(t, kEarliest, kLatest); };
+  event.time = limit(event.time);
+  if (event.starts_at) event.starts_at = limit(*event.starts_at);
+  const bool forever = event.ends_at == kMaxTime;
+  if (event.ends_at && !forever) event.ends_at = limit(*event.ends_at);
 }
 
 // The correlator's view of incidents: the book, changed by events of the lifecycle only.
@@ -196,6 +208,7 @@ void Pipeline::restore_samples(const Frame& frame) {
 
 void Pipeline::on_event(Event event, std::uint32_t index, FrameOutcome& outcome) {
   if (event.tenant.empty()) event.tenant = kDefaultTenant;
+  limit_times(event);
   ++counters_.events;
   if (event.time < watermark_ && event.kind != EventKind::Alert) ++counters_.late;
   const SeenIds::Verdict seen = seen_.check(event, now_);
@@ -337,6 +350,7 @@ std::string Pipeline::snapshot() const {
   std::string thresholds;
   thresholds_.snapshot(thresholds);
   w.text(thresholds);
+  correlator_.snapshot_rules(w);
   return bytes;
 }
 
@@ -360,7 +374,8 @@ Status Pipeline::restore(StoredState stored) {
 
 Status Pipeline::restore_engine(std::string_view bytes, const std::vector<WindowRow>& windows) {
   ByteReader r(bytes);
-  if (r.u8() != kSnapshotVersion) {
+  const std::uint8_t version = r.u8();
+  if (version != kSnapshotVersion && version != kSnapshotVersion - 1) {
     return fail(Errc::Corrupt, "the stored state was written by another version of Quell");
   }
   now_ = r.time();
@@ -387,6 +402,7 @@ Status Pipeline::restore_engine(std::string_view bytes, const std::vector<Window
   }
   const std::string_view open = r.text();
   const std::string_view thresholds = r.text();
+  if (version == kSnapshotVersion) correlator_.restore_rules(r);
   if (!r.ok()) return fail(Errc::Corrupt, "the stored state ends early");
   TRY_STATUS(thresholds_.restore(thresholds));
   return windows_.restore(open, closed);

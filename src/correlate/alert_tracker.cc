@@ -103,6 +103,7 @@ AlertOutcome AlertTracker::on_firing(const Event& event, const Alert& alert, con
       return duplicate(key, event, step, "began before the end that is already known");
     }
     AlertNews news = AlertNews::None;
+    auto before = alerts_.snapshot(key);
     alerts_.edit(key, [&](Alert& a) {
       const std::optional<Timestamp> known_end = a.ends_at;
       const bool overtaken = before_its_end && a.fire_count == 0;
@@ -117,12 +118,12 @@ AlertOutcome AlertTracker::on_firing(const Event& event, const Alert& alert, con
       }
       arm(a);
     });
-    return {key, news, true};
+    return {key, news, true, std::move(before)};
   }
   if (content_hash(event) == alert.content_hash && start >= alert.starts_at) {
     return duplicate(key, event, step, "same identity and content");
   }
-  AlertOutcome outcome{key, AlertNews::None, true};
+  AlertOutcome outcome{key, AlertNews::None, true, alerts_.snapshot(key)};
   const bool newer = event.time >= alert.last_firing_at;
   alerts_.edit(key, [&](Alert& a) {
     ++a.event_count;
@@ -151,11 +152,13 @@ AlertOutcome AlertTracker::on_resolved(const Event& event, const Alert& alert, c
     return duplicate(key, event, step, "the end of an earlier firing");
   }
   AlertOutcome outcome{key, AlertNews::None, true};
+  const bool crossed = at < alert.last_firing_at && alert.last_firing_at > alert.starts_at;
+  if (crossed) outcome.before = alerts_.snapshot(key);
   alerts_.edit(key, [&](Alert& a) {
     ++a.event_count;
     a.last_received_at = step.now;
     a.last_offset = step.offset;
-    if (at < a.last_firing_at && a.last_firing_at > a.starts_at) {
+    if (crossed) {
       // An end and a new beginning crossed on the way: it ended and fires again since then.
       a.starts_at = a.last_firing_at;
       ++a.fire_count;
@@ -163,6 +166,7 @@ AlertOutcome AlertTracker::on_resolved(const Event& event, const Alert& alert, c
       add_transition(a, a.starts_at, step);
       a.trace.add(VerdictKind::Refired, step.now, step.offset,
                   "its end arrived after it had fired again");
+      if (a.firing() && a.announced && !a.flapping) outcome.news = AlertNews::Began;
     } else {
       outcome.news = end(a, at, step, VerdictKind::Resolved, "the sender said that it ended");
     }
@@ -177,6 +181,7 @@ AlertOutcome AlertTracker::on_acknowledged(const Event& event, const Alert& aler
   if (alert.acknowledged_at_source || alert.status == AlertStatus::Resolved) {
     return duplicate(key, event, step, "nothing to acknowledge");
   }
+  AlertOutcome outcome{key, AlertNews::Changed, true, alerts_.snapshot(key)};
   alerts_.edit(key, [&](Alert& a) {
     ++a.event_count;
     a.acknowledged_at_source = true;
@@ -185,7 +190,7 @@ AlertOutcome AlertTracker::on_acknowledged(const Event& event, const Alert& aler
     a.last_offset = step.offset;
     a.trace.add(VerdictKind::Updated, step.now, step.offset, "acknowledged at the source");
   });
-  return {key, AlertNews::Changed, true};
+  return outcome;
 }
 
 AlertOutcome AlertTracker::duplicate(AlertKey key, const Event& event, const Step& step,
@@ -336,8 +341,8 @@ void AlertTracker::on_time(const Step& step, const std::function<bool(const Aler
     if (alert == nullptr || alert->armed_at != timer.at) continue;
     const bool due = deadline(*alert) <= step.now;
     if (due && alert->status == AlertStatus::Resolved && !alert->flapping && !in_use(*alert)) {
+      out.push_back({timer.key, AlertNews::Removed, false, alerts_.snapshot(timer.key)});
       alerts_.remove(timer.key);
-      out.push_back({timer.key, AlertNews::Removed, false});
       continue;
     }
     if (!due || (alert->status == AlertStatus::Resolved && !alert->flapping)) {

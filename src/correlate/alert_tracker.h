@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <queue>
 #include <string>
@@ -53,6 +54,8 @@ struct AlertOutcome {
   AlertKey key{};
   AlertNews news = AlertNews::None;
   bool fresh = false;  // The event said something new: not a counted duplicate.
+  // The alert as it was: when it has changed, fires again, or was removed.
+  std::shared_ptr<const Alert> before{};
 };
 
 // Invariant: for equal sets of events, each no later than `lateness`, the alerts are the same in

@@ -163,21 +163,38 @@ void Correlator::on_alert(const AlertOutcome& outcome, const Step& step) {
   const Alert* alert = alerts_.find(outcome.key);
   switch (outcome.news) {
     case AlertNews::None:
-      if (alert != nullptr && alert->flapping) forget(*alert);
-      return;
-    case AlertNews::Began: on_began(outcome.key, step); return;
-    case AlertNews::Changed:
-      if (alert != nullptr && alert->incident != 0) {
-        follow_member(home_of(*alert), outcome.key, step);
-      } else if (alert != nullptr && alert->firing() && !alert->flapping) {
-        on_began(outcome.key, step);  // It may have become severe enough.
+      if (alert == nullptr || !alert->flapping) return;
+      forget(*alert);
+      if (outcome.before) {  // It fires again, and flaps now.
+        for (const RuleMatch& m : rules_.match(*outcome.before)) rules_.remove(m, *outcome.before);
       }
+      return;
+    case AlertNews::Began:
+      if (outcome.before) keep_former(*outcome.before, outcome.key);
+      on_began(outcome.key, step);
+      return;
+    case AlertNews::Changed:
+      if (alert != nullptr) on_changed(*outcome.before, outcome.key, step);
       return;
     case AlertNews::Ended:
       if (alert != nullptr) on_ended(outcome.key, step);
       return;
-    case AlertNews::Removed: return;
+    case AlertNews::Removed: on_removed(*outcome.before); return;
   }
+}
+
+// It fires again; what began before its end, and is still on the way, must find that firing.
+void Correlator::keep_former(const Alert& before, const AlertKey& key) {
+  if (!before.announced || before.counts_from() == alerts_.find(key)->counts_from()) return;
+  for (const RuleMatch& match : rules_.match(before)) rules_.make_former(match, before);
+}
+
+void Correlator::on_removed(const Alert& before) {
+  const Entity entity = topology_->canonical(before.entity);
+  loose_.remove(before.key, entity);
+  settled_loose_.remove(before.key, entity);
+  unsettled_.erase({before.counts_from(), before.key});
+  for (const RuleMatch& match : rules_.match(before)) rules_.remove(match, before);
 }
 
 void Correlator::on_began(const AlertKey& key, const Step& step) {
@@ -195,12 +212,97 @@ void Correlator::on_began(const AlertKey& key, const Step& step) {
   if (alerts_.find(key)->status == AlertStatus::Resolved) on_ended(key, step);
 }
 
+// What links it to others may be other than before, and its beginning earlier.
+void Correlator::on_changed(const Alert& before, const AlertKey& key, const Step& step) {
+  const Alert& alert = *alerts_.find(key);
+  const Timestamp began = before.counts_from();
+  if (alert.announced && !alert.flapping) {
+    const bool settled = is_settled(key, began);
+    for (const RuleMatch& match : rules_.match(before)) rules_.remove(match, before);
+    for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, settled);
+  }
+  if (alert.incident == 0) return relink_loose(before, key, step);
+  const IncidentId id = home_of(alert);
+  relink_member(id, before, key, step);
+  follow_member(id, key, step);
+}
+
+void Correlator::relink_loose(const Alert& before, const AlertKey& key, const Step& step) {
+  const Alert& alert = *alerts_.find(key);
+  if (!alert.firing() || alert.flapping) return;
+  make_loose(before, false);
+  if (topology_->canonical(before.entity) != topology_->canonical(alert.entity)) {
+    settled_loose_.remove(key, topology_->canonical(before.entity));
+  }
+  if (before.counts_from() != alert.counts_from()) unsettled_.erase({before.counts_from(), key});
+  on_began(key, step);  // It may have become severe enough.
+}
+
+void Correlator::relink_member(IncidentId id, const Alert& before, const AlertKey& key,
+                               const Step& step) {
+  const Alert& alert = *alerts_.find(key);
+  const Linkable was = linkable(before);
+  const Linkable is = linkable(alert);
+  const bool same_thing = was.entity == is.entity && was.text_template == is.text_template &&
+                          was.starts_at == is.starts_at;
+  if (same_thing && was.keys == is.keys) return;
+  const Incident* incident = incidents_.find(id);
+  if (incident == nullptr) return;
+  if (const auto astray = astray_.find(key); astray != astray_.end() && astray->second != 0) {
+    const IncidentId group = astray->second;
+    groups_.remove_settled(group, was);
+    groups_.add(group, is, true);
+  }
+  const bool was_settled = is_settled(key, was.starts_at);
+  if (was.starts_at != is.starts_at) {
+    unsettled_.erase({was.starts_at, key});
+    if (is.starts_at > watermark_) unsettled_.insert({is.starts_at, key});
+  }
+  const auto member =
+      std::ranges::find(incident->members, key.fingerprint, &Member::fingerprint);
+  if (member == incident->members.end()) return;
+  const Timestamp listed_from = member->starts_at;
+  const bool active = is_active(incident->status);
+  incidents_.annotate(id, [&](Incident& changed) {
+    for (const std::string& k : is.keys) {
+      if (std::ranges::find(changed.keys, k) == changed.keys.end()) changed.keys.push_back(k);
+    }
+  });
+  if (same_thing || !active) return groups_.rekey(id, was, is, is_at_home(key, is.starts_at));
+  // An alert that fires again is listed with its first beginning.
+  append(id,
+         {.event_time = listed_from == was.starts_at ? is.starts_at : listed_from,
+          .kind = IncidentEventKind::AlertAdded,
+          .text = alert.title,
+          .alert = key.fingerprint,
+          .entity = alert.entity},
+         step);
+  incidents_.annotate(id, [&](Incident& changed) {
+    changed.find_member(key.fingerprint)->text_template = is.text_template;
+  });
+  index_incident(id);
+  if (was_settled || is.starts_at > watermark_) return;
+  settle(key, is.starts_at, step);  // It turns out to have begun before what is settled.
+  bring_home(step);
+}
+
 void Correlator::on_ended(const AlertKey& key, const Step& step) {
   const Alert& alert = *alerts_.find(key);
   for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, false);
   if (alert.incident != 0) member_state(alert, false, step);
   const bool loose = alert.incident == 0 || (astray_.contains(key) && group_of(alert) == 0);
-  if (loose) loose_over_.insert({alerts_.find(key)->ends_at.value_or(step.now), key});
+  if (loose) end_loose(key, alerts_.find(key)->ends_at.value_or(step.now));
+}
+
+// It counts for what began before its end, as long as that can still arrive.
+void Correlator::end_loose(const AlertKey& key, Timestamp ended_at) {
+  if (ended_at >= watermark_) {
+    loose_over_.insert({ended_at, key});
+    return;
+  }
+  const Alert& alert = *alerts_.find(key);
+  make_loose(alert, false);
+  settled_loose_.remove(key, topology_->canonical(alert.entity));
 }
 
 // A flapping alert stays where it is, and counts for nothing else.
@@ -239,12 +341,16 @@ void Correlator::carry_out(const AlertKey& key, const Placement& placement, cons
         a.trace.add(VerdictKind::NotOpened, step.now, step.offset, placement.reason);
       });
       return;
-    case Fate::Join:
+    case Fate::Join: {
+      const std::uint64_t before = groups_.changes(placement.incident);
       settled_loose_.remove(key, topology_->canonical(alert.entity));
       join(placement.incident, alert, placement.reason, VerdictKind::Grouped, step);
       name_by_rule(placement.incident, placement, step);
       gather(placement, placement.incident, step);
+      // What was too far from it before still is.
+      if (groups_.changes(placement.incident) == before) return;
       break;
+    }
     case Fate::Open:
       settled_loose_.remove(key, topology_->canonical(alert.entity));
       gather(placement, open(alert, placement, step), step);
@@ -284,11 +390,15 @@ void Correlator::absorb_loose(const AlertKey& joined, const Step& step) {
   const Alert& alert = *alerts_.find(joined);
   const Timestamp starts_at = alert.counts_from();
   const Entity entity = topology_->canonical(alert.entity);
-  for (const AlertKey& key : loose_.near(joined.tenant, entity, *topology_, kAtOnce)) {
+  const auto fired_then = [&](const AlertKey& key) {
     const Alert* other = alerts_.find(key);
-    if (other == nullptr || other->incident != 0) continue;
-    const bool fired_then = other->firing() || other->ends_at >= starts_at;
-    if (!fired_then) continue;
+    return other != nullptr && other->incident == 0 &&
+           (other->firing() || other->ends_at >= starts_at);
+  };
+  for (const AlertKey& key :
+       loose_.near(joined.tenant, entity, *topology_, kAtOnce, fired_then)) {
+    const Alert* other = alerts_.find(key);
+    if (other == nullptr || other->incident != 0) continue;  // Joined with one before it.
     const Placement placement = place(*other, linkable(*other), View::All);
     if (placement.fate != Fate::Join) continue;
     if (is_settled(key, other->counts_from())) astray_[key] = 0;  // Until `joined` settles too.
@@ -396,6 +506,7 @@ void Correlator::derive() {
   timers_.clear();
   armed_.clear();
   const Timestamp rules_from = std::max(watermark_, kMinTime + kLongAgo) - options_.lateness;
+  rules_.forget_before(rules_from);
   alerts_.newest_first(UINT64_MAX, [&](std::uint64_t, const Alert& alert) {
     if (!alert.announced || alert.flapping) return true;
     const bool settled = alert.counts_from() <= watermark_;

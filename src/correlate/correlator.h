@@ -95,6 +95,9 @@ class Correlator {
   void snapshot(ByteWriter& out) const;
   // Derives everything else. Requires: both books are filled. Errors: Corrupt.
   Status restore(ByteReader& in);
+  // The same of the rules; restored after restore().
+  void snapshot_rules(ByteWriter& out) const { rules_.snapshot(out); }
+  void restore_rules(ByteReader& in) { rules_.restore(in); }
   // New options and topology. Requires: restore() or derive() follows before anything else.
   void set_options(CorrelatorOptions options, const Topology& topology);
   // Makes the indexes anew from the books. Cost: a few microseconds per live alert.
@@ -117,6 +120,11 @@ class Correlator {
   IncidentId best_of(const std::vector<IncidentId>& ids, View view) const;
   bool takes_members(IncidentId id, const Linkable& alert, View view) const;
   void on_began(const AlertKey& key, const Step& step);
+  void on_removed(const Alert& before);
+  void keep_former(const Alert& before, const AlertKey& key);
+  void on_changed(const Alert& before, const AlertKey& key, const Step& step);
+  void relink_loose(const Alert& before, const AlertKey& key, const Step& step);
+  void relink_member(IncidentId id, const Alert& before, const AlertKey& key, const Step& step);
   void carry_out(const AlertKey& key, const Placement& placement, const Step& step);
   void name_by_rule(IncidentId id, const Placement& placement, const Step& step);
   void gather(const Placement& placement, IncidentId into, const Step& step);
@@ -125,6 +133,7 @@ class Correlator {
   void on_ended(const AlertKey& key, const Step& step);
   void absorb_loose(const AlertKey& joined, const Step& step);
   void make_loose(const Alert& alert, bool loose);
+  void end_loose(const AlertKey& key, Timestamp ended_at);
 
   // settling.cc: placing for good.
   bool is_settled(const AlertKey& key, Timestamp starts_at) const;
@@ -155,9 +164,13 @@ class Correlator {
             const Step& step);
   void leave(IncidentId id, const Alert& alert, IncidentId to, std::string_view reason,
              const Step& step);
+  void remove_member(IncidentId id, const Alert& alert, IncidentId to, std::string_view reason,
+                     const Step& step);
   void move(const AlertKey& key, IncidentId to, std::string_view reason, const Step& step);
   void follow_leave(IncidentId id, const Step& step);
   void member_state(const Alert& alert, bool firing, const Step& step);
+  void count_unlisted(IncidentId id, const Alert& alert, bool firing, const Step& step);
+  void join_unlisted(IncidentId id, const AlertKey& key, VerdictKind verdict, const Step& step);
   void follow_member(IncidentId id, const AlertKey& key, const Step& step);  // Title, severity.
   void place_by_people(IncidentId id);
   void absorb(IncidentId from, IncidentId into, std::string_view actor, std::string_view reason,

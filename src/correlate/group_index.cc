@@ -66,7 +66,9 @@ void GroupIndex::add(IncidentId id, const Linkable& member, bool settled) {
     by_entity_[index_key(member.tenant, member.entity.to_string())].insert(id);
     if (member.text_template != 0) by_template_[member.text_template].insert(id);
   }
+  if (!member.keys.empty()) group.changes = ++changes_;
   if (node->members.all++ == 0) {
+    group.changes = ++changes_;
     ++group.node_count.all;
     if (member.text_template != 0) ++group.templates[member.text_template].all;
   }
@@ -74,7 +76,7 @@ void GroupIndex::add(IncidentId id, const Linkable& member, bool settled) {
     ++group.keys[key].all;
     by_key_[index_key(member.tenant, key)].insert(id);
   }
-  group.all.include(member.starts_at);
+  if (group.all.include(member.starts_at)) group.changes = ++changes_;
   if (settled) settle(id, member);
 }
 
@@ -85,12 +87,41 @@ void GroupIndex::settle(IncidentId id, const Linkable& member) {
   auto& nodes = group.nodes[member.entity];
   const auto node = std::ranges::find(nodes, member.text_template, &Node::text_template);
   if (node == nodes.end()) return;
+  if (!member.keys.empty()) group.changes = ++changes_;
   if (node->members.settled++ == 0) {
+    group.changes = ++changes_;
     ++group.node_count.settled;
     if (member.text_template != 0) ++group.templates[member.text_template].settled;
   }
   for (const std::string& key : member.keys) ++group.keys[key].settled;
-  group.settled.include(member.starts_at);
+  if (group.settled.include(member.starts_at)) group.changes = ++changes_;
+}
+
+void GroupIndex::rekey(IncidentId id, const Linkable& was, const Linkable& is, bool settled) {
+  const auto it = groups_.find(id);
+  if (it == groups_.end()) return;
+  Group& group = it->second;
+  for (const std::string& key : was.keys) {
+    const auto count = group.keys.find(key);
+    if (count == group.keys.end()) continue;
+    if (count->second.all > 0) --count->second.all;
+    if (settled && count->second.settled > 0) --count->second.settled;
+    if (count->second.all > 0) continue;
+    drop(by_key_, index_key(group.tenant, key), id);
+    group.keys.erase(count);
+  }
+  for (const std::string& key : is.keys) {
+    Count& count = group.keys[key];
+    ++count.all;
+    if (settled) ++count.settled;
+    by_key_[index_key(group.tenant, key)].insert(id);
+  }
+  group.changes = ++changes_;
+}
+
+std::uint64_t GroupIndex::changes(IncidentId id) const {
+  const Group* group = find(id);
+  return group == nullptr ? 0 : group->changes;
 }
 
 void GroupIndex::remove_settled(IncidentId id, const Linkable& member) {
@@ -119,18 +150,19 @@ void GroupIndex::remove_settled(IncidentId id, const Linkable& member) {
   if (group.node_count.all == 0) erase(id);
 }
 
+void GroupIndex::drop(Index& index, const std::string& key, IncidentId id) {
+  const auto found = index.find(key);
+  if (found == index.end()) return;
+  found->second.erase(id);
+  if (found->second.empty()) index.erase(found);
+}
+
 void GroupIndex::erase(IncidentId id) {
   const auto it = groups_.find(id);
   if (it == groups_.end()) return;
   const Group& group = it->second;
-  const auto drop = [&](Index& index, const std::string& key) {
-    const auto found = index.find(key);
-    if (found == index.end()) return;
-    found->second.erase(id);
-    if (found->second.empty()) index.erase(found);
-  };
   for (const auto& [entity, nodes] : group.nodes) {
-    drop(by_entity_, index_key(group.tenant, entity.to_string()));
+    drop(by_entity_, index_key(group.tenant, entity.to_string()), id);
     for (const Node& node : nodes) {
       const auto found = by_template_.find(node.text_template);
       if (found == by_template_.end()) continue;
@@ -138,7 +170,7 @@ void GroupIndex::erase(IncidentId id) {
       if (found->second.empty()) by_template_.erase(found);
     }
   }
-  for (const auto& [key, count] : group.keys) drop(by_key_, index_key(group.tenant, key));
+  for (const auto& [key, count] : group.keys) drop(by_key_, index_key(group.tenant, key), id);
   groups_.erase(it);
 }
 

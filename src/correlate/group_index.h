@@ -61,6 +61,11 @@ class GroupIndex {
   // Takes a settled member out again. The time that the group spans stays.
   void remove_settled(IncidentId group, const Linkable& member);
   void erase(IncidentId group);
+  // A member's definite links have changed; all else of it is as it was.
+  void rekey(IncidentId group, const Linkable& was, const Linkable& is, bool settled);
+
+  // Another one whenever the group has changed in a way that can bring it nearer to an alert.
+  std::uint64_t changes(IncidentId group) const;
 
   bool has(IncidentId group, View view) const;
   Timestamp first(IncidentId group, View view) const;
@@ -96,9 +101,12 @@ class GroupIndex {
   struct Span {
     Timestamp first = Timestamp::max();
     Timestamp last = Timestamp::min();
-    void include(Timestamp t) {
+    // Returns whether it has grown.
+    bool include(Timestamp t) {
+      const bool grows = t < first || t > last;
       first = std::min(first, t);
       last = std::max(last, t);
+      return grows;
     }
   };
   struct Group {
@@ -109,6 +117,7 @@ class GroupIndex {
     Count node_count{};
     Span all{};
     Span settled{};
+    std::uint64_t changes = 0;
     const Span& span(View view) const { return view == View::All ? all : settled; }
   };
 
@@ -116,9 +125,11 @@ class GroupIndex {
   using Index = std::unordered_map<std::string, Ids, StringHash, std::equal_to<>>;
 
   static std::string index_key(std::string_view tenant, std::string_view what);
+  static void drop(Index& index, const std::string& key, IncidentId id);
   const Group* find(IncidentId id) const;
 
   const Topology* topology_;
+  std::uint64_t changes_ = 0;
   std::unordered_map<IncidentId, Group> groups_;
   Index by_key_;
   Index by_entity_;

@@ -96,7 +96,8 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
   const Incident& incident = *incidents_.find(id);
   const bool known = std::ranges::find(incident.members, key.fingerprint, &Member::fingerprint) !=
                      incident.members.end();
-  if (known || incident.members.size() < Incident::kMembersListed) {
+  const bool listed = known || incident.members.size() < Incident::kMembersListed;
+  if (listed) {
     append(id,
            {.event_time = alert.counts_from(),
             .kind = IncidentEventKind::AlertAdded,
@@ -116,18 +117,11 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
     });
     if (!known) groups_.add(id, link, is_at_home(key, alert.counts_from()));
   } else {
-    astray_.erase(key);  // Only listed members settle.
-    incidents_.annotate(id, [&](Incident& changed) {
-      ++changed.unlisted_count;
-      ++changed.unlisted_firing;
-      changed.members_changed(step.now);
-      changed.trace.add(verdict, step.now, step.offset,
-                        fmt::format("more than {} alerts: further ones are counted, not listed",
-                                    Incident::kMembersListed));
-    });
+    join_unlisted(id, key, verdict, step);
   }
   alerts_.edit(key, [&](Alert& a) {
     a.incident = id;
+    a.counted_firing = !listed;
     a.trace.add(verdict, step.now, step.offset,
                 fmt::format("{}: {}", format_incident_id(id), reason));
   });
@@ -160,25 +154,47 @@ void Correlator::follow_member(IncidentId id, const AlertKey& key, const Step& s
   append(id, {.kind = IncidentEventKind::TitleChanged, .text = newest->title}, step);
 }
 
+void Correlator::join_unlisted(IncidentId id, const AlertKey& key, VerdictKind verdict,
+                               const Step& step) {
+  astray_.erase(key);  // Only listed members settle.
+  const Alert& alert = *alerts_.find(key);
+  const bool known = home_of(alert) == id;
+  if (known && alert.counted_firing) return;
+  const IncidentId before = home_of(alert);
+  if (!known && incidents_.find(before) != nullptr) count_unlisted(before, alert, false, step);
+  incidents_.annotate(id, [&](Incident& changed) {
+    if (!known) ++changed.unlisted_count;
+    ++changed.unlisted_firing;
+    changed.members_changed(step.now);
+    changed.trace.add(verdict, step.now, step.offset,
+                      fmt::format("more than {} alerts: further ones are counted, not listed",
+                                  Incident::kMembersListed));
+  });
+}
+
+// Each is counted once, however often word of its state comes.
+void Correlator::count_unlisted(IncidentId id, const Alert& alert, bool firing, const Step& step) {
+  if (alert.counted_firing == firing || incidents_.find(id)->unlisted_count == 0) return;
+  incidents_.annotate(id, [&](Incident& changed) {
+    if (firing) {
+      ++changed.unlisted_firing;
+    } else {
+      if (changed.unlisted_firing > 0) --changed.unlisted_firing;
+      changed.member_ended(alert.ends_at.value_or(step.now), step.now);
+    }
+    changed.members_changed(step.now);
+  });
+  arm(id);
+  alerts_.update_quietly(alert.key).counted_firing = firing;
+}
+
 void Correlator::member_state(const Alert& alert, bool firing, const Step& step) {
   const IncidentId id = home_of(alert);
   const Incident* incident = incidents_.find(id);
   if (incident == nullptr) return;
   const auto member =
       std::ranges::find(incident->members, alert.key.fingerprint, &Member::fingerprint);
-  if (member == incident->members.end()) {
-    incidents_.annotate(id, [&](Incident& changed) {
-      if (changed.unlisted_count == 0) return;
-      if (firing && changed.unlisted_firing < changed.unlisted_count) ++changed.unlisted_firing;
-      if (!firing && changed.unlisted_firing > 0) {
-        --changed.unlisted_firing;
-        changed.member_ended(alert.ends_at.value_or(step.now), step.now);
-      }
-      changed.members_changed(step.now);
-    });
-    arm(id);
-    return;
-  }
+  if (member == incident->members.end()) return count_unlisted(id, alert, firing, step);
   if (member->firing == firing) return;
   append(id,
          {.event_time = firing ? alert.counts_from() : alert.ends_at.value_or(step.now),
@@ -191,6 +207,14 @@ void Correlator::member_state(const Alert& alert, bool firing, const Step& step)
 
 void Correlator::leave(IncidentId id, const Alert& alert, IncidentId to, std::string_view reason,
                        const Step& step) {
+  remove_member(id, alert, to, reason, step);
+  follow_leave(id, step);
+  index_incident(id);
+}
+
+// What is derived from the members is left to be brought up to date.
+void Correlator::remove_member(IncidentId id, const Alert& alert, IncidentId to,
+                               std::string_view reason, const Step& step) {
   append(id,
          {.kind = IncidentEventKind::AlertRemoved,
           .text = fmt::format("{}: {}", alert.title, reason),
@@ -198,8 +222,6 @@ void Correlator::leave(IncidentId id, const Alert& alert, IncidentId to, std::st
           .other = to,
           .entity = alert.entity},
          step);
-  follow_leave(id, step);
-  index_incident(id);
 }
 
 // What left counts neither for the severity nor for the title, unless people set them.
@@ -441,6 +463,7 @@ void Correlator::on_time(const Step& step) {
 
 Status Correlator::set_status(IncidentId id, IncidentStatus to, std::string_view actor,
                               std::string_view reason, const Step& step) {
+  const bool was_active = is_active(incidents_.find(id)->status);
   append(id,
          {.kind = IncidentEventKind::StatusChanged,
           .actor = std::string(actor),
@@ -452,7 +475,7 @@ Status Correlator::set_status(IncidentId id, IncidentStatus to, std::string_view
                        fmt::format("{} by {}{}{}", incident_status_name(to), actor,
                                    reason.empty() ? "" : ": ", reason));
   });
-  index_incident(id);
+  if (!was_active || !is_active(to)) index_incident(id);  // Else it takes alerts as before.
   return {};
 }
 
@@ -509,7 +532,7 @@ Result<IncidentId> Correlator::split(IncidentId id, const std::vector<Fingerprin
   IncidentId created = 0;
   for (const Fingerprint fingerprint : alerts) {
     const AlertKey key{tenant, fingerprint};
-    leave(id, *alerts_.find(key), created, why, step);
+    remove_member(id, *alerts_.find(key), created, why, step);
     const Alert& alert = *alerts_.find(key);
     if (created == 0) {
       created = open(alert, {Fate::Open, 0, why, {}, {}}, step);
@@ -519,6 +542,8 @@ Result<IncidentId> Correlator::split(IncidentId id, const std::vector<Fingerprin
     const Alert& moved = *alerts_.find(key);
     if (!moved.firing()) member_state(moved, false, step);
   }
+  follow_leave(id, step);
+  index_incident(id);  // Once for all: it costs as much as the incident has members.
   append(
       created,
       {.kind = IncidentEventKind::SplitFrom, .actor = std::string(actor), .text = why, .other = id},

@@ -23,20 +23,24 @@ void LooseAlerts::remove(const AlertKey& key, const Entity& entity) {
 }
 
 std::vector<AlertKey> LooseAlerts::near(std::string_view tenant, const Entity& entity,
-                                        const Topology& topology, std::size_t limit) const {
+                                        const Topology& topology, std::size_t limit,
+                                        const Keep& keep) const {
   std::vector<AlertKey> keys;
   if (by_entity_.empty() || entity.empty()) return keys;
-  collect(tenant, entity, limit, keys);
-  for (const Neighbour& n : topology.neighbours(entity)) collect(tenant, n.entity, limit, keys);
+  collect(tenant, entity, limit, keep, keys);
+  for (const Neighbour& n : topology.neighbours(entity)) {
+    collect(tenant, n.entity, limit, keep, keys);
+  }
   return keys;
 }
 
 void LooseAlerts::collect(std::string_view tenant, const Entity& entity, std::size_t limit,
-                          std::vector<AlertKey>& into) const {
+                          const Keep& keep, std::vector<AlertKey>& into) const {
   const auto found = by_entity_.find(index_key(tenant, entity));
   if (found == by_entity_.end()) return;
   for (const AlertKey& near : found->second) {
-    if (into.size() < limit) into.push_back(near);
+    if (into.size() >= limit) return;
+    if (keep(near)) into.push_back(near);
   }
 }
 

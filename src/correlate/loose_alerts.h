@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -21,12 +22,14 @@ class LooseAlerts {
   void remove(const AlertKey& key, const Entity& entity);
   void clear() { by_entity_.clear(); }
 
-  // Those of the tenant, about the entity or one next to it; no more than `limit`.
+  // Those of the tenant, about the entity or one next to it, for which keep() holds; no more than
+  // `limit`.
+  using Keep = std::function<bool(const AlertKey&)>;
   std::vector<AlertKey> near(std::string_view tenant, const Entity& entity,
-                             const Topology& topology, std::size_t limit) const;
+                             const Topology& topology, std::size_t limit, const Keep& keep) const;
 
  private:
-  void collect(std::string_view tenant, const Entity& entity, std::size_t limit,
+  void collect(std::string_view tenant, const Entity& entity, std::size_t limit, const Keep& keep,
                std::vector<AlertKey>& into) const;
 
   std::map<std::string, std::set<AlertKey>, std::less<>> by_entity_;

@@ -17,7 +17,7 @@ std::string window_key(std::string_view tenant, std::string_view key) {
 
 void RuleWindows::set_rules(std::vector<CorrelationRule> rules) {
   rules_ = std::move(rules);
-  seen_.clear();
+  clear();
 }
 
 std::vector<RuleMatch> RuleWindows::match(const Alert& alert) const {
@@ -53,6 +53,7 @@ void RuleWindows::add(const RuleMatch& match, const Alert& alert, bool settled) 
   window.length = match.rule->window;
   Firing& firing = window.alerts[{alert.counts_from(), alert.key}];
   firing.settled = firing.settled || settled;
+  firing.former = false;
   firing.ends_at = alert.ends_at.value_or(Timestamp::max());
 }
 
@@ -61,13 +62,77 @@ void RuleWindows::remove(const RuleMatch& match, const Alert& alert) {
   if (found != seen_.end()) found->second.alerts.erase({alert.counts_from(), alert.key});
 }
 
+void RuleWindows::make_former(const RuleMatch& match, const Alert& before) {
+  const Former former{.ends_at = before.ends_at.value_or(Timestamp::max()),
+                      .window = window_key(before.key.tenant, match.key),
+                      .seen = {before.counts_from(), before.key}};
+  const auto window = seen_.find(former.window);
+  if (window == seen_.end()) return;
+  const auto firing = window->second.alerts.find(former.seen);
+  if (firing == window->second.alerts.end()) return;
+  firing->second.former = true;
+  firing->second.ends_at = former.ends_at;
+  former_.insert(former);
+}
+
+const RuleWindows::Firing* RuleWindows::find(const Former& former) const {
+  const auto window = seen_.find(former.window);
+  if (window == seen_.end()) return nullptr;
+  const auto firing = window->second.alerts.find(former.seen);
+  const bool still = firing != window->second.alerts.end() && firing->second.former &&
+                     firing->second.ends_at == former.ends_at;
+  return still ? &firing->second : nullptr;
+}
+
+void RuleWindows::forget_former(Timestamp t) {
+  while (!former_.empty() && former_.begin()->ends_at < t) {
+    const Former& oldest = *former_.begin();
+    if (find(oldest) != nullptr) seen_.find(oldest.window)->second.alerts.erase(oldest.seen);
+    former_.erase(former_.begin());
+  }
+}
+
+void RuleWindows::snapshot(ByteWriter& out) const {
+  std::vector<std::pair<const Former*, const Firing*>> still;
+  for (const Former& former : former_) {
+    if (const Firing* firing = find(former)) still.emplace_back(&former, firing);
+  }
+  out.u64(still.size());
+  for (const auto& [former, firing] : still) {
+    out.text(former->window);
+    out.u64(static_cast<std::uint64_t>(seen_.find(former->window)->second.length.count()));
+    out.text(former->seen.alert.tenant);
+    out.fixed64(former->seen.alert.fingerprint);
+    out.time(former->seen.starts_at);
+    out.time(former->ends_at);
+    out.boolean(firing->settled);
+  }
+}
+
+void RuleWindows::restore(ByteReader& in) {
+  for (std::size_t n = in.count(); n > 0 && in.ok(); --n) {
+    Former former;
+    former.window = in.string();
+    Window& window = seen_[former.window];
+    window.length = Duration{static_cast<std::int64_t>(in.u64())};
+    former.seen.alert.tenant = in.string();
+    former.seen.alert.fingerprint = in.fixed64();
+    former.seen.starts_at = in.time();
+    former.ends_at = in.time();
+    window.alerts[former.seen] = {
+        .settled = in.boolean(), .former = true, .ends_at = former.ends_at};
+    former_.insert(std::move(former));
+  }
+}
+
 std::vector<AlertKey> RuleWindows::near(const RuleMatch& match, std::string_view tenant,
                                         Timestamp at, View view) const {
   std::vector<AlertKey> keys;
   const auto window = seen_.find(window_key(tenant, match.key));
   if (window == seen_.end()) return keys;
   const auto& alerts = window->second.alerts;
-  for (auto it = alerts.lower_bound({at - match.rule->window, {}}); it != alerts.end(); ++it) {
+  const Timestamp first = std::max(at, counts_from_) - match.rule->window;
+  for (auto it = alerts.lower_bound({first, {}}); it != alerts.end(); ++it) {
     if (it->first.starts_at > at + match.rule->window) break;
     const Firing& firing = it->second;
     if (firing.ends_at < at || (view == View::Settled && !firing.settled)) continue;
@@ -79,6 +144,7 @@ std::vector<AlertKey> RuleWindows::near(const RuleMatch& match, std::string_view
 }
 
 void RuleWindows::forget_before(Timestamp t) {
+  counts_from_ = t;
   if (t < sweep_at_) return;
   sweep_at_ = t + kSweepEvery;
   for (auto it = seen_.begin(); it != seen_.end();) {

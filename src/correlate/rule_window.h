@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/matcher.h"
 #include "correlate/group_index.h"
 #include "model/alert.h"
@@ -46,14 +48,25 @@ class RuleWindows {
 
   void remove(const RuleMatch& match, const Alert& alert);
 
+  // `before` has ended and fires again. Its former firing counts until forget_former().
+  void make_former(const RuleMatch& match, const Alert& before);
+  // Of former firings, those that ended before `t`.
+  void forget_former(Timestamp t);
+  // Former firings: what else there is comes from the alerts.
+  void snapshot(ByteWriter& out) const;
+  void restore(ByteReader& in);
+
   // The alerts of the key that began within the window of `at` and had not ended by then, earliest
   // first.
   std::vector<AlertKey> near(const RuleMatch& match, std::string_view tenant, Timestamp at,
                              View view) const;
 
-  // Forgets what began before `t` minus its rule's window, now and then: it counts no more anyway.
+  // What began before `t` minus its rule's window counts no more. Its memory is freed now and then.
   void forget_before(Timestamp t);
-  void clear() { seen_.clear(); }
+  void clear() {
+    seen_.clear();
+    former_.clear();
+  }
 
  private:
   struct Seen {
@@ -63,6 +76,7 @@ class RuleWindows {
   };
   struct Firing {
     bool settled = false;
+    bool former = false;
     Timestamp ends_at = Timestamp::max();
   };
   struct Window {
@@ -70,9 +84,20 @@ class RuleWindows {
     std::map<Seen, Firing> alerts{};
   };
 
+  struct Former {
+    Timestamp ends_at{};
+    std::string window{};
+    Seen seen{};
+    auto operator<=>(const Former&) const = default;
+  };
+
+  const Firing* find(const Former& former) const;
+
   std::vector<CorrelationRule> rules_;
+  Timestamp counts_from_{};  // The last forget_before().
   Timestamp sweep_at_ = Timestamp::min();
   std::map<std::string, Window, std::less<>> seen_;  // By tenant and key.
+  std::set<Former> former_;                          // Some may have become present ones again.
 };
 
 }  // namespace quell

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "base/time.h"
 #include "correlate/correlator.h"
 
 namespace quell {
@@ -68,14 +69,13 @@ void Correlator::on_watermark(Timestamp watermark, const Step& step) {
   }
   if (settled) bring_home(step);
   rules_.forget_before(watermark_ - options_.lateness);
+  rules_.forget_former(watermark_);
   std::erase_if(pauses_, [&](const auto& pause) { return pause.second.to <= watermark_; });
   while (!loose_over_.empty() && loose_over_.begin()->first < watermark_) {
     const AlertKey key = loose_over_.begin()->second;
     loose_over_.erase(loose_over_.begin());
     const Alert* alert = alerts_.find(key);
-    if (alert == nullptr || alert->firing()) continue;
-    make_loose(*alert, false);
-    settled_loose_.remove(key, topology_->canonical(alert->entity));
+    if (alert != nullptr && !alert->firing()) end_loose(key, kMinTime);
   }
   while (!incidents_over_.empty() && incidents_over_.begin()->first < watermark_) {
     const IncidentId id = incidents_over_.begin()->second;
@@ -200,9 +200,13 @@ void Correlator::unite(const AlertKey& other_key, const AlertKey& key, std::stri
 // What settled without a group may belong to the one that `joined` is in.
 void Correlator::settle_loose(const AlertKey& joined, Timestamp starts_at, const Step& step) {
   const Entity entity = topology_->canonical(alerts_.find(joined)->entity);
-  for (const AlertKey& key : settled_loose_.near(joined.tenant, entity, *topology_, kLooseAtOnce)) {
+  const auto fired_then = [&](const AlertKey& key) {
     const Alert* alert = alerts_.find(key);
-    if (alert == nullptr || !(alert->firing() || alert->ends_at >= starts_at)) continue;
+    return alert != nullptr && (alert->firing() || alert->ends_at >= starts_at);
+  };
+  for (const AlertKey& key :
+       settled_loose_.near(joined.tenant, entity, *topology_, kLooseAtOnce, fired_then)) {
+    const Alert* alert = alerts_.find(key);
     const Linkable link = linkable(*alert);
     const Placement placement = place(*alert, link, View::Settled);
     if (placement.fate == Fate::Join) {
@@ -327,7 +331,7 @@ void Correlator::set_loose(const AlertKey& key, const Step& step) {
                 fmt::format("out of its incident: {}", kReason));
   });
   make_loose(alert, true);
-  if (!alert.firing()) loose_over_.insert({alert.ends_at.value_or(step.now), key});
+  if (!alert.firing()) end_loose(key, alert.ends_at.value_or(step.now));
 }
 
 }  // namespace quell

@@ -39,6 +39,8 @@ std::string_view alert_status_name(AlertStatus status) {
 namespace {
 
 constexpr std::uint8_t kAlertVersion = 2;
+constexpr std::uint8_t kFlapping = 1;
+constexpr std::uint8_t kCountedFiring = 2;
 
 }  // namespace
 
@@ -62,7 +64,8 @@ void encode_alert(const Alert& a, std::string& out) {
   put(w, a.entity);
   w.u8(static_cast<std::uint8_t>(a.severity));
   w.u8(static_cast<std::uint8_t>(a.status));
-  w.boolean(a.flapping);
+  w.u8(static_cast<std::uint8_t>((a.flapping ? kFlapping : 0) |
+                                 (a.counted_firing ? kCountedFiring : 0)));
   w.boolean(a.announced);
   w.boolean(a.acknowledged_at_source);
   w.time(a.starts_at);
@@ -105,7 +108,9 @@ Result<Alert> decode_alert(std::string_view bytes) {
   a.entity = take_entity(r);
   a.severity = static_cast<Severity>(r.u8());
   a.status = static_cast<AlertStatus>(r.u8());
-  a.flapping = r.boolean();
+  const std::uint8_t flags = r.u8();
+  a.flapping = (flags & kFlapping) != 0;
+  a.counted_firing = (flags & kCountedFiring) != 0;
   a.announced = r.boolean();
   a.acknowledged_at_source = r.boolean();
   a.starts_at = r.time();

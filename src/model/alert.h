@@ -57,6 +57,7 @@ struct Alert {
   AlertStatus status = AlertStatus::Firing;
   bool flapping = false;
   bool acknowledged_at_source = false;
+  bool counted_firing = false;  // By its incident, which does not list it.
   bool announced = false;  // This firing was news: it is not held, dropped or hidden by flapping.
 
   Timestamp starts_at{};                   // Event time of this firing.

@@ -114,6 +114,50 @@ std::vector<Delivery> deliver(const std::vector<Fact>& facts, Prng* disorder) {
   return deliveries;
 }
 
+// A deploy of one of the services.
+Frame change_frame(Timestamp at, int service) {
+  std::string body;
+  JsonWriter w(body);
+  w.begin_object().field("routing_key", "0123456789abcdef0123456789abcdef");
+  w.key("payload").begin_object();
+  w.field("summary", fmt::format("deploy of s{}", service)).field("timestamp", at);
+  w.key("custom_details").begin_object().field("service", fmt::format("s{}", service));
+  w.end_object().end_object().end_object();
+  return {.source = "pagerduty-changes", .content_type = "application/json", .body = body};
+}
+
+// Says of an alert that fires that it began earlier, is worse, or belongs to another request.
+Frame correction_frame(const Fact& fact, Prng& prng) {
+  std::string body;
+  JsonWriter w(body);
+  w.begin_object().field("specversion", "1.0").field("id", fmt::format("c{}", prng.below(1 << 30)));
+  w.field("source", "/sim").field("type", "sim.alert");
+  w.field("subject", fmt::format("service:s{}", prng.below(20) == 0 ? 6 : fact.alert % 7));
+  w.field("time", fact.at - seconds(prng.chance(50) ? prng.below(20) : 0));
+  w.field("severity", prng.chance(50) ? "critical" : "warning");
+  if (prng.chance(60)) w.field("correlationid", fmt::format("r{}", prng.below(3)));
+  w.key("data").begin_object().field("title", fmt::format("corrected {}", prng.below(3)));
+  w.field("status", "firing").field("startsAt", fact.at - seconds(prng.below(20)));
+  w.key("labels").begin_object().field("alertname", prng.chance(50) ? "Burst" : "Odd");
+  w.field("cluster", "c0").field("service", fmt::format("s{}", fact.alert % 7));
+  w.end_object().end_object().end_object();
+  return {.source = "cloudevents", .content_type = "application/cloudevents+json", .body = body};
+}
+
+// What is in no order: changes, and alerts that are corrected.
+void add_noise(std::vector<Delivery>& deliveries, const std::vector<Fact>& facts, Prng& prng) {
+  for (const Fact& fact : facts) {
+    if (prng.chance(30)) {
+      const Timestamp at = fact.at - seconds(prng.below(120));
+      deliveries.push_back({at, change_frame(at, fact.alert % 7)});
+    }
+    if (prng.chance(30)) {
+      deliveries.push_back({fact.at + seconds(prng.below(9)), correction_frame(fact, prng)});
+    }
+  }
+  std::ranges::stable_sort(deliveries, {}, &Delivery::at);
+}
+
 // Runs frames as a server would, and keeps its journal.
 class Run {
  public:
@@ -241,6 +285,24 @@ std::unique_ptr<Run> run_with_clock_jumps(const std::vector<Delivery>& deliverie
   return result;
 }
 
+// The first frame at which a pipeline that was restarted just before it does another thing.
+std::string first_difference(const std::vector<Frame>& journal, const PackLibrary& packs) {
+  MemoryStore store;
+  Pipeline straight(packs);
+  for (std::size_t i = 0; i < journal.size(); ++i) {
+    Pipeline restarted(packs);
+    if (i > 0 && !restart(restarted, store, journal)) return "restore failed";
+    straight.on_frame(journal[i]);
+    restarted.on_frame(journal[i]);
+    if (render_state(straight) != render_state(restarted)) {
+      return fmt::format("a restart before frame {} ({} at {}) shows: {}", i, journal[i].source,
+                         format_rfc3339(journal[i].arrived_at), journal[i].body);
+    }
+    store.commit(straight.take_batch());
+  }
+  return "no single restart shows";
+}
+
 // Empty, or how a restart shows in the state.
 std::string trace_of_crashes(Run& run, const PackLibrary& packs, Prng& prng) {
   const std::string state = render_state(run.pipeline());
@@ -249,8 +311,9 @@ std::string trace_of_crashes(Run& run, const PackLibrary& packs, Prng& prng) {
   const auto at =
       static_cast<std::size_t>(std::ranges::mismatch(state, crashed).in1 - state.begin());
   const std::size_t from = at < 200 ? 0 : at - 200;
-  return fmt::format("crashes change the state\n-- without:\n{}\n-- with:\n{}",
-                     state.substr(from, 500), crashed.substr(from, 500));
+  return fmt::format("crashes change the state; {}\n-- without:\n{}\n-- with:\n{}",
+                     first_difference(run.journal(), packs), state.substr(from, 500),
+                     crashed.substr(from, 500));
 }
 
 bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
@@ -267,7 +330,9 @@ bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
   if (const auto broken = trace_of_crashes(*in_order, packs, prng); !broken.empty()) {
     return complain(broken);
   }
-  const auto jumping = run_with_clock_jumps(deliver(facts, &prng), packs, prng);
+  std::vector<Delivery> noisy = deliver(facts, &prng);
+  add_noise(noisy, facts, prng);
+  const auto jumping = run_with_clock_jumps(noisy, packs, prng);
   if (const auto broken = broken_invariant(jumping->pipeline()); !broken.empty()) {
     return complain("with clock jumps: " + broken);
   }

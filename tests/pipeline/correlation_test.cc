@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "app/pipeline.h"
+#include "app/settings.h"
+#include "base/json.h"
+#include "base/time.h"
+
+namespace quell {
+namespace {
+
+const Timestamp kBegin = *parse_rfc3339("2026-11-21T08:00:00Z");
+
+// A pipeline that is fed posts of Alertmanager, with ticks in between as a server makes them.
+class World {
+ public:
+  World() {
+    feed({.kind = FrameKind::Config,
+          .source = "config",
+          .body = parse_settings("", "config", {}, no_files()).value().pipeline_text},
+         kBegin);
+  }
+
+  void post(std::string body, Duration after, std::string source = "alertmanager-v2") {
+    const Timestamp at = kBegin + after;
+    while (pipeline_.next_deadline() <= at) {
+      feed({.kind = FrameKind::Tick}, std::max(pipeline_.next_deadline(), pipeline_.now()));
+    }
+    feed({.source = std::move(source),
+          .content_type = "application/json",
+          .body = std::move(body)},
+         at);
+  }
+
+  const Pipeline& pipeline() const { return pipeline_; }
+  const Incident& only_incident() const {
+    const Incident* found = nullptr;
+    pipeline_.incidents().newest_first(UINT64_MAX, [&](std::uint64_t, const Incident& incident) {
+      EXPECT_EQ(found, nullptr);
+      found = &incident;
+      return true;
+    });
+    return *found;
+  }
+
+ private:
+  void feed(Frame frame, Timestamp at) {
+    frame.offset = pipeline_.next_offset();
+    frame.arrived_at = at;
+    pipeline_.on_frame(frame);
+  }
+
+  const PackLibrary packs_ = PackLibrary::built_in();
+  Pipeline pipeline_{packs_};
+};
+
+std::string alert(int number, Timestamp starts_at, Timestamp ends_at) {
+  return fmt::format(
+      R"({{"labels":{{"alertname":"A","service":"shop","pod":"p{}","severity":"critical"}},)"
+      R"("startsAt":"{}","endsAt":"{}"}})",
+      number, format_rfc3339(starts_at), format_rfc3339(ends_at));
+}
+
+std::string firing(int number, Duration at) {
+  return alert(number, kBegin + at, kBegin + std::chrono::hours(9));
+}
+
+std::string ended(int number, Duration from, Duration to) {
+  return alert(number, kBegin + from, kBegin + to);
+}
+
+using std::chrono::seconds;
+
+// Beyond the ones that are listed, alerts that flap and end are counted once.
+TEST(Correlation, CountsAlertsThatAreNotListed) {
+  World world;
+  constexpr int kAll = static_cast<int>(Incident::kMembersListed) + 3;
+  std::string body = "[";
+  for (int n = 0; n < kAll; ++n) body += (n == 0 ? "" : ",") + firing(n, seconds(n / 100));
+  world.post(body + "]", seconds(60));
+  EXPECT_EQ(world.only_incident().unlisted_count, 3u);
+  EXPECT_EQ(world.only_incident().firing_count(), static_cast<std::size_t>(kAll));
+  world.post(fmt::format("[{}]", ended(kAll - 2, seconds(50), seconds(70))), seconds(70));
+  EXPECT_EQ(world.only_incident().firing_count(), static_cast<std::size_t>(kAll - 1));
+  Duration at = seconds(100);
+  for (int n = 0; n < 6; ++n, at += seconds(60)) {  // Flaps, and fires at last.
+    world.post(fmt::format("[{}]", ended(kAll - 1, at - seconds(30), at)), at);
+    world.post(fmt::format("[{}]", firing(kAll - 1, at + seconds(30))), at + seconds(30));
+  }
+  world.post(fmt::format("[{}]", firing(0, seconds(0))), at + std::chrono::minutes(15));
+  EXPECT_EQ(world.only_incident().unlisted_count, 3u);
+  EXPECT_EQ(world.only_incident().firing_count(), static_cast<std::size_t>(kAll - 1));
+}
+
+// Differences and sums of times must not leave their range.
+TEST(Correlation, Times300YearsAwayAreTimesLikeOthers) {
+  World world;
+  world.post(R"([{"labels":{"alertname":"Old","service":"shop"},"startsAt":"1700-01-01T00:00:00Z",)"
+             R"("endsAt":"2026-11-21T10:00:00Z"},{"labels":{"alertname":"Far","service":"shop"},)"
+             R"("startsAt":"9999-01-01T00:00:00Z","endsAt":"9999-12-31T00:00:00Z"}])",
+             seconds(1));
+  EXPECT_GT(world.pipeline().next_deadline(), kBegin);
+  EXPECT_LE(world.pipeline().watermark(), kBegin + seconds(1));
+}
+
+TEST(Correlation, AChangeOfLongAgoIsNotAttached) {
+  World world;
+  world.post(R"({"routing_key":"0123456789abcdef0123456789abcdef","payload":{"summary":"deploy",)"
+             R"("timestamp":"1700-01-01T00:00:00Z","custom_details":{"service":"shop"}}})",
+             seconds(2), "pagerduty-changes");
+  world.post(fmt::format("[{}]", firing(1, seconds(2))), seconds(3));
+  EXPECT_TRUE(world.only_incident().changes.empty());
+}
+
+}  // namespace
+}  // namespace quell
