@@ -125,13 +125,6 @@ double quality(std::string_view range) {
   return 1;
 }
 
-MetricFamily counter_value(std::string_view name, std::string_view help, double value) {
-  return {.name = std::string(name),
-          .help = std::string(help),
-          .kind = MetricKind::Counter,
-          .samples = {{.value = value}}};
-}
-
 }  // namespace
 
 std::vector<MetricFamily> process_metrics(const ProcessFacts& f) {
@@ -162,6 +155,13 @@ MetricFamily gauge_value(std::string_view name, std::string_view help, double va
   return {.name = std::string(name),
           .help = std::string(help),
           .kind = MetricKind::Gauge,
+          .samples = {{.value = value}}};
+}
+
+MetricFamily counter_value(std::string_view name, std::string_view help, double value) {
+  return {.name = std::string(name),
+          .help = std::string(help),
+          .kind = MetricKind::Counter,
           .samples = {{.value = value}}};
 }
 

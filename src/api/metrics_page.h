@@ -30,8 +30,9 @@ std::vector<MetricFamily> process_metrics(const ProcessFacts& facts);
 
 // quell_build_info{version,revision} 1
 MetricFamily build_info(std::string_view version, std::string_view revision);
-// A gauge whose value somebody else holds.
+// A gauge or a counter whose value somebody else holds.
 MetricFamily gauge_value(std::string_view name, std::string_view help, double value);
+MetricFamily counter_value(std::string_view name, std::string_view help, double value);
 
 enum class MetricsFormat : std::uint8_t { PrometheusText, OpenMetrics };
 // OpenMetrics only when `accept` names it and does not prefer plain text.

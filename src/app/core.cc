@@ -62,7 +62,8 @@ void Core::deliver(Commit commit) {
   lag_.fetch_add(commit.frames.size(), std::memory_order_relaxed);
   const std::size_t weight = weight_of(commit.frames);
   Item item{
-      .frames = std::move(commit.frames), .waiters = std::move(commit.waiters), .weight = weight};
+      .frames = std::move(commit.frames), .waiters = std::move(commit.waiters), .weight = weight,
+      .delivered_at = clock_.now()};
   // Frames leave the inbox early, so that calls need not wait behind them; they count all the same.
   while (backlog_bytes_.load(std::memory_order_relaxed) > queue_bytes_max_ && !stopping_) {
     pause_for(std::chrono::milliseconds(1));
@@ -119,11 +120,14 @@ void Core::take(std::vector<Item> items) {
       continue;
     }
     metrics_.calls.add();
+    const Timestamp begin = clock_.now();
     item.task();
+    metrics_.call_seconds.observe(to_seconds(clock_.now() - begin));
   }
 }
 
 void Core::work(Item& item) {
+  metrics_.wait_seconds.observe(to_seconds(clock_.now() - item.delivered_at));
   for (std::size_t i = 0; i < item.frames.size(); ++i) {
     Waiter* waiter = i < item.waiters.size() ? item.waiters[i].get() : nullptr;
     apply(item.frames[i], waiter);
@@ -189,6 +193,7 @@ void Core::publish(Timestamp now) {
   }
   if (on_publish_) on_publish_(now);
   hub_.tick(now);
+  metrics_.publish_seconds.observe(to_seconds(clock_.now() - now));
 }
 
 void Core::commit(Timestamp now) {
@@ -196,7 +201,10 @@ void Core::commit(Timestamp now) {
   publish(now);  // What the batch takes away can be published no more.
   published_events_ = 0;
   published_letters_ = 0;
-  writer_->commit(pipeline_->take_batch());
+  const Timestamp begin = clock_.now();
+  StoreBatch batch = pipeline_->take_batch();
+  metrics_.batch_seconds.observe(to_seconds(clock_.now() - begin));
+  writer_->commit(std::move(batch));
 }
 
 }  // namespace quell

@@ -37,7 +37,14 @@ struct CoreMetrics {
         calls(list, "quell_core_calls_total", "API calls answered by the core."),
         frame_seconds(list, "quell_core_frame_seconds", "Work on one frame.", kFastBuckets),
         lag_seconds(list, "quell_core_lag_seconds", "From a frame's arrival to its answer.",
-                    kSlowBuckets) {}
+                    kSlowBuckets),
+        wait_seconds(list, "quell_core_wait_seconds",
+                     "From a group commit's end to the work on its first frame.", kSlowBuckets),
+        call_seconds(list, "quell_core_call_seconds", "One API call on the core.", kFastBuckets),
+        publish_seconds(list, "quell_core_publish_seconds", "Publishing to streams.",
+                        kFastBuckets),
+        batch_seconds(list, "quell_core_batch_seconds", "Making one batch for the store.",
+                      kFastBuckets) {}
   Counter frames;
   Counter events;
   Counter duplicates;
@@ -46,6 +53,10 @@ struct CoreMetrics {
   Counter calls;
   Histogram frame_seconds;
   Histogram lag_seconds;
+  Histogram wait_seconds;
+  Histogram call_seconds;
+  Histogram publish_seconds;
+  Histogram batch_seconds;
 };
 
 using CoreTask = std::move_only_function<void()>;
@@ -92,6 +103,7 @@ class Core {
     std::vector<std::unique_ptr<Waiter>> waiters{};
     CoreTask task{};
     std::size_t weight = 0;
+    Timestamp delivered_at{};  // Frames only.
   };
 
   void run();

@@ -181,20 +181,26 @@ class IngestWaiter final : public FrameWaiter {
  public:
   using Answer = std::move_only_function<void(http::Response)>;
   using Applied = std::move_only_function<void(const Frame&, const FrameOutcome&)>;
-  IngestWaiter(Answer answer, Applied applied, std::string external_url)
+  using Refused = std::move_only_function<void()>;
+  IngestWaiter(Answer answer, Applied applied, Refused refused, std::string external_url)
       : answer_(std::move(answer)),
         applied_(std::move(applied)),
+        refused_(std::move(refused)),
         external_url_(std::move(external_url)) {}
 
   void applied(const Frame& frame, FrameOutcome outcome) override {
     applied_(frame, outcome);
     answer_(ingest_answer(frame, outcome, external_url_));
   }
-  void refused(const Error& error) override { answer_(problem(error)); }
+  void refused(const Error& error) override {
+    refused_();
+    answer_(problem(error));
+  }
 
  private:
   Answer answer_;
   Applied applied_;
+  Refused refused_;
   std::string external_url_;
 };
 
@@ -286,6 +292,7 @@ void Gateway::ingest(Pending pending) {
       [this, name = source.name](const Frame& f, const FrameOutcome& outcome) {
         hooks_.on_ingested(name, f, outcome);
       },
+      [this, name = source.name] { metrics_.refused.at(name).add(); },
       config->external_url.empty() ? fmt::format("http://{}", host) : config->external_url);
   if (auto queued = journal_.append(std::move(frame), std::move(waiter)); !queued) {
     metrics_.refused.at(source.name).add();

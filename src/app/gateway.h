@@ -38,7 +38,9 @@ struct GatewayMetrics {
   explicit GatewayMetrics(MetricList& list)
       : requests(list, "quell_http_requests_total", "Requests by answer.", "code"),
         ingested(list, "quell_ingest_requests_total", "Requests to sources.", "source"),
-        refused(list, "quell_ingest_refused_total", "Requests that a limit turned away (429).",
+        refused(list, "quell_ingest_refused_total", 
+                "Requests that were turned away: by a limit (429), or a disk that takes no more "
+                "(503).",
                 "source") {}
   CounterFamily requests;
   CounterFamily ingested;

@@ -12,6 +12,7 @@
 #include "api/window_requests.h"
 #include "app/core.h"
 #include "app/gateway.h"
+#include "app/journal_watch.h"
 #include "app/listen_address.h"
 #include "app/pause.h"
 #include "app/process_facts.h"
@@ -30,6 +31,7 @@ EmbeddedFiles embedded_ui();  // ui/dist
 namespace {
 
 constexpr Duration kTickEvery = std::chrono::milliseconds(50);
+constexpr Duration kTryJournalEvery = std::chrono::seconds(1);
 constexpr Duration kStatusEvery = std::chrono::seconds(1);
 constexpr Duration kStopGrace = std::chrono::seconds(5);
 constexpr std::size_t kWorkerTasksMax = 1000;
@@ -106,7 +108,10 @@ class ServiceImpl final : public Service {
                                    .segment_bytes = settings.segment_bytes,
                                    .pending_bytes_max = settings.pending_bytes_max};
     TRY(journal_, open_file_journal(journal_options, *disk_, clock_,
-                                    [this](Commit commit) { core_->deliver(std::move(commit)); }));
+                                    [this](Commit commit) {
+                                      watch_.on_commit(commit);
+                                      core_->deliver(std::move(commit));
+                                    }));
     TRY(store_, open_sqlite_store(settings.data + "/quell.db"));
     TRY(StoredState stored, store_->restore());
     auto pipeline = std::make_unique<Pipeline>(built_in_packs_, random_seed());
@@ -219,8 +224,14 @@ class ServiceImpl final : public Service {
 
   // Ticks when something is due, and lets the core publish and commit.
   void tick(const std::stop_token& stop) {
+    Timestamp try_at{};
     while (!stop.stop_requested()) {
       pause_for(kTickEvery, stop);
+      // Also when nobody sends, because nobody may while it is not ready.
+      if (watch_.failing() && clock_.now() >= try_at) {
+        (void)journal_->append({.kind = FrameKind::Tick, .source = "tick"});
+        try_at = clock_.now() + kTryJournalEvery;
+      }
       if (to_ns(clock_.now()) >= core_->tick_due_ns() && core_->lag_frames() == 0) {
         (void)journal_->append({.kind = FrameKind::Tick, .source = "tick"});
       }
@@ -325,9 +336,12 @@ class ServiceImpl final : public Service {
     StaticView view{.version = std::string(version()),
                     .revision = std::string(revision()),
                     .ui = embedded_ui()};
-    view.ready = ready_ && !writer_->failing();
+    view.ready = ready_ && !writer_->failing() && !watch_.failing();
     if (!ready_) view.not_ready_why = "starting or stopping";
     if (ready_ && writer_->failing()) view.not_ready_why = "the store cannot be written to";
+    if (ready_ && watch_.failing()) {
+      view.not_ready_why = fmt::format("the journal accepts nothing, {}", watch_.why());
+    }
     return view;
   }
 
@@ -388,8 +402,12 @@ class ServiceImpl final : public Service {
           static_cast<double>(stats.end_offset));
     gauge("quell_journal_size_bytes", "Bytes in journal files.",
           static_cast<double>(stats.size_bytes));
-    gauge("quell_journal_commits", "Group commits since the start.",
-          static_cast<double>(stats.commits));
+    const auto counter = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+      families.push_back(counter_value(name, help, static_cast<double>(value)));
+    };
+    counter("quell_journal_commits_total", "Group commits since the start.", stats.commits);
+    counter("quell_journal_appends_refused_total",
+            "Frames that a limit or the disk turned away since the start.", stats.appends_refused);
     gauge("quell_journal_pending_bytes", "Received and not yet durable.",
           static_cast<double>(stats.pending_bytes));
     gauge("quell_core_lag_frames", "Durable and not yet applied.",
@@ -420,6 +438,7 @@ class ServiceImpl final : public Service {
   const Clock& clock_;
   const Log& log_;
   MetricList metrics_;
+  JournalWatch watch_{clock_, log_, metrics_};
   const PackLibrary built_in_packs_ = PackLibrary::built_in();
   const AlertmanagerOptions alertmanager_{};
   std::string address_;

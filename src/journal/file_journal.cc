@@ -150,7 +150,9 @@ class FileJournal final : public Journal {
     Pending work;
     while (take(work)) {
       Commit commit;
+      const Timestamp begin = clock_.now();
       const auto first = log_->commit(work.batch);
+      commit.took = clock_.now() - begin;
       if (first) {
         for (std::size_t i = 0; i < work.frames.size(); ++i) work.frames[i].offset = *first + i;
       } else {

@@ -57,6 +57,7 @@ struct Commit {
   Status status{};
   std::vector<Frame> frames{};
   std::vector<std::unique_ptr<Waiter>> waiters{};  // One for each frame; null where none was given.
+  Duration took{};  // Writing and syncing.
 };
 
 // Called on the committer's thread, for every frame once, in the order of the appends. The next

@@ -13,9 +13,10 @@ import json
 import resource
 import signal
 import socket
+import time
 import zlib
 
-from harness import DEADLINE_SECONDS, AcceptanceTest
+from harness import DEADLINE_SECONDS, POLL_SECONDS, AcceptanceTest
 
 CLOUDEVENTS = "/ingest/cloudevents"
 ALERTS = "/alertmanager/api/v2/alerts"
@@ -451,13 +452,26 @@ class DiskFullTest(AcceptanceTest):
                 self.assertLess(len(accepted), 1000, "the disk does not get full")
             else:
                 refusal = answer
-        self.assertIn(refusal.status, (503, 507, 429))
-        self.check_problem(refusal, refusal.status)
+        self.check_problem(refusal, 503)
+        self.assertIn("the disk is full", refusal.body.decode())
+        self.assertEqual(refusal.headers["retry-after"], "1")
+        readiness = quell.get("/readyz")
+        self.assertEqual(readiness.status, 503)
+        self.assertIn(b"the disk is full", readiness.body)
+        quell.process.wait_for_line("the journal accepts nothing")
+        metrics = quell.get("/metrics").body.decode()
+        self.assertRegex(metrics, r'quell_ingest_refused_total{source="cloudevents"} [1-9]')
+        self.assertRegex(metrics, r"quell_journal_refused_frames_total [1-9]")
         self.assertEqual(quell.get("/healthz").status, 200)
         self.assertEqual(quell.get("/api/v1/events").status, 200)
 
         unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(quell.process.pid, resource.RLIMIT_FSIZE, unlimited)
+        quell.process.wait_for_line("the journal works again")  # Without anybody sending.
+        deadline = time.monotonic() + DEADLINE_SECONDS  # The store may have failed too.
+        while quell.get("/readyz").status != 200:
+            self.assertLess(time.monotonic(), deadline, "not ready again")
+            quell.process.wait_for_news(POLL_SECONDS)
         event = cloud_event()
         answer = quell.post(CLOUDEVENTS, *structured(event))
         self.assertIn(answer.status, (200, 202, 204), answer.body)
