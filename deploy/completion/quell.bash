@@ -2,7 +2,7 @@
 
 _quell() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command='' word
-  local commands='serve demo replay check eval send incidents show trace ack resolve merge reopen note
+  local commands='serve demo replay check backtest eval send incidents show trace ack resolve merge reopen note
     deadletters version'
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
@@ -11,10 +11,10 @@ _quell() {
     esac
   done
   case $previous in
-    --config | --pack | --sample | --headers) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --config | --pack | --sample | --headers | --from | --rule | --svg) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --data) mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
     --listen | --url | --speed | --scenario | --token | --match | --text | --limit | --by | --reason | \
-      --retry | --source | --content-type | --secret | --status) return ;;
+      --retry | --source | --content-type | --secret | --status | --since | --step) return ;;
   esac
   local words
   case $command in
@@ -23,6 +23,7 @@ _quell() {
     demo) words='--scenario --speed --listen --once --help' ;;
     replay) words='--config --json --help' ;;
     check) words='--pack --sample --headers --secret --json --help' ;;
+    backtest) words='--from --rule --since --step --token --svg --json --help' ;;
     eval) words='nab kpi smd calibration --json --help' ;;
     version) words='--json --help' ;;
     incidents) words='--status --match --text --limit --url --token --json --help' ;;

@@ -1,13 +1,11 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 
 #include "app/commands.h"
+#include "app/data_on_disk.h"
+#include "app/progress_bar.h"
 #include "eval/calibration_eval.h"
 #include "eval/kpi_eval.h"
 #include "eval/nab_eval.h"
@@ -15,63 +13,6 @@
 
 namespace quell {
 namespace {
-
-constexpr std::size_t kDataBytesMax = std::size_t{1} << 30;
-
-Result<std::string> read_data_file(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (file == nullptr) {
-    const bool is_absent = errno == ENOENT || errno == ENOTDIR;
-    return fail(is_absent ? Errc::NotFound : Errc::Unavailable,
-                fmt::format("cannot read '{}': {}", path, std::strerror(errno)));
-  }
-  std::string content;
-  char buffer[65536];
-  for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, file)) > 0;) {
-    content.append(buffer, n);
-    if (content.size() > kDataBytesMax) break;
-  }
-  const bool is_bad = std::ferror(file) != 0;
-  std::fclose(file);
-  if (is_bad) return fail(Errc::Unavailable, fmt::format("cannot read '{}'", path));
-  if (content.size() > kDataBytesMax) {
-    return fail(Errc::TooLarge, fmt::format("'{}' is larger than 1 GB", path));
-  }
-  return content;
-}
-
-Result<std::vector<std::string>> list_data_files(const std::string& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (auto it = std::filesystem::directory_iterator(directory, error);
-       !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
-    if (!it->is_directory()) names.push_back(it->path().filename().string());
-  }
-  if (error) {
-    return fail(Errc::NotFound, fmt::format("cannot list '{}': {}", directory, error.message()));
-  }
-  std::ranges::sort(names);
-  return names;
-}
-
-// A bar on the terminal, a redrawn line; nothing where stderr is none.
-class ProgressBar {
- public:
-  void show(std::string_view part, std::size_t done, std::size_t all) {
-    if (!is_terminal_ || all == 0) return;
-    constexpr std::size_t kWidth = 30;
-    const std::size_t filled = std::min(kWidth, kWidth * done / all);
-    fmt::print(stderr, "\r\x1b[K[{:#<{}}{:.<{}}] {}/{} {}", "", filled, "", kWidth - filled, done,
-               all, part.substr(0, 40));
-    std::fflush(stderr);
-  }
-  ~ProgressBar() {
-    if (is_terminal_) fmt::print(stderr, "\r\x1b[K");
-  }
-
- private:
-  bool is_terminal_ = isatty(STDERR_FILENO) != 0;
-};
 
 template <class Report>
 Result<std::string> text_of(const Result<Report>& report, bool json,
@@ -82,7 +23,7 @@ Result<std::string> text_of(const Result<Report>& report, bool json,
 }
 
 Result<std::string> evaluate(const EvalArguments& arguments) {
-  const DataFiles files{.read = read_data_file, .list = list_data_files};
+  const DataFiles files = data_files_on_disk();
   ProgressBar bar;
   const EvalProgress progress = [&](std::string_view part, std::size_t done, std::size_t all) {
     bar.show(part, done, all);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/backtest_source.h"
 #include "app/settings.h"
 
 namespace quell {
@@ -56,5 +57,15 @@ struct EvalArguments {
   bool json = false;
 };
 ExitCode run_eval(const EvalArguments& arguments);
+
+struct BacktestArguments {
+  BacktestSource source{};
+  std::string since{"7d"};
+  std::string step{"1m"};
+  std::string rule{};  // A file.
+  std::string svg{};   // Where to write the picture; empty: nowhere.
+  bool json = false;
+};
+ExitCode run_backtest_command(const BacktestArguments& arguments);
 
 }  // namespace quell

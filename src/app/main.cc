@@ -75,6 +75,25 @@ void add_check(CLI::App& app, const quell::Environment& environment, ExitCode& c
   command->callback([=, &environment, &code] { code = run_check(*arguments, environment); });
 }
 
+void add_backtest(CLI::App& app, ExitCode& code) {
+  auto* command = app.add_subcommand(
+      "backtest", "Run a detection rule over recorded samples and print what it would have raised");
+  auto arguments = std::make_shared<quell::BacktestArguments>();
+  command
+      ->add_option("--from", arguments->source.from,
+                   "CSV file (timestamp,value), URL of a Prometheus, or data directory")
+      ->required();
+  command->add_option("--rule", arguments->rule, "File with the rule (YAML)")->required();
+  command->add_option("--since", arguments->since, "From a server: how far back")
+      ->capture_default_str();
+  command->add_option("--step", arguments->step, "From a server: distance of samples")
+      ->capture_default_str();
+  command->add_option("--token", arguments->source.token, "Bearer token of the server");
+  command->add_option("--svg", arguments->svg, "Write the picture there");
+  command->add_flag("--json", arguments->json, "Print JSON");
+  command->callback([=, &code] { code = run_backtest_command(*arguments); });
+}
+
 void add_eval(CLI::App& app, ExitCode& code) {
   struct Set {
     const char* name;
@@ -134,6 +153,7 @@ int main(int argc, char** argv) {
   add_replay(app, environment, code);
   add_check(app, environment, code);
   add_eval(app, code);
+  add_backtest(app, code);
   quell::add_client_commands(app, environment, code);
   app.set_version_flag("--version",
                        fmt::format("quell {} ({})", quell::version(), quell::revision()));

@@ -1,6 +1,7 @@
 """The command line against a real server: what people type, what it prints, how it ends."""
 import json
 import signal
+import time
 
 from harness import ROOT, AcceptanceTest, parse_json, run_quell
 
@@ -195,6 +196,44 @@ class LifecycleTest(AcceptanceTest):
             self.assertEqual(first.returncode, 0, first.stderr)
             self.assertEqual(first.stdout, run_quell("replay", scenario, "--json").stdout)
             json.loads(first.stdout)
+
+    def backtest(self, source, rule, *more):
+        path = self.directory / "rule.yaml"
+        path.write_text(rule)
+        done = run_quell("backtest", "--from", source, "--rule", path, *more)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_backtest_of_a_file(self):
+        series = self.directory / "queue.csv"
+        lines = [f"{1760000000 + 60 * i},{500 if 300 <= i < 330 else 10}" for i in range(600)]
+        series.write_text("\n".join(["timestamp,value", *lines]) + "\n")
+        rule = "name: full\ndetector: threshold\nabove: 100\nfor: 5m\n"
+        picture = self.directory / "queue.svg"
+        text = self.backtest(series, rule, "--svg", picture)
+        self.assertIn("rule 'full' (threshold): 1 finding in 1 series", text)
+        self.assertIn("^", text)
+        self.assertTrue(picture.read_text().startswith("<svg"))
+        [found] = json.loads(self.backtest(series, rule, "--json"))["series"][0]["findings"]
+        self.assertEqual((found["onset"], found["direction"], found["value"]),
+                         ("2025-10-09T13:53:20Z", "up", 500))
+
+    def test_backtest_of_a_server_and_of_its_journal(self):
+        quell = self.start_quell()
+        now = int(time.time())
+        lines = [json.dumps({"host": "db-1", "metric": "queue", "value": 500 if i > 50 else 10,
+                             "ts_event": now - 60 * (60 - i)}) for i in range(60)]
+        self.assertEqual(quell.post("/ingest/agent", "\n".join(lines), "application/x-ndjson").status,
+                         202)
+        quell.settle()
+        rule = "metric: queue\nmatch: 'host=\"db-1\"'\ndetector: threshold\nabove: 100\n"
+        asked = self.backtest(f"http://{quell.address}", rule, "--since", "2h", "--step", "1m")
+        self.assertIn("1 finding in 1 series", asked)
+        self.assertEqual(quell.stop(), 0)
+        self.assertIn("1 finding in 1 series", self.backtest(quell.data, rule))
+        done = run_quell("backtest", "--from", quell.data, "--rule", self.directory / "none.yaml")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("none.yaml", done.stderr)
 
     def test_check_pack(self):
         done = run_quell("check", "--pack", ROOT / "providers/github.yaml", "--sample",

@@ -1,0 +1,204 @@
+#include "app/backtest_rule.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/time.h"
+#include "base/yaml.h"
+
+namespace quell {
+namespace {
+
+constexpr std::array<std::string_view, 7> kDays{"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+
+Result<double> read_number(const YamlNode& node, std::string_view key) {
+  TRY(const auto text, node.text(key));
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    return node.error(fmt::format("'{}' must be a number, got '{}'", key, text));
+  }
+  return value;
+}
+
+Result<Duration> read_length(const YamlNode& node, std::string_view key) {
+  TRY(const auto text, node.text(key));
+  auto length = parse_duration(text);
+  if (!length) return node.error(fmt::format("'{}': {}", key, length.error().message));
+  return *length;
+}
+
+// `09:00-18:00`; an end before the beginning is on the next day.
+Status read_hours(const YamlNode& node, WorkingHours& hours) {
+  TRY(const auto text, node.text("hours"));
+  unsigned parts[4] = {};
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  bool good = true;
+  for (int i = 0; i < 4 && good; ++i) {
+    const auto [next, error] = std::from_chars(at, end, parts[i]);
+    good = error == std::errc{};
+    at = next;
+    const char wanted = i == 1 ? '-' : ':';
+    if (i < 3 && good) good = at != end && *at++ == wanted;
+  }
+  if (!good || at != end || parts[0] > 23 || parts[2] > 24 || parts[1] > 59 || parts[3] > 59) {
+    return node.error(fmt::format("'hours' is written 09:00-18:00, got '{}'", text));
+  }
+  hours.first_minute = parts[0] * 60 + parts[1];
+  hours.last_minute = parts[2] * 60 + parts[3];
+  return {};
+}
+
+Result<std::size_t> read_day(const YamlNode& node, std::string_view word) {
+  const auto found = std::ranges::find(kDays, word);
+  if (found == kDays.end()) {
+    return node.error(fmt::format("'{}' is no day: {}", word, fmt::join(kDays, ", ")));
+  }
+  return static_cast<std::size_t>(found - kDays.begin());
+}
+
+// `mon-fri`, `sat`, or a list of such.
+Status read_weekdays(const YamlNode& node, WorkingHours& hours) {
+  hours.weekdays = 0;
+  const auto add = [&](const YamlNode& item) -> Status {
+    TRY(const auto text, item.text("weekdays"));
+    const auto dash = text.find('-');
+    TRY(std::size_t day, read_day(item, text.substr(0, dash)));
+    TRY(const std::size_t last, read_day(item, dash == text.npos ? text : text.substr(dash + 1)));
+    for (;; day = (day + 1) % kDays.size()) {
+      hours.weekdays |= static_cast<std::uint8_t>(1u << day);
+      if (day == last) return {};
+    }
+  };
+  if (!node.is_list()) return add(node);
+  for (const YamlNode& item : node.items()) TRY_STATUS(add(item));
+  return {};
+}
+
+// `rules/queue.yaml` -> `queue`.
+std::string stem_of(std::string_view file) {
+  file.remove_prefix(file.rfind('/') + 1);  // npos + 1 is 0.
+  return std::string(file.substr(0, file.find('.')));
+}
+
+Status read_what(const YamlNode& node, BacktestRule& rule) {
+  const auto text = [&](std::string_view key, std::string& into) -> Status {
+    const YamlNode* n = node.find(key);
+    if (n == nullptr) return {};
+    TRY(const auto value, n->text(key));
+    into = value;
+    return {};
+  };
+  TRY_STATUS(text("metric", rule.metric));
+  TRY_STATUS(text("query", rule.query));
+  if (!rule.metric.empty()) rule.name = rule.metric;
+  TRY_STATUS(text("name", rule.name));
+  const YamlNode* match = node.find("match");
+  if (match == nullptr) return {};
+  TRY(const auto matchers, match->text("match"));
+  auto parsed = parse_matchers(matchers);
+  if (!parsed) return match->error(parsed.error().message);
+  rule.matchers = *std::move(parsed);
+  return {};
+}
+
+Status read_detector(const YamlNode& node, NamedDetectorOptions& options) {
+  if (const YamlNode* n = node.find("detector")) {
+    TRY(const auto word, n->text("detector"));
+    auto kind = parse_named_detector_kind(word);
+    if (!kind) return n->error(kind.error().message);
+    options.kind = *kind;
+  }
+  for (const auto& [key, into] :
+       {std::pair{"above", &options.above}, std::pair{"below", &options.below}}) {
+    if (const YamlNode* n = node.find(key)) {
+      TRY(*into, read_number(*n, key));
+    }
+  }
+  for (const auto& [key, into] :
+       {std::pair{"coverage", &options.coverage}, std::pair{"p", &options.p}}) {
+    if (const YamlNode* n = node.find(key)) {
+      TRY(*into, read_number(*n, key));
+    }
+  }
+  for (const auto& [key, into] :
+       {std::pair{"horizon", &options.horizon}, std::pair{"silence", &options.silence}}) {
+    if (const YamlNode* n = node.find(key)) {
+      TRY(*into, read_length(*n, key));
+    }
+  }
+  if (const YamlNode* n = node.find("warmup")) {
+    TRY(const auto samples, n->integer("warmup"));
+    if (samples < 1 || samples > 1'000'000) return n->error("'warmup' is 1 to 1000000 samples");
+    options.warmup_samples = static_cast<std::uint32_t>(samples);
+  }
+  return {};
+}
+
+Status read_gate(const YamlNode& node, RuleGateOptions& gate) {
+  if (const YamlNode* n = node.find("direction")) {
+    TRY(const auto word, n->text("direction"));
+    if (word == "up") {
+      gate.direction = GateDirection::Up;
+    } else if (word == "down") {
+      gate.direction = GateDirection::Down;
+    } else if (word != "both") {
+      return n->error(fmt::format("'direction' is up, down or both, got '{}'", word));
+    }
+  }
+  for (const auto& [key, into] : {std::pair{"min_effect", &gate.min_effect},
+                                  std::pair{"min_effect_share", &gate.min_effect_share}}) {
+    if (const YamlNode* n = node.find(key)) {
+      TRY(*into, read_number(*n, key));
+    }
+  }
+  for (const auto& [key, into] :
+       {std::pair{"for", &gate.min_duration}, std::pair{"calm", &gate.calm}}) {
+    if (const YamlNode* n = node.find(key)) {
+      TRY(*into, read_length(*n, key));
+    }
+  }
+  const YamlNode* hours = node.find("hours");
+  const YamlNode* weekdays = node.find("weekdays");
+  if (hours != nullptr || weekdays != nullptr) gate.hours.emplace();
+  if (hours != nullptr) TRY_STATUS(read_hours(*hours, *gate.hours));
+  if (weekdays != nullptr) TRY_STATUS(read_weekdays(*weekdays, *gate.hours));
+  return {};
+}
+
+}  // namespace
+
+Result<BacktestRule> read_backtest_rule(std::string_view yaml, std::string_view file) {
+  TRY(const YamlNode node, parse_yaml(yaml, file));
+  TRY_STATUS(node.must_be_map("a rule"));
+  TRY_STATUS(node.check_keys({"name",  "metric", "match",     "query",      "detector",
+                              "above", "below",  "horizon",   "silence",    "coverage",
+                              "p",     "warmup", "direction", "min_effect", "min_effect_share",
+                              "for",   "calm",   "hours",     "weekdays",   "timezone"},
+                             "a detection rule"));
+  BacktestRule rule{.name = stem_of(file)};
+  TRY_STATUS(read_what(node, rule));
+  TRY_STATUS(read_detector(node, rule.detector));
+  TRY_STATUS(read_gate(node, rule.gate));
+  if (const YamlNode* n = node.find("timezone")) {
+    TRY(const auto zone, n->text("timezone"));
+    auto calendar = Calendar::parse(zone);
+    if (!calendar) return n->error(calendar.error().to_string());
+    rule.detector.calendar = *calendar;
+    rule.gate.calendar = *std::move(calendar);
+  }
+  if (rule.detector.kind == NamedDetectorKind::Isolation) {
+    return node.error("a backtest looks at one series at a time; 'isolation' needs several");
+  }
+  if (rule.detector.kind == NamedDetectorKind::Auto) return rule;
+  if (auto made = make_named_detector(rule.detector); !made) {
+    return node.error(made.error().to_string());
+  }
+  return rule;
+}
+
+}  // namespace quell

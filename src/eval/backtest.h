@@ -1,0 +1,84 @@
+// Backtest: what a detection rule would have raised on recorded samples, had it been in force.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/matcher.h"
+#include "base/result.h"
+#include "detect/named_detector.h"
+#include "detect/rule_gate.h"
+
+namespace quell {
+
+// One rule of a rule file.
+struct BacktestRule {
+  std::string name{};
+  std::string metric{};             // Empty: any.
+  std::vector<Matcher> matchers{};  // On the labels.
+  std::string query{};              // PromQL instead of the two above, where a server is asked.
+  NamedDetectorOptions detector{};
+  RuleGateOptions gate{};
+};
+
+// The samples of one series, in the order of time.
+struct BacktestSamples {
+  std::string series{};  // `cpu{host="a"}`, or the name of a file.
+  std::vector<Timestamp> times{};
+  std::vector<double> values{};
+};
+
+struct BacktestFinding {
+  Timestamp onset{};
+  Timestamp detected_at{};              // With the sample that made it a finding,
+  std::optional<Timestamp> ended_at{};  // and the one that ended it; open at the end: none.
+  std::int8_t side = 0;                 // Of the worst sample: above or below what was usual.
+  double value = 0;                     // Of the sample that was furthest from it, in bands.
+  double expected = 0;
+  double lower = 0;
+  double upper = 0;
+  std::optional<Timestamp> crosses_at{};  // Forecast: when it said that the limit is crossed.
+};
+
+struct BacktestSeries {
+  std::string series{};
+  std::size_t samples = 0;
+  std::size_t learning = 0;  // Of them, those from which the detector only learned.
+  Timestamp begin{};
+  Timestamp end{};
+  std::vector<BacktestFinding> findings{};
+  std::map<std::string, std::size_t> held_back{};  // Unusual samples that do not count, by reason.
+
+  // For the picture: kColumns equal stretches of time.
+  struct Column {
+    std::size_t count = 0;
+    double low = 0;  // Of the values,
+    double high = 0;
+    double band_low = 0;  // and of what was usual; NaN where there is no band.
+    double band_high = 0;
+    bool in_finding = false;
+  };
+  static constexpr std::size_t kColumns = 96;
+  std::vector<Column> columns{};
+};
+
+// Errors: InvalidArgument for what the detector needs and does not have; Isolation, which needs
+// several series at once, and rules without samples.
+Result<BacktestSeries> run_backtest(const BacktestRule& rule, const BacktestSamples& samples);
+
+// For people: the findings, and the picture with the band drawn behind the values.
+std::string render_backtest(const BacktestSeries& series);
+// The picture as SVG, of all series below each other.
+std::string backtest_svg(const BacktestRule& rule, std::span<const BacktestSeries> all);
+std::string backtest_json(const BacktestRule& rule, std::span<const BacktestSeries> all);
+
+// Findings per series and day.
+double findings_per_day(std::span<const BacktestSeries> all);
+
+}  // namespace quell

@@ -1,0 +1,114 @@
+#include "eval/backtest.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/prng.h"
+#include "base/time.h"
+
+namespace quell {
+namespace {
+
+const Timestamp kStart = *parse_rfc3339("2026-11-02T00:00:00Z");  // A Monday.
+
+// Noise around a level, one sample a minute.
+BacktestSamples noise(std::size_t n) {
+  BacktestSamples samples{.series = "noise"};
+  Prng prng(7);
+  for (std::size_t i = 0; i < n; ++i) {
+    double sum = 0;
+    for (int k = 0; k < 12; ++k) sum += static_cast<double>(prng.below(1000)) / 1000;
+    samples.times.push_back(kStart + std::chrono::minutes(i));
+    samples.values.push_back(100 + sum - 6);
+  }
+  return samples;
+}
+
+BacktestRule threshold(double above) {
+  BacktestRule rule{.name = "t"};
+  rule.detector.kind = NamedDetectorKind::Threshold;
+  rule.detector.above = above;
+  return rule;
+}
+
+TEST(Backtest, AThresholdWithItsDurationAndItsEnd) {
+  BacktestSamples samples = noise(600);
+  for (std::size_t i = 200; i < 203; ++i) samples.values[i] = 200;  // Too short.
+  for (std::size_t i = 300; i < 330; ++i) samples.values[i] = 150;
+  BacktestRule rule = threshold(140);
+  rule.gate.min_duration = std::chrono::minutes(5);
+  const auto result = run_backtest(rule, samples);
+  ASSERT_TRUE(result) << result.error().to_string();
+  ASSERT_EQ(result->findings.size(), 1u);
+  const BacktestFinding& finding = result->findings[0];
+  EXPECT_EQ(finding.onset, samples.times[300]);
+  EXPECT_EQ(finding.detected_at, samples.times[305]);
+  EXPECT_EQ(finding.ended_at, samples.times[330]);
+  EXPECT_EQ(finding.side, 1);
+  EXPECT_EQ(finding.value, 150);
+  EXPECT_EQ(result->samples, 600u);
+}
+
+TEST(Backtest, AutoLearnsFirstAndFindsTheJump) {
+  BacktestSamples samples = noise(3000);
+  for (std::size_t i = 2000; i < 2030; ++i) samples.values[i] += 60;
+  const auto result = run_backtest({.name = "a"}, samples);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->learning, 150u);
+  const auto hit = std::ranges::find_if(result->findings, [&](const BacktestFinding& f) {
+    return f.onset >= samples.times[2000] && f.onset < samples.times[2005];
+  });
+  ASSERT_NE(hit, result->findings.end());
+  EXPECT_GT(hit->value, 150);
+  EXPECT_LT(hit->upper, 130);
+}
+
+TEST(Backtest, WhatIsHeldBackIsCounted) {
+  BacktestSamples samples = noise(1440);
+  samples.values[180] = 200;  // 03:00.
+  BacktestRule rule = threshold(140);
+  rule.gate.hours = WorkingHours{.first_minute = 540, .last_minute = 1080};
+  const auto result = run_backtest(rule, samples);
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(result->findings.empty());
+  EXPECT_EQ(result->held_back.size(), 1u);
+}
+
+TEST(Backtest, AGapIsData) {
+  BacktestSamples samples = noise(400);
+  for (std::size_t i = 300; i < 400; ++i) samples.times[i] += std::chrono::hours(2);
+  BacktestRule rule{.name = "absent"};
+  rule.detector.kind = NamedDetectorKind::Absence;
+  const auto result = run_backtest(rule, samples);
+  ASSERT_TRUE(result);
+  ASSERT_EQ(result->findings.size(), 1u);
+  EXPECT_LT(result->findings[0].detected_at, samples.times[299] + std::chrono::minutes(10));
+  EXPECT_EQ(result->findings[0].ended_at, samples.times[300]);
+}
+
+TEST(Backtest, Pictures) {
+  BacktestSamples samples = noise(960);
+  samples.series = "cpu{host=\"<a>\"}";
+  for (std::size_t i = 480; i < 500; ++i) samples.values[i] = 150;
+  const auto result = run_backtest(threshold(140), samples);
+  ASSERT_TRUE(result);
+  const std::string text = render_backtest(*result);
+  EXPECT_TRUE(
+      text.starts_with("cpu{host=\"<a>\"}: 960 samples, 0 of them for learning; 1 finding\n"))
+      << text;
+  EXPECT_NE(text.find("findings |" + std::string(48, ' ') + "^^"), std::string::npos) << text;
+  const std::string svg = backtest_svg(threshold(140), std::span(&*result, 1));
+  EXPECT_EQ(svg.find("<a>"), std::string::npos);
+  EXPECT_NE(svg.find("host=&quot;&lt;a&gt;&quot;"), std::string::npos);
+  EXPECT_NE(backtest_json(threshold(140), std::span(&*result, 1)).find("\"findings\":1"),
+            std::string::npos);
+}
+
+TEST(Backtest, NoSamples) {
+  EXPECT_EQ(run_backtest(threshold(1), {.series = "x"}).error().message, "'x' has no samples");
+}
+
+}  // namespace
+}  // namespace quell
