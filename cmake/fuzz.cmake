@@ -6,8 +6,8 @@ file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.cc)
 foreach(source IN LISTS fuzzers)
   cmake_path(GET source STEM name)
   add_executable(${name} ${source})
-  target_link_libraries(${name} PRIVATE quell_journal quell_wire quell_promql quell_normalize quell_eval quell_detect
-                                        quell_model quell_base
+  target_link_libraries(${name} PRIVATE quell_journal quell_collect quell_wire quell_promql quell_normalize
+                                        quell_eval quell_detect quell_model quell_base
                                         simdjson::simdjson fmt::fmt)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
   add_dependencies(fuzzers ${name})

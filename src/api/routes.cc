@@ -86,6 +86,7 @@ constexpr Route kRoutes[] = {
     read("/api/v1/status/buildinfo", "promql_build_info", promql_build_info),
     read("/api/v1/topology", "get_topology", get_topology),
     read("/api/v1/sources", "list_sources", list_sources),
+    {kGet, "/api/v1/collectors", "list_collectors", Where::App, Role::Read, {}, {}},
     read("/api/v1/config", "get_config", get_config),
     {kPost, "/api/v1/config/reload", "reload_config", Where::App, Role::Write, {}, {}},
     read("/api/v1/status", "get_status", get_status),

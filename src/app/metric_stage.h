@@ -24,7 +24,6 @@ struct MetricOptions {
 
 // The source of a frame as its limits and facts name it: that of the configuration, else its kind.
 std::string_view source_name(const Frame& frame);
-inline constexpr std::string_view kSourceNameHeader = "quell-source";
 
 // Invariant: what is decided, which series are refused and which rates counters have, depends on
 // the frames alone, also when the stage was rebuilt from the store in between.

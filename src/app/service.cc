@@ -10,6 +10,7 @@
 #include "api/problem.h"
 #include "api/system_requests.h"
 #include "api/window_requests.h"
+#include "app/collector.h"
 #include "app/core.h"
 #include "app/gateway.h"
 #include "app/journal_watch.h"
@@ -52,6 +53,12 @@ class ServiceImpl final : public Service {
     TRY_STATUS(open_data());
     TRY_STATUS(send_config(settings.pipeline_text));
     TRY_STATUS(serve(listen));
+    collector_ = std::make_unique<Collector>(
+        *journal_, clock_, log_,
+        CollectorHooks{.last_sample = [this](std::string_view tenant, std::string_view metric) {
+          return last_sample(tenant, metric);
+        }});
+    collector_->set(settings.collect);
     ready_ = true;
     ticker_ = std::jthread([this](std::stop_token stop) { tick(stop); });
     return {};
@@ -79,6 +86,7 @@ class ServiceImpl final : public Service {
     gateway_->set_config(gateway_config(settings));
     writer_->set_options({settings.retention, settings.journal_keep});
     on_core([&] { config_facts_ = {yaml, options_.config_path, clock_.now()}; });
+    collector_->set(settings.collect);
     options_.settings = std::move(settings);
     log_.info("configuration reloaded", {{"changed", result.changed ? "true" : "false"}});
     for (const std::string& option : result.restart_needed) {
@@ -92,6 +100,7 @@ class ServiceImpl final : public Service {
     stopped_ = true;
     ready_ = false;
     ticker_ = {};
+    if (collector_) collector_->stop();
     if (server_) server_->stop(kStopGrace);
     if (journal_) journal_->close();
     worker_.stop();
@@ -197,6 +206,25 @@ class ServiceImpl final : public Service {
         })) {
       done.get_future().wait();
     }
+  }
+
+  // The newest sample in memory of the metric's first series.
+  std::optional<Timestamp> last_sample(std::string_view tenant, std::string_view metric) {
+    constexpr std::size_t kSeriesMax = 100;
+    std::optional<Timestamp> last;
+    on_core([&] {
+      const SeriesTable& table = core_->pipeline().metrics().table();
+      std::size_t looked_at = 0;
+      std::vector<Point> points;
+      for (const SeriesSlot slot : table.slots_of(metric)) {
+        if (table.series(slot)->tenant != tenant || ++looked_at > kSeriesMax) continue;
+        const auto blocks = core_->pipeline().metrics().book().blocks_of(slot);
+        points.clear();
+        if (blocks.empty() || !decode_block(blocks.back(), points)) continue;
+        for (const Point& p : points) last = std::max(last.value_or(p.time), p.time);
+      }
+    });
+    return last;
   }
 
   // Journals the configuration, unless it is already in force, and waits until it is.
@@ -348,6 +376,7 @@ class ServiceImpl final : public Service {
   // A worker's.
   http::Response app_request(std::string_view operation, const Call& call) {
     if (operation == "get_own_metrics") return own_metrics(call);
+    if (operation == "list_collectors") return collectors();
     if (operation == "handshake_cloudevents") {
       const auto headers = cloudevents_handshake(call.request.header("webhook-request-origin"),
                                                  call.request.header("webhook-request-rate"));
@@ -365,6 +394,23 @@ class ServiceImpl final : public Service {
       return json_response(std::move(body));
     }
     return problem(501, "not_implemented", fmt::format("{} is not there yet", operation));
+  }
+
+  http::Response collectors() const {
+    std::string body;
+    JsonWriter w(body);
+    w.begin_object().key("items").begin_array();
+    for (const CollectFacts& f : collector_->facts()) {
+      w.begin_object().field("kind", f.kind).field("source", f.source).field("target", f.target);
+      w.field("up", f.up).field("rounds", f.rounds).field("failures", f.failures);
+      w.key("last_at").value(f.rounds == 0 ? std::optional<Timestamp>{} : std::optional(f.last_at));
+      w.field("duration_seconds", to_seconds(f.duration)).field("samples", f.samples);
+      w.field("series", f.series).field_or_null("error", f.error).key("warnings").begin_array();
+      for (const std::string& warning : f.warnings) w.value(warning);
+      w.end_array().end_object();
+    }
+    w.end_array().end_object();
+    return json_response(std::move(body));
   }
 
   template <class Gauge>
@@ -454,6 +500,7 @@ class ServiceImpl final : public Service {
   Worker worker_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<Collector> collector_;
   std::jthread ticker_;
 
   // The core's.

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "app/decoders.h"
+#include "app/collect_settings.h"
 #include "app/settings_table.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -16,9 +17,9 @@ namespace quell {
 namespace {
 
 // Sections that are lists or maps of their own, beside the plain values of the table.
-constexpr std::array<std::string_view, 9> kStructured{
-    "hold",          "correlation.rules",    "thresholds",        "topology",  "sources",
-    "server.tokens", "server.allowed_hosts", "packs.directories", "pack_texts"};
+constexpr std::array<std::string_view, 11> kStructured{
+    "hold",          "correlation.rules",    "thresholds",        "topology",   "sources", "scrape",
+    "server.tokens", "server.allowed_hosts", "packs.directories", "pack_texts", "poll"};
 
 std::string section_of(std::string_view path) {
   return std::string(path.substr(0, path.find('.')));
@@ -134,6 +135,7 @@ class Reader {
       return {};
     }
     if (name == "sources") return read_sources(section);
+    if (name == "scrape" || name == "poll") return read_collect(name, section);
     if (name == "pack_texts") return read_pack_texts(section);
     if (section.is_null()) return {};
     TRY_STATUS(section.must_be_map(name));
@@ -221,6 +223,18 @@ class Reader {
       }
       source_nodes_.push_back(kind == nullptr ? item.find("name") : kind);
       settings_.sources.push_back(std::move(source));
+    }
+    return {};
+  }
+
+  Status read_collect(std::string_view name, const YamlNode& section) {
+    const auto secret = [&](const YamlNode& node, std::string_view what) {
+      return read_secret(node, what, environment_, files_);
+    };
+    if (name == "scrape") {
+      TRY(settings_.collect.scrapes, read_scrapes(section, secret));
+    } else {
+      TRY(settings_.collect.polls, read_polls(section, secret));
     }
     return {};
   }
@@ -424,6 +438,18 @@ correlation:
 
 thresholds:                     # on metric samples (docs/sources/agent.md)
   - {name: cpu_load, metric: cpu_load, warning: 80, critical: 90, for: 30s}
+
+scrape:                         # targets that are asked (docs/sources/scrape.md)
+  - name: node
+    targets: [127.0.0.1:9100, "https://db-1:9100/metrics"]
+    interval: 15s               # also timeout, path, scheme, labels, tenant, token, …
+
+poll:                           # queries of a Prometheus that are asked (docs/sources/poll.md)
+  - name: upstream
+    url: http://prometheus:9090
+    interval: 1m                # also timeout, catch_up, tenant, token, headers
+    queries:
+      - {name: 'job:errors', query: 'sum by (job) (rate(http_errors_total[5m]))'}
 
 topology:                       # or `file: topology.yaml`
   services:

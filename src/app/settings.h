@@ -13,6 +13,7 @@
 
 #include "app/pipeline_options.h"
 #include "base/result.h"
+#include "collect/settings.h"
 #include "store/store.h"
 
 namespace quell {
@@ -44,6 +45,7 @@ struct Settings {
   std::vector<std::string> allowed_hosts{};
   std::vector<TokenSetting> tokens{};
   std::vector<SourceSetting> sources{};
+  CollectSettings collect{};
 
   std::string log_level = "info";
   std::string log_format = "logfmt";

@@ -68,6 +68,11 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* context) {
   return size;
 }
 
+// Called about once a second, and whenever something moves. Not 0 ends the transfer.
+int on_progress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Exchange*>(context)->request->stop.stop_requested() ? 1 : 0;
+}
+
 // `127.0.0.1:8420`, for messages. Errors: InvalidArgument.
 Result<std::string> host_and_port(const std::string& url) {
   const CurlPtr<CURLU> parts(curl_url());
@@ -120,6 +125,11 @@ void set_options(CURL* curl, Exchange& exchange, curl_slist* headers, char* erro
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(seconds));
   }
+  if (request.stop.stop_possible()) {
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &exchange);
+  }
   if (request.method == "HEAD") {
     curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     return;
@@ -162,6 +172,9 @@ Result<HttpResponse> run(const HttpRequest& request,
   if (exchange.too_large) {
     return fail(Errc::TooLarge, fmt::format("the answer of {} is larger than the limit of {} bytes",
                                             peer, request.answer_bytes_max));
+  }
+  if (code == CURLE_ABORTED_BY_CALLBACK) {
+    return fail(Errc::Unavailable, fmt::format("the request to {} was given up", peer));
   }
   const std::string_view why = error_text[0] != '\0' ? error_text : curl_easy_strerror(code);
   double connected = 0;

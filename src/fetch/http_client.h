@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,7 @@ struct HttpRequest {
   Duration connect_timeout = std::chrono::seconds(5);
   Duration timeout = std::chrono::seconds(30);    // For all of it; 0 is none.
   std::uint64_t answer_bytes_max = 256ull << 20;  // Unpacked.
+  std::stop_token stop{};  // When it is requested, the call ends within a second: Unavailable.
 };
 
 struct HttpResponse {

@@ -22,6 +22,8 @@ enum class FrameKind : std::uint8_t {
 };
 
 inline constexpr std::string_view kDefaultTenant = "default";
+// A header that Quell adds: the configured source that a frame came by, where that is not `source`.
+inline constexpr std::string_view kSourceNameHeader = "quell-source";
 
 struct Frame {
   std::uint64_t offset = 0;  // Position in the journal, dense, from 0.

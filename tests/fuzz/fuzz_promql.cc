@@ -16,7 +16,9 @@ const std::vector<InputSeries>& series() {
     for (int i = 0; i < 6; ++i) {
       InputSeries s{.labels = {{"__name__", i < 3 ? "up" : "shop_duration_seconds_bucket"},
                                {"job", i % 2 == 0 ? "shop" : "db"},
-                               {"le", i < 3 ? "x" : i == 5 ? "+Inf" : std::to_string(i)}}};
+                               {"le", i < 3    ? "x"
+                                      : i == 5 ? "+Inf"
+                                               : std::to_string(i)}}};
       for (int t = 0; t < 20; ++t) {
         s.times_ms.push_back(t * 500);
         const double odd[] = {NAN, INFINITY, stale_marker(), -1};

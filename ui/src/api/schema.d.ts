@@ -665,6 +665,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/collectors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is scraped and polled, and how the last round of each went */
+        get: operations["list_collectors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/config": {
         parameters: {
             query?: never;
@@ -1791,6 +1808,26 @@ export interface components {
             status: "error";
             errorType: string;
             error: string;
+        };
+        Collectors: {
+            items: {
+                /** @enum {string} */
+                kind: "scrape" | "poll";
+                source: string;
+                /** @description The URL, or the query. */
+                target: string;
+                up: boolean;
+                rounds: number;
+                /** @description One after the other, until now. */
+                failures: number;
+                /** Format: date-time */
+                last_at: string | null;
+                duration_seconds: number;
+                samples: number;
+                series: number;
+                error: string | null;
+                warnings: string[];
+            }[];
         };
         SeriesReport: {
             series: number;
@@ -3775,6 +3812,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SourceList"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+        };
+    };
+    list_collectors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collectors"];
                 };
             };
             401: components["responses"]["Unauthenticated"];
