@@ -51,7 +51,8 @@ add_executable(pipeline_sim tests/sim/pipeline_sim.cc)
 target_link_libraries(pipeline_sim PRIVATE quell_test_support fmt::fmt)
 add_test(NAME pipeline_sim COMMAND pipeline_sim 0 ${SEEDS})
 add_test(NAME pipeline_sim_canary COMMAND pipeline_sim canary)
-set_tests_properties(pipeline_sim_canary PROPERTIES WILL_FAIL TRUE)
+add_test(NAME pipeline_sim_canary_disk COMMAND pipeline_sim canary-disk)
+set_tests_properties(pipeline_sim_canary pipeline_sim_canary_disk PROPERTIES WILL_FAIL TRUE)
 
 add_dependencies(tests journal_sim packs_test scenario_test fetch_server_test pipeline_test
                  pipeline_sim)

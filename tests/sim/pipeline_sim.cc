@@ -1,8 +1,9 @@
 // Simulation of the whole pipeline: random alerts, changes and commands, with restarts, duplicates,
-// re-ordering and clock jumps, against the promises of ARCHITECTURE.md.
+// re-ordering, clock jumps and a disk that tears, fails and fills up, against the promises of ARCHITECTURE.md.
 //
 //   pipeline_sim [first_seed [count]]     On failure prints the seed; rerun with that seed alone.
 //   pipeline_sim canary                   Breaks a promise on purpose: must fail.
+//   pipeline_sim canary-disk              The same, with a disk that lies about syncs.
 //
 // Alerts and incidents come out the same in every order of arrival within the lateness.
 #include <fmt/format.h>
@@ -23,6 +24,7 @@
 #include "base/prng.h"
 #include "base/time.h"
 #include "incident/lifecycle.h"
+#include "tests/sim/faulty_server.h"
 #include "tests/support/memory_store.h"
 
 namespace quell {
@@ -316,6 +318,26 @@ std::string trace_of_crashes(Run& run, const PackLibrary& packs, Prng& prng) {
                      crashed.substr(from, 500));
 }
 
+// With a disk that fails: empty, or what is lost or doubled.
+std::string run_on_faulty_disk(const std::vector<Delivery>& deliveries, const PackLibrary& packs,
+                               Prng& prng, bool canary) {
+  FaultyServer server(packs, prng);
+  if (canary) server.let_disk_lie();
+  const auto config = parse_settings(kConfig, "sim", {}, no_files()).value().pipeline_text;
+  server.send({{.kind = FrameKind::Config, .source = "config", .body = config}}, kBegin);
+  for (std::size_t i = 0; i < deliveries.size();) {
+    std::vector<Frame> together;  // In one group commit.
+    const Timestamp at = deliveries[i].at;
+    for (std::uint64_t n = 1 + prng.below(4); n > 0 && i < deliveries.size(); --n) {
+      together.push_back(deliveries[i++].frame);
+    }
+    server.until(at);
+    server.send(together, at);
+  }
+  std::string problem = server.finish();
+  return problem.empty() ? broken_invariant(server.pipeline()) : problem;
+}
+
 bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
   Prng prng(seed);
   const std::vector<Fact> facts = random_facts(prng);
@@ -339,6 +361,9 @@ bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
   if (const auto broken = trace_of_crashes(*jumping, packs, prng); !broken.empty()) {
     return complain("with clock jumps: " + broken);
   }
+  if (const auto broken = run_on_faulty_disk(noisy, packs, prng, false); !broken.empty()) {
+    return complain("with a disk that fails: " + broken);
+  }
   std::vector<Fact> sent = facts;
   if (canary && sent.size() > 1) sent.pop_back();  // A lost event must be noticed.
   const auto disturbed = run(deliver(sent, &prng), packs);
@@ -355,6 +380,15 @@ bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
   return true;
 }
 
+bool lying_disk_is_noticed(const PackLibrary& packs) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Prng prng(seed);
+    const auto deliveries = deliver(random_facts(prng), &prng);
+    if (!run_on_faulty_disk(deliveries, packs, prng, true).empty()) return true;
+  }
+  return false;
+}
+
 }  // namespace
 }  // namespace quell
 
@@ -363,6 +397,9 @@ int main(int argc, char** argv) {
   const std::uint64_t first = argc > 1 && !canary ? std::strtoull(argv[1], nullptr, 10) : 0;
   const std::uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : canary ? 20 : 1;
   const quell::PackLibrary packs;
+  if (argc > 1 && std::string_view(argv[1]) == "canary-disk") {
+    return quell::lying_disk_is_noticed(packs) ? 1 : 0;
+  }
   std::uint64_t failed = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     if (!quell::check(seed, packs, canary)) ++failed;
