@@ -148,6 +148,7 @@ bool SampleBook::note_change(SeriesSlot slot, std::uint64_t offset, Timestamp ar
   if (page.changed_from == UINT64_MAX) {
     page.changed_from = offset;
     page.changed_at = arrived_at;
+    page.changed_sample = stats_.added;
     changed_pages_.push_back(slot / kSlotsPerPage);
   }
   return true;
@@ -276,10 +277,13 @@ SampleBook::Taken SampleBook::take(std::uint64_t next_offset, Timestamp now,
   Taken taken;
   take_chunks(next_offset, table, taken.chunks);
   std::uint64_t bytes = 0;
+  const std::uint64_t samples_max =
+      std::max<std::uint64_t>(options_.samples_replayed_max, 32 * states_.size());
   while (!changed_pages_.empty() && bytes < options_.page_bytes_per_commit) {
     const std::uint64_t number = changed_pages_.front();
     Page& page = pages_[number];
-    if (now - page.changed_at < options_.page_age) break;
+    const bool is_young = now - page.changed_at < options_.page_age;
+    if (is_young && stats_.added - page.changed_sample < samples_max) break;
     changed_pages_.pop_front();
     pages.push_back(make_page(number, next_offset, table));
     bytes += pages.back().data.size();

@@ -7,7 +7,8 @@
 // How samples survive a crash, without being written one by one: the journal has them. At each
 // commit take() hands out
 //   - closed blocks as chunks, which are the history that the store keeps;
-//   - pages, each with the open blocks of 1024 slots, some of those that changed long enough ago;
+//   - pages, each with the open blocks of 1024 slots, some of those that changed long enough ago,
+//     or so many samples ago that a restart would read for too long;
 //   - `samples_offset`, below which all is in chunks or pages.
 // All of them and the batch's next_offset belong into one commit. A restart loads the pages and
 // adds the frames from samples_offset to next_offset again; a slot skips what its page holds
@@ -45,6 +46,8 @@ struct SampleBookOptions {
   // A page that changed is written so long after the change, so many bytes of them at a commit.
   Duration page_age = std::chrono::seconds(60);
   std::uint64_t page_bytes_per_commit = 8ull << 20;
+  // Also when so many samples, or 32 for each slot, have come since: a restart adds them again.
+  std::uint64_t samples_replayed_max = 1'000'000;
   std::size_t chunks_per_commit = 2000;
   std::size_t chunks_waiting_max = 50'000;  // More than these are not written at all.
 };
@@ -122,6 +125,7 @@ class SampleBook {
     std::uint64_t stored_until = 0;           // The stored page holds all of the frames below.
     std::uint64_t changed_from = UINT64_MAX;  // The first frame since; that: none.
     Timestamp changed_at{};
+    std::uint64_t changed_sample = 0;  // Added before it.
   };
 
   SampleBlock& block(std::uint64_t number);

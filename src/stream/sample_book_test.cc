@@ -301,6 +301,16 @@ TEST(SampleBook, ACrashBetweenPagesLosesNothing) {
   EXPECT_EQ(world.read({.metric = "cpu"}, false), "a 1=1 2=2 50=3 70=4");
 }
 
+TEST(SampleBook, ManySamplesAreWrittenSooner) {
+  World world({.page_age = seconds(60), .samples_replayed_max = 40});
+  for (int i = 0; i < 39; ++i) world.add(TestRequest().add("cpu{host=a}", i, {1}), i);
+  world.commit(39);
+  EXPECT_EQ(world.samples_offset, 0u);
+  world.add(TestRequest().add("cpu{host=a}", 40, {2}), 40);
+  world.commit(41);
+  EXPECT_EQ(world.samples_offset, 40u);
+}
+
 TEST(SampleBook, FullBlocksBecomeChunks) {
   World world;
   std::vector<double> values;
@@ -364,6 +374,7 @@ void run_with_crashes(std::uint64_t seed) {
   Prng prng(seed);
   World world({.page_age = seconds(1 + prng.below(20)),
                .page_bytes_per_commit = prng.chance(50) ? 1u : 100'000u,
+               .samples_replayed_max = prng.below(200),
                .chunks_per_commit = 1 + prng.below(6)});
   std::map<std::string, std::map<std::int64_t, double>> want;
   std::uint64_t samples_offset = 0;
