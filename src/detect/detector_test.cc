@@ -201,6 +201,24 @@ TEST(Detector, NothingOpensWhileItLearns) {
   EXPECT_FALSE(detector.model(0).is_learning);
 }
 
+// Components begin at different ages; none of them may be a surprise because it begins.
+TEST(Detector, NewSeriesDoNotOpenTogether) {
+  constexpr SeriesSlot kSeries = 400;
+  Prng prng(14);
+  Detector detector;
+  std::size_t opened = 0;
+  for (int tick = 0; tick < 700; ++tick) {
+    Samples s;
+    for (SeriesSlot slot = 0; slot < kSeries; ++slot) s.add(slot, 60 * tick, noise(prng));
+    const Observations seen = observe(detector, s);
+    const auto now = static_cast<std::size_t>(std::ranges::count_if(
+        seen.flags, [](std::uint8_t flags) { return (flags & kOpened) != 0; }));
+    EXPECT_LE(now, kSeries / 40u) << "sample " << tick;
+    opened += now;
+  }
+  EXPECT_LE(opened, kSeries * 550u * 5 / 1'000);
+}
+
 TEST(Detector, ASpikeOpensAnEpisodeThatEnds) {
   Samples s = noise_of(3'000, 8);
   s.values[2'500] += 30;
