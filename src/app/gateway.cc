@@ -20,6 +20,8 @@
 namespace quell {
 namespace {
 
+constexpr std::size_t kUpstreamQueriesMax = 100;  // That wait.
+
 // Headers that carry secrets, or that only Quell itself may set, are not journaled.
 constexpr std::array<std::string_view, 7> kSecretHeaders{
     "authorization", "cookie",        "proxy-authorization", "x-gitlab-token",
@@ -56,6 +58,8 @@ GatewayConfig gateway_config(const Settings& settings) {
   config.packs = settings.packs;
   config.external_url = settings.external_url;
   config.body_bytes_max = settings.body_bytes_max;
+  config.upstream = settings.upstream;
+  config.metrics_kept = settings.retention.metrics;
   for (const TokenSetting& token : settings.tokens) {
     config.auth.tokens.push_back({token.name, token.token, roles_of(token.role)});
   }
@@ -92,7 +96,8 @@ Gateway::Gateway(GatewayConfig config, Core& core, Worker& worker, Journal& jour
       store_(store),
       clock_(clock),
       metrics_(metrics),
-      hooks_(std::move(hooks)) {}
+      hooks_(std::move(hooks)),
+      upstream_(kUpstreamQueriesMax) {}
 
 void Gateway::set_config(GatewayConfig config) {
   config_.with([&](auto& c) { c = std::make_shared<const GatewayConfig>(std::move(config)); });
@@ -151,7 +156,9 @@ void Gateway::handle(http::Request request, std::unique_ptr<http::Responder> own
   switch (match.route->where) {
     case Where::Inline:
       return answer(*responder, run_inline(*match.route, pending.call(), hooks_.constants()));
-    case Where::Core: return to_core(std::move(pending));
+    case Where::Core:
+      if (to_upstream(pending)) return;
+      return to_core(std::move(pending));
     case Where::Worker:
     case Where::App: return to_worker(std::move(pending));
     case Where::Ingest: return ingest(std::move(pending));
@@ -310,6 +317,25 @@ void Gateway::to_core(Pending pending) {
   if (!queued) {
     answer(*responder, problem({Errc::Unavailable, "the server is overloaded or stopping", {}}));
   }
+}
+
+// Takes a PromQL query that begins before what is kept here, if there is somebody else to ask.
+bool Gateway::to_upstream(Pending& pending) {
+  const auto config = this->config();
+  const std::string_view path = pending.request.path;
+  if (config->upstream.url.empty() || config->metrics_kept == Duration{0} ||
+      (path != "/api/v1/query" && path != "/api/v1/query_range") ||
+      !asks_upstream(pending.request, pending.now - config->metrics_kept)) {
+    return false;
+  }
+  const SharedResponder responder = pending.responder;
+  auto request = std::make_shared<http::Request>(std::move(pending.request));
+  if (!upstream_.run([this, config, responder, request] {
+        answer(*responder, ask_upstream(config->upstream, *request));
+      })) {
+    answer(*responder, problem({Errc::Unavailable, "too many queries wait for upstream", {}}));
+  }
+  return true;
 }
 
 void Gateway::on_reply(std::shared_ptr<Pending> pending, Reply reply) {

@@ -31,6 +31,8 @@ struct GatewayConfig {
   PackLibrary packs{};
   std::string external_url{};
   std::uint64_t body_bytes_max = 32ull << 20;
+  UpstreamSetting upstream{};
+  Duration metrics_kept{};  // PromQL queries that begin before go upstream, if there is one.
 };
 GatewayConfig gateway_config(const Settings& settings);
 
@@ -38,7 +40,7 @@ struct GatewayMetrics {
   explicit GatewayMetrics(MetricList& list)
       : requests(list, "quell_http_requests_total", "Requests by answer.", "code"),
         ingested(list, "quell_ingest_requests_total", "Requests to sources.", "source"),
-        refused(list, "quell_ingest_refused_total", 
+        refused(list, "quell_ingest_refused_total",
                 "Requests that were turned away: by a limit (429), or a disk that takes no more "
                 "(503).",
                 "source") {}
@@ -82,6 +84,7 @@ class Gateway final : public http::Handler {
                       const http::Request& request) const;
   void to_core(Pending pending);
   void to_worker(Pending pending);
+  bool to_upstream(Pending& pending);
   void on_reply(std::shared_ptr<Pending> pending, Reply reply);
   void submit(std::shared_ptr<Pending> pending, Submission submission);
   void retry_dead_letters(std::shared_ptr<Pending> pending, Submission submission);
@@ -95,6 +98,7 @@ class Gateway final : public http::Handler {
   const Clock& clock_;
   GatewayMetrics metrics_;
   const GatewayHooks hooks_;
+  Worker upstream_;  // Its own: a slow upstream keeps nothing else waiting.
 };
 
 }  // namespace quell

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
-#include "app/decoders.h"
 #include "app/collect_settings.h"
+#include "app/decoders.h"
 #include "app/settings_table.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -17,9 +17,10 @@ namespace quell {
 namespace {
 
 // Sections that are lists or maps of their own, beside the plain values of the table.
-constexpr std::array<std::string_view, 11> kStructured{
-    "hold",          "correlation.rules",    "thresholds",        "topology",   "sources", "scrape",
-    "server.tokens", "server.allowed_hosts", "packs.directories", "pack_texts", "poll"};
+constexpr std::array<std::string_view, 12> kStructured{
+    "hold",   "correlation.rules", "thresholds",           "topology",          "sources",
+    "scrape", "server.tokens",     "server.allowed_hosts", "packs.directories", "pack_texts",
+    "poll",   "metrics.upstream"};
 
 std::string section_of(std::string_view path) {
   return std::string(path.substr(0, path.find('.')));
@@ -150,6 +151,7 @@ class Reader {
 
   Status read_value(const std::string& path, const YamlNode& value) {
     if (path == "server.tokens") return read_tokens(value);
+    if (path == "metrics.upstream") return read_upstream(value);
     if (path == "server.allowed_hosts") return read_texts(value, path, settings_.allowed_hosts);
     if (path == "packs.directories") return read_texts(value, path, settings_.pack_directories);
     if (path == "correlation.rules") {
@@ -174,6 +176,27 @@ class Reader {
       TRY(const auto text, item.text(what));
       out.emplace_back(text);
     }
+    return {};
+  }
+
+  // A URL, or {url, token}.
+  Status read_upstream(const YamlNode& node) {
+    const YamlNode* url = &node;
+    if (node.is_map()) {
+      TRY_STATUS(node.check_keys({"url", "token"}, "metrics.upstream"));
+      url = node.find("url");
+      if (url == nullptr) return node.error("'metrics.upstream' needs a url");
+      if (const YamlNode* token = node.find("token")) {
+        TRY(settings_.upstream.token, read_secret(*token, "token", environment_, files_));
+      }
+    }
+    TRY(std::string_view text, url->text("metrics.upstream"));
+    while (text.ends_with('/')) text.remove_suffix(1);
+    if (!text.starts_with("http://") && !text.starts_with("https://")) {
+      return url->error(
+          fmt::format("'metrics.upstream' must begin with http:// or https://, got '{}'", text));
+    }
+    settings_.upstream.url = text;
     return {};
   }
 
@@ -450,6 +473,10 @@ poll:                           # queries of a Prometheus that are asked (docs/s
     interval: 1m                # also timeout, catch_up, tenant, token, headers
     queries:
       - {name: 'job:errors', query: 'sum by (job) (rate(http_errors_total[5m]))'}
+
+metrics:
+  upstream: http://prometheus.example:9090   # or {url, token}: PromQL queries that begin before
+                                             # what is kept here (retention.metrics) go there
 
 topology:                       # or `file: topology.yaml`
   services:

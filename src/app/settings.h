@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/pipeline_options.h"
+#include "app/upstream.h"
 #include "base/result.h"
 #include "collect/settings.h"
 #include "store/store.h"
@@ -46,6 +47,7 @@ struct Settings {
   std::vector<TokenSetting> tokens{};
   std::vector<SourceSetting> sources{};
   CollectSettings collect{};
+  UpstreamSetting upstream{};
 
   std::string log_level = "info";
   std::string log_format = "logfmt";

@@ -1,9 +1,10 @@
 """Grafana's queries, answered by Quell and by Debian's Prometheus over the same samples."""
 import json
 import math
+import threading
 import urllib.parse
 
-from harness import AcceptanceTest, parse_json
+from harness import DEADLINE_SECONDS, AcceptanceTest, parse_json
 
 HISTOGRAM = """# TYPE shop_duration_seconds histogram
 shop_duration_seconds_bucket{{route="{route}",le="0.1"}} {fast}
@@ -189,3 +190,29 @@ class PromqlTest(AcceptanceTest):
         self.assertEqual(parse_json(other)["data"]["result"], [])
         self.assertEqual(json.loads(quell.get("/api/v1/series", **{"match[]": "{}"}).body)["errorType"],
                          "bad_data")
+
+    def test_older_history_is_asked_for_upstream(self):
+        gauge = self.start_gauge("shop_queue_length")
+        scraped = threading.Event()
+        gauge.more = lambda: scraped.set() or ""
+        prometheus = self.start_prometheus(gauge.address, "groups: []", "127.0.0.1:1")
+        quell = self.start_quell(f"metrics: {{upstream: 'http://{prometheus.address}/'}}\n")
+        while not self.ask(prometheus, "/api/v1/query", query="up")["result"]:
+            scraped.clear()
+            self.assertTrue(scraped.wait(DEADLINE_SECONDS))
+        now = float(parse_json(prometheus.get("/api/v1/query", query="time()"))["data"]["result"][1])
+        old = {"query": "up", "start": now - 8 * 86400, "end": now, "step": 120}
+        recent = {**old, "start": now - 3600}
+        theirs = prometheus.get("/api/v1/query_range", **old)
+        ours = quell.get("/api/v1/query_range", **old)
+        self.assertEqual((ours.status, ours.body), (200, theirs.body))
+        self.assertTrue(parse_json(ours)["data"]["result"])
+        self.assertEqual(ours.headers["quell-answered-by"], "upstream")
+        posted = quell.post("/api/v1/query_range", urllib.parse.urlencode(old),
+                            "application/x-www-form-urlencoded")
+        self.assertEqual(posted.body, theirs.body)
+        self.assertEqual(self.ask(quell, "/api/v1/query_range", **recent)["result"], [])
+        prometheus.process.kill()
+        gone = quell.get("/api/v1/query_range", **old)
+        self.assertEqual((gone.status, parse_json(gone)["errorType"]), (503, "unavailable"))
+        self.assertIn("metrics.upstream", parse_json(gone)["error"])
