@@ -11,6 +11,7 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(LZMA REQUIRED IMPORTED_TARGET liblzma)
+pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(SNAPPY REQUIRED IMPORTED_TARGET snappy)
 
 set(QUELL_BASE_LIBS fmt::fmt simdjson::simdjson Boost::json OpenSSL::Crypto ZLIB::ZLIB

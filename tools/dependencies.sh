@@ -16,7 +16,7 @@ NODE_MAJOR=22
 
 BUILD_PACKAGES=(g++-12 cmake ninja-build libfmt-dev libboost1.81-dev libboost-json1.81-dev
   libmimalloc-dev libsimdjson-dev libsqlite3-dev libyaml-cpp-dev libxxhash-dev libre2-dev libssl-dev zlib1g-dev
-  libcurl4-openssl-dev libsnappy-dev liblzma-dev libcli11-dev libgtest-dev pkg-config python3 ca-certificates ccache mold)
+  libcurl4-openssl-dev libsnappy-dev libnghttp2-dev liblzma-dev libcli11-dev libgtest-dev pkg-config python3 ca-certificates ccache mold)
 # dpkg-dev and file: CPack asks them for the dependencies of the .deb.
 TEST_PACKAGES=(clang-16 libclang-rt-16-dev lld-16 prometheus prometheus-alertmanager
   prometheus-node-exporter chromium fonts-dejavu-core curl jq openssl dpkg-dev file procps)

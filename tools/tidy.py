@@ -25,6 +25,7 @@ BANS = [
      {"base/guarded.h", "base/bounded_queue.h", "journal/", "app/pause.cc"}, "use Guarded or BoundedQueue"),
     (r"#include <boost/(asio|beast)", {"http/"}, "Beast and Asio stay in http/"),
     (r"#include <sys/socket|#include <netinet", {"http/"}, "sockets stay in http/"),
+    (r"#include <nghttp2", {"http/"}, "nghttp2 stays in http/"),
     (r"#include <sqlite3", {"store/"}, "SQLite stays in store/"),
     (r"#include <curl/", {"fetch/"}, "libcurl stays in fetch/"),
     (r"#include <snappy", {"wire/"}, "snappy stays in wire/"),

@@ -7,7 +7,7 @@
 namespace quell {
 namespace {
 
-Result<ListenAddress> parse_listen(const std::string& text) {
+Result<ListenAddress> parse_listen(std::string_view option, const std::string& text) {
   const auto colon = text.rfind(':');
   ListenAddress address;
   std::uint32_t port = 0;
@@ -15,9 +15,8 @@ Result<ListenAddress> parse_listen(const std::string& text) {
   const auto [end, error] = std::from_chars(first, text.data() + text.size(), port);
   if (colon == text.npos || error != std::errc{} || end != text.data() + text.size() ||
       port > 65535) {
-    return fail(
-        Errc::InvalidArgument,
-        fmt::format("server.listen: '{}' is not ADDRESS:PORT such as 127.0.0.1:8420", text));
+    return fail(Errc::InvalidArgument,
+                fmt::format("{}: '{}' is not ADDRESS:PORT such as 127.0.0.1:8420", option, text));
   }
   address.host = text.substr(0, colon);
   if (address.host.starts_with('[') && address.host.ends_with(']')) {
@@ -32,17 +31,26 @@ bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
-}  // namespace
-
-Result<ListenAddress> listen_address(const Settings& settings) {
-  TRY(ListenAddress listen, parse_listen(settings.listen));
+Result<ListenAddress> checked(const Settings& settings, std::string_view option,
+                              const std::string& text) {
+  TRY(ListenAddress listen, parse_listen(option, text));
   if (settings.tokens.empty() && !is_loopback(listen.host)) {
     return fail(Errc::InvalidArgument,
                 fmt::format("{} can be reached from other machines, and no token is configured: "
                             "add server.tokens, or listen on 127.0.0.1",
-                            settings.listen));
+                            text));
   }
   return listen;
+}
+
+}  // namespace
+
+Result<ListenAddress> listen_address(const Settings& settings) {
+  return checked(settings, "server.listen", settings.listen);
+}
+
+Result<ListenAddress> grpc_address(const Settings& settings) {
+  return checked(settings, "server.grpc_listen", settings.grpc_listen);
 }
 
 }  // namespace quell

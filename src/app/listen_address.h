@@ -17,5 +17,7 @@ struct ListenAddress {
 // Reads server.listen. Errors: InvalidArgument when it is no address, and when other machines could
 // reach it although no token is configured.
 Result<ListenAddress> listen_address(const Settings& settings);
+// The same for server.grpc_listen. Requires: it is not empty.
+Result<ListenAddress> grpc_address(const Settings& settings);
 
 }  // namespace quell

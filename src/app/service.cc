@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/random_seed.h"
 #include "base/time.h"
+#include "http/grpc_server.h"
 #include "wire/cloudevents.h"
 
 namespace quell {
@@ -101,6 +102,7 @@ class ServiceImpl final : public Service {
     ready_ = false;
     ticker_ = {};
     if (collector_) collector_->stop();
+    if (grpc_) grpc_->stop();
     if (server_) server_->stop(kStopGrace);
     if (journal_) journal_->close();
     worker_.stop();
@@ -116,11 +118,10 @@ class ServiceImpl final : public Service {
     JournalOptions journal_options{.directory = settings.data + "/journal",
                                    .segment_bytes = settings.segment_bytes,
                                    .pending_bytes_max = settings.pending_bytes_max};
-    TRY(journal_, open_file_journal(journal_options, *disk_, clock_,
-                                    [this](Commit commit) {
-                                      watch_.on_commit(commit);
-                                      core_->deliver(std::move(commit));
-                                    }));
+    TRY(journal_, open_file_journal(journal_options, *disk_, clock_, [this](Commit commit) {
+          watch_.on_commit(commit);
+          core_->deliver(std::move(commit));
+        }));
     TRY(store_, open_sqlite_store(settings.data + "/quell.db"));
     TRY(StoredState stored, store_->restore());
     auto pipeline = std::make_unique<Pipeline>(built_in_packs_, random_seed());
@@ -194,6 +195,16 @@ class ServiceImpl final : public Service {
     http_options.connections_max = settings.connections_max;
     http_options.allowed_hosts = settings.allowed_hosts;
     TRY(server_, http::start_server(http_options, *gateway_, clock_));
+    return settings.grpc_listen.empty() ? Status{} : serve_grpc();
+  }
+
+  Status serve_grpc() {
+    static constexpr http::GrpcMethod kMethods[] = {
+        {"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", "/v1/metrics"}};
+    TRY(const ListenAddress listen, grpc_address(options_.settings));
+    TRY(grpc_, http::start_grpc_server(
+                   {.address = listen.host, .port = listen.port, .methods = kMethods}, *gateway_));
+    log_.info("gRPC is served", {{"address", fmt::format("{}:{}", listen.host, grpc_->port())}});
     return {};
   }
 
@@ -500,6 +511,7 @@ class ServiceImpl final : public Service {
   Worker worker_;
   std::unique_ptr<Gateway> gateway_;
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<http::GrpcServer> grpc_;
   std::unique_ptr<Collector> collector_;
   std::jthread ticker_;
 

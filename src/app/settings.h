@@ -38,6 +38,7 @@ struct SourceSetting {
 
 struct Settings {
   std::string listen = "127.0.0.1:8420";
+  std::string grpc_listen{};  // Empty: no gRPC.
   std::string data = "./quell-data";
   std::uint32_t http_threads = 1;
   std::uint32_t connections_max = 10'000;

@@ -172,6 +172,8 @@ void add_serving(std::vector<TableOption>& t) {
   t.push_back(text("server.listen", QUELL_AT(std::string, listen),
                    "Address and port. Port 0 takes any free one. Anything but loopback needs "
                    "`server.tokens`."));
+  t.push_back(text("server.grpc_listen", QUELL_AT(std::string, grpc_listen),
+                   "Address and port of OTLP/gRPC, such as 127.0.0.1:4317; none: there is none."));
   t.push_back(text("server.data", QUELL_AT(std::string, data), "Directory of journal and store."));
   t.push_back(text("server.external_url", QUELL_AT(std::string, external_url),
                    "How people reach this server; used in links."));
@@ -283,9 +285,9 @@ std::span<const TableOption> settings_table() {
 
 std::vector<std::string> restart_needed(const Settings& running, const Settings& wanted) {
   static constexpr std::string_view kAtStart[] = {
-      "server.listen",          "server.data",         "server.threads",
-      "server.connections_max", "log.level",           "log.format",
-      "journal.segment_size",   "journal.pending_max", "journal.queue_max"};
+      "server.listen",          "server.grpc_listen", "server.data", "server.threads",
+      "server.connections_max", "log.level",          "log.format",  "journal.segment_size",
+      "journal.pending_max",    "journal.queue_max"};
   std::vector<std::string> paths;
   for (const std::string_view path : kAtStart) {
     const TableOption* option = find_option(path);

@@ -1,14 +1,15 @@
-// OpenTelemetry's SDK with its own OTLP exporters: `node otlp_metrics.mjs URL proto|json gzip|none
+// OpenTelemetry's SDK with its own OTLP exporters: `node otlp_metrics.mjs URL proto|json|grpc gzip|none
 // cumulative|delta`. Exports twice and prints [{code, error}] of both as JSON.
 import {resourceFromAttributes} from '@opentelemetry/resources';
 import {
   AggregationTemporality, AggregationType, MeterProvider, PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import {OTLPMetricExporter as JsonExporter} from '@opentelemetry/exporter-metrics-otlp-http';
+import {OTLPMetricExporter as GrpcExporter} from '@opentelemetry/exporter-metrics-otlp-grpc';
 import {OTLPMetricExporter as ProtoExporter} from '@opentelemetry/exporter-metrics-otlp-proto';
 
 const [url, encoding, compression, temporality] = process.argv.slice(2);
-const Exporter = encoding === 'json' ? JsonExporter : ProtoExporter;
+const Exporter = {json: JsonExporter, proto: ProtoExporter, grpc: GrpcExporter}[encoding];
 const exporter = new Exporter({
   url, compression,
   temporalityPreference: temporality === 'delta' ? AggregationTemporality.DELTA

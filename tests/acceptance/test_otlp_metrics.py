@@ -1,8 +1,10 @@
 """OpenTelemetry's SDK exports metrics to Quell with its own exporters."""
 import gzip
 import json
+import re
+import socket
 
-from harness import AcceptanceTest, parse_json
+from harness import DEADLINE_SECONDS, AcceptanceTest, parse_json
 
 LABELS = {"service.name": "checkout", "service.namespace": "shop",
           "service.instance.id": "checkout-1", "otel.scope.name": "shop-meter"}
@@ -22,9 +24,22 @@ thresholds:
         return self.node("otlp_metrics.mjs", f"http://{quell.address}{path}", encoding, compression,
                          temporality)
 
+    def start_grpc(self, config=""):
+        quell = self.start_quell(self.config + config + "\nserver: {grpc_listen: '127.0.0.1:0'}\n")
+        return quell, self.grpc_address(quell)
+
+    def grpc_address(self, quell):
+        return next(re.search(r"address=(\S+)", line).group(1) for line in quell.process.lines
+                    if "gRPC is served" in line)
+
     def check_exports(self, encoding, compression, temporality):
-        quell = self.start_quell()
-        exported = self.export(quell, encoding, compression, temporality)
+        if encoding == "grpc":
+            quell, address = self.start_grpc()
+            exported = self.node("otlp_metrics.mjs", f"http://{address}", encoding, compression,
+                                 temporality)
+        else:
+            quell = self.start_quell()
+            exported = self.export(quell, encoding, compression, temporality)
         self.assertTrue(exported)
         self.assertEqual({(one["code"], one["error"]) for one in exported}, {(0, None)})
 
@@ -63,6 +78,35 @@ thresholds:
 
     def test_json_packed(self):
         self.check_exports("json", "gzip", "cumulative")
+
+    def test_grpc(self):
+        self.check_exports("grpc", "none", "cumulative")
+
+    def test_grpc_packed(self):
+        self.check_exports("grpc", "gzip", "delta")
+
+    def test_grpc_demands_a_token_too(self):
+        _, address = self.start_grpc("""
+sources:
+  - {name: otlp, token: s3cret}
+""")
+        exported = self.node("otlp_metrics.mjs", f"http://{address}", "grpc", "none", "cumulative")
+        self.assertNotEqual(exported[0]["code"], 0)
+        self.assertIn("16 UNAUTHENTICATED", exported[0]["error"])
+
+    def test_grpc_and_what_is_no_grpc(self):
+        quell, address = self.start_grpc()
+        host, port = address.rsplit(":", 1)
+        for sent in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x00" * 5000,
+                     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 5000):
+            with socket.create_connection((host, int(port)), timeout=DEADLINE_SECONDS) as client:
+                client.sendall(sent)
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(65536):
+                    pass
+        self.assertEqual(self.node("otlp_metrics.mjs", f"http://{address}", "grpc", "none",
+                                   "cumulative")[0]["code"], 0)
+        self.assertTrue(quell.metric("shop.load")["series"])
 
     def test_a_source_with_a_token(self):
         quell = self.start_quell("""
