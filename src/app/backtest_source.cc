@@ -52,7 +52,8 @@ Result<std::vector<BacktestSamples>> from_csv(const std::string& path) {
   DataReader reader(files);  // Unpacks.
   TRY(const std::string text,
       reader.read(path.ends_with(".xz") ? path.substr(0, path.size() - 3) : path));
-  TRY(const RecordedSeries recorded, parse_series_csv(text, path));
+  TRY(RecordedSeries recorded, parse_series_csv(text, path));
+  sort_by_time(recorded);
   BacktestSamples samples{.series = std::filesystem::path(path).filename().string()};
   for (const std::int64_t second : recorded.seconds) {
     samples.times.emplace_back(std::chrono::seconds(second));

@@ -80,6 +80,16 @@ TEST(SeriesCsv, ReadsColumnsInAnyOrder) {
   EXPECT_TRUE(b->labels.empty());
 }
 
+TEST(SeriesCsv, ReadsWhatSpreadsheetsWrite) {
+  auto a = parse_series_csv(
+      "\xef\xbb\xbf\"timestamp\",\"value\",label\n120.0,+2,False\n60,\"1\",TRUE\n", "a");
+  ASSERT_TRUE(a) << a.error().to_string();
+  sort_by_time(*a);
+  EXPECT_EQ(a->seconds, (std::vector<std::int64_t>{60, 120}));
+  EXPECT_EQ(a->values, (std::vector<double>{1, 2}));
+  EXPECT_EQ(a->labels, (std::vector<std::uint8_t>{1, 0}));
+}
+
 TEST(SeriesCsv, SaysWhatIsWrongWhere) {
   check_csv_error("", "a.csv: no samples");
   check_csv_error("timestamp,value\n", "a.csv: no samples");
@@ -87,6 +97,11 @@ TEST(SeriesCsv, SaysWhatIsWrongWhere) {
                   "a.csv:1: expected a header with the columns 'timestamp' and 'value', got "
                   "'time,v'");
   check_csv_error("timestamp,value\n60,x\n", "a.csv:2: expected a number as value, got 'x'");
+  check_csv_error("timestamp,value\n1400025600000,1\n",
+                  "a.csv:2: '1400025600000' is too far away for seconds since 1970: are these "
+                  "milliseconds?");
+  check_csv_error("KPI ID,timestamp,value\na,60,1\nb,120,1\n",
+                  "a.csv:3: the file holds several series ('a' and 'b'): give each its own");
   check_csv_error("timestamp,value\n60\n", "a.csv:2: expected a number as value, got ''");
   check_csv_error("timestamp,value\nnow,1\n",
                   "a.csv:2: expected seconds or 'YYYY-MM-DD HH:MM:SS' as timestamp, got 'now'");

@@ -29,7 +29,10 @@ constexpr std::array<KpiPeer, 5> kKpiPeers{
 Status append_series(DataReader& reader, const std::string& path, bool needs_labels,
                      RecordedSeries& series) {
   TRY(const std::string text, reader.read(path));
-  TRY(RecordedSeries part, parse_series_csv(text, path));
+  auto parsed = parse_series_csv(text, path);
+  if (!parsed && parsed.error().code == Errc::NotFound) return {};  // A header and nothing else.
+  TRY(RecordedSeries part, std::move(parsed));
+  sort_by_time(part);
   if (part.labels.empty() && needs_labels) {
     return fail(Errc::InvalidArgument,
                 "expected a column 'label' of 0 and 1 beside 'timestamp' and 'value'", path + ":1");
@@ -55,6 +58,7 @@ Result<std::vector<SeriesFiles>> find_series(const DataReader& reader,
     if (!names && names.error().code != Errc::NotFound) return std::unexpected(names.error());
     if (!names) continue;
     for (const std::string& name : *names) {
+      if (name.starts_with('.')) continue;  // What desktops leave behind.
       auto at = std::ranges::find(all, name, &SeriesFiles::name);
       if (at == all.end()) at = all.insert(all.end(), {.name = name});
       (part == "Train" ? at->has_train : at->has_test) = true;
@@ -100,7 +104,9 @@ Result<KpiReport> evaluate_kpi(const DataFiles& files, const std::string& direct
     if (all[i].has_test) {
       TRY_STATUS(append_series(reader, directory + "/Test/" + all[i].name, true, series));
     }
-    const std::size_t from = all[i].has_test ? train_size : train_size / 2;
+    if (series.size() == 0) continue;
+    const std::size_t from =
+        all[i].has_test && train_size < series.size() ? train_size : train_size / 2;
     const auto detected = detections(run_series(series));
     KpiCounts counts = score_kpi(series.seconds, series.labels, detected, from);
     report.counts.add(counts);

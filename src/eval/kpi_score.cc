@@ -56,7 +56,9 @@ KpiCounts score_kpi(std::span<const std::int64_t> seconds, std::span<const std::
       continue;
     }
     std::size_t end = i + 1;
-    while (end < labels.size() && labels[end] != 0 && seconds[end] - seconds[end - 1] <= interval) {
+    // Neighbours on the grid of the sampling interval, as the competition's script counts it.
+    const auto cell = [&](std::size_t k) { return (seconds[k] - seconds[0]) / interval; };
+    while (end < labels.size() && labels[end] != 0 && cell(end) - cell(end - 1) <= 1) {
       ++end;
     }
     const std::size_t in_time = std::min(end, i + delay + 1);

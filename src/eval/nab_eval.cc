@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "base/time.h"
 #include "detect/detector.h"
 #include "eval/eval_text.h"
 #include "eval/run_series.h"
@@ -71,6 +72,10 @@ Result<std::vector<LabelledFile>> parse_windows(std::string_view text, const std
   return files;
 }
 
+std::string format_seconds(std::int64_t seconds) {
+  return format_rfc3339(Timestamp(std::chrono::seconds(seconds)));
+}
+
 // The rows of the labelled windows: from the first one at or after a window's beginning to the last
 // one at or before its end.
 Result<std::vector<NabWindow>> find_windows(const RecordedSeries& series, const LabelledFile& file,
@@ -92,13 +97,22 @@ Result<std::vector<NabWindow>> find_windows(const RecordedSeries& series, const 
       window.last = i;
       is_empty = false;
     }
-    if (is_empty || (!windows.empty() && window.first <= windows.back().last)) {
+    if (is_empty) {
       return fail(Errc::InvalidArgument,
-                  fmt::format("'{}': the window from '{}' to '{}' {}", file.name, first, last,
-                              is_empty ? "holds no row of the file" : "overlaps the one before it"),
+                  fmt::format("'{}': the window from '{}' to '{}' holds no row of the file",
+                              file.name, first, last),
                   labels_path);
     }
     windows.push_back(window);
+  }
+  std::ranges::sort(windows, {}, &NabWindow::first);
+  for (std::size_t i = 1; i < windows.size(); ++i) {
+    if (windows[i].first <= windows[i - 1].last) {
+      return fail(Errc::InvalidArgument,
+                  fmt::format("'{}': two windows overlap at '{}'", file.name,
+                              format_seconds(series.seconds[windows[i].first])),
+                  labels_path);
+    }
   }
   return windows;
 }

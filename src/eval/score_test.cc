@@ -145,6 +145,11 @@ TEST(KpiScore, AGapCutsASegment) {
   EXPECT_EQ(counts.missed, 3u);
 }
 
+TEST(KpiScore, TimesBesideTheGridCutNothing) {
+  const KpiCounts counts = kpi({0, 60, 121, 180, 241}, {0, 1, 1, 1, 1}, {0, 1, 0, 0, 0});
+  EXPECT_EQ(counts.segments, 1u);
+}
+
 TEST(KpiScore, CountsFromAPointOn) {
   const KpiCounts counts = kpi({0, 60, 120, 180}, {1, 0, 1, 1}, {1, 1, 1, 0}, 2);
   EXPECT_EQ(counts.found, 2u);

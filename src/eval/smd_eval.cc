@@ -40,11 +40,15 @@ struct Machine {
 
 Result<std::vector<IndexEntry>> parse_index(std::string_view text, const std::string& path) {
   std::vector<IndexEntry> entries;
+  bool is_first = true;
   for (std::size_t number = 1; !text.empty(); ++number) {
     const auto end = text.find('\n');
     const std::string_view line = trim(text.substr(0, end));
     text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    if (line.empty() || number == 1) continue;
+    if (line.empty()) continue;
+    const bool is_header = is_first && (line == "name" || line.starts_with("name,"));
+    is_first = false;
+    if (is_header) continue;
     const auto fields = split(line, ',');
     std::array<std::size_t, 3> numbers{};
     bool is_good = fields.size() >= 4 && !fields[0].empty();
