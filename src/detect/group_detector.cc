@@ -4,13 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kGroupStateVersion = 1;
+constexpr std::uint8_t kGroupStateVersion = 2;
 constexpr double kRateMin = 1.38629e-5;     // Half life of 50,000 samples.
 constexpr double kComponentRateMin = 5e-5;  // The components remember 20,000 samples.
 constexpr double kUpdateClip = 3;           // An outlier moves a mean by so many distances.
@@ -21,6 +23,7 @@ constexpr double kGroupValueMax = 1e30;
 constexpr std::size_t kComponentsMax = 2;
 constexpr std::size_t kBins = 96;
 constexpr double kCountsMax = 50'000;
+constexpr std::size_t kSumBytes = sizeof(std::uint32_t);
 
 // Quarters of an octave from 2^-12 on.
 std::size_t bin_of(double energy) {
@@ -40,13 +43,13 @@ GroupDetector::GroupDetector(std::size_t channels)
     : mean_(channels, 0),
       scale_(channels, 0),
       magnitude_(channels, 0),
+      known_(channels, 0),
       components_(std::min(kComponentsMax, channels / 4), std::vector<double>(channels, 0)),
       counts_(kBins, 0),
       z_(channels, 0),
       residual_(channels, 0) {}
 
 void GroupDetector::standardise(std::span<const double> values) {
-  const double rate = std::max(kRateMin, 1 / static_cast<double>(samples_ + 1));
   for (std::size_t c = 0; c < mean_.size(); ++c) {
     if (!std::isfinite(values[c])) {
       z_[c] = 0;
@@ -54,16 +57,18 @@ void GroupDetector::standardise(std::span<const double> values) {
     }
     const double x = std::clamp(values[c], -kGroupValueMax, kGroupValueMax);
     // The first number of a series, which may come late, is its own past.
-    if (magnitude_[c] == 0 && scale_[c] == 0 && mean_[c] == 0) mean_[c] = x;
+    if (known_[c] == 0) mean_[c] = x;
+    const double rate = std::max(kRateMin, 1 / static_cast<double>(known_[c] + 1));
     magnitude_[c] += rate * (std::abs(x) - magnitude_[c]);
     const double unit = 1.25 * scale_[c] + 0.01 * magnitude_[c] + 1e-9;
     const double distance = x - mean_[c];
-    const bool is_warm = samples_ > kGroupWarm;
+    const bool is_warm = known_[c] > kGroupWarm;
     z_[c] = is_warm ? std::clamp(distance / unit, -kZClip, kZClip) : 0;
     const double limit = is_warm ? kUpdateClip * unit : 2 * kGroupValueMax;
     const double moved = std::clamp(distance, -limit, limit);
     mean_[c] += rate * moved;
     scale_[c] += rate * (std::abs(moved) - scale_[c]);
+    ++known_[c];
   }
 }
 
@@ -138,38 +143,58 @@ std::string GroupDetector::save() const {
   for (const auto* column : {&mean_, &scale_, &magnitude_, &counts_}) {
     for (const double v : *column) w.f64(v);
   }
+  for (const std::uint64_t n : known_) w.u64(n);
   for (const auto& component : components_) {
     for (const double v : component) w.f64(v);
   }
+  const std::uint32_t sum = crc32c(bytes);
+  bytes.append(reinterpret_cast<const char*>(&sum), sizeof sum);
   return bytes;
 }
 
+// What observe() relies on, and what it never leaves.
+bool GroupDetector::is_sound() const {
+  const auto are = [](const std::vector<double>& all, double low, double high) {
+    return std::ranges::all_of(all, [&](double v) { return v >= low && v <= high; });  // No NaN.
+  };
+  constexpr double kLarge = 4 * kGroupValueMax;
+  const double longest = 2 * kZClip * kZClip * static_cast<double>(channels() + 1);
+  bool is_good = energy_ >= 0 && energy_ <= longest && p_ > 0 && p_ <= 1;
+  is_good = is_good && are(mean_, -kLarge, kLarge) && are(scale_, 0, kLarge);
+  is_good = is_good && are(magnitude_, 0, kLarge) && are(counts_, 0, kCountsMax + 1);
+  for (const auto& component : components_) is_good = is_good && are(component, -longest, longest);
+  return is_good && std::ranges::all_of(known_, [&](std::uint64_t n) { return n <= samples_; });
+}
+
 Status GroupDetector::load(std::string_view bytes) {
-  ByteReader r(bytes);
+  if (bytes.size() < 1 + kSumBytes) return fail(Errc::Corrupt, "model of a group: too short");
+  const std::string_view body = bytes.substr(0, bytes.size() - kSumBytes);
+  std::uint32_t sum = 0;
+  std::memcpy(&sum, bytes.data() + body.size(), sizeof sum);
+  ByteReader r(body);
   if (const auto version = r.u8(); version != kGroupStateVersion) {
     return fail(Errc::Corrupt, fmt::format("model of a group: unknown version {}", version));
+  }
+  if (sum != crc32c(body)) {
+    return fail(Errc::Corrupt, "model of a group: the checksum does not fit");
   }
   if (const std::uint64_t n = r.u64(); n != channels()) {
     return fail(Errc::Corrupt, fmt::format("model of a group of {} series, not {}", n, channels()));
   }
   GroupDetector loaded(channels());
-  bool is_finite = true;
-  const auto number = [&] {
-    const double v = r.f64();
-    is_finite = is_finite && std::isfinite(v);
-    return v;
-  };
   loaded.samples_ = r.u64();
-  loaded.energy_ = number();
-  loaded.p_ = number();
+  loaded.energy_ = r.f64();
+  loaded.p_ = r.f64();
   for (auto* column : {&loaded.mean_, &loaded.scale_, &loaded.magnitude_, &loaded.counts_}) {
-    for (double& v : *column) v = number();
+    for (double& v : *column) v = r.f64();
   }
+  for (std::uint64_t& n : loaded.known_) n = r.u64();
   for (auto& component : loaded.components_) {
-    for (double& v : component) v = number();
+    for (double& v : component) v = r.f64();
   }
-  if (!r.ok() || !r.at_end() || !is_finite) {
-    return fail(Errc::Corrupt, fmt::format("model of a group of {} series", channels()));
+  if (!r.ok() || !r.at_end() || !loaded.is_sound()) {
+    return fail(Errc::Corrupt,
+                fmt::format("model of a group of {} series: impossible numbers", channels()));
   }
   *this = std::move(loaded);
   return {};

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "base/hash.h"
 #include "base/prng.h"
 
 namespace quell::group_detector_test {
@@ -62,6 +63,43 @@ TEST(GroupDetector, WhatIsMissingDoesNotCount) {
   EXPECT_EQ(detector.samples(), 1'001u);
 }
 
+// Thousands of zeros are a past, though no number in it is anything but zero.
+TEST(GroupDetector, TheFirstFaultOfASeriesThatWasAlwaysZeroIsFound) {
+  Prng prng(5);
+  GroupDetector detector(kChannels);
+  const auto next = [&](double errors) {
+    std::vector<double> values = sample(prng);
+    values[7] = errors;
+    return detector.observe(values);
+  };
+  double calm = 0;
+  for (int i = 0; i < 3'000; ++i) calm = std::max(calm, i > 100 ? next(0) : 0 * next(0));
+  double worst = 0;
+  for (int i = 0; i < 10; ++i) worst = std::max(worst, next(3));
+  EXPECT_GT(worst, calm);
+  EXPECT_GT(detector.share(7), 0.5);
+}
+
+// A series that comes late is learned as fast as one that was there from the beginning.
+TEST(GroupDetector, ASeriesThatComesLateHasAPastOfItsOwn) {
+  Prng prng(6);
+  GroupDetector detector(kChannels);
+  std::vector<double> values;
+  for (int i = 0; i < 2'000; ++i) {
+    values = sample(prng);
+    if (i < 1'900) values[3] = std::numeric_limits<double>::quiet_NaN();
+    if (i >= 1'900) values[3] = 1'000 + noise(prng);
+    detector.observe(values);
+    if (i >= 1'900 && i <= 1'920) {
+      EXPECT_EQ(detector.share(3), 0) << i;
+    }
+  }
+  values = sample(prng);
+  values[3] = 1'100;
+  detector.observe(values);
+  EXPECT_GT(detector.share(3), 0.3);
+}
+
 TEST(GroupDetector, HugeValuesLeaveNumbersFinite) {
   GroupDetector detector(3);
   for (int i = 0; i < 500; ++i) {
@@ -97,11 +135,23 @@ TEST(GroupDetector, CorruptModelsAreRefused) {
   const std::string bytes = detector.save();
   GroupDetector other(kChannels + 1);
   EXPECT_EQ(load_error(other, bytes), "model of a group of 12 series, not 13");
-  EXPECT_EQ(load_error(detector, "\x09"), "model of a group: unknown version 9");
-  for (std::size_t size = 2; size < bytes.size(); size += 7) {
-    EXPECT_EQ(load_error(detector, bytes.substr(0, size)), "model of a group of 12 series") << size;
+  EXPECT_EQ(load_error(detector, "\x09"), "model of a group: too short");
+  EXPECT_EQ(load_error(detector, "\x09 and more"), "model of a group: unknown version 9");
+  const std::string_view kWrongSum = "model of a group: the checksum does not fit";
+  for (std::size_t size = 5; size < bytes.size(); size += 7) {
+    EXPECT_EQ(load_error(detector, bytes.substr(0, size)), kWrongSum) << size;
+    std::string bad = bytes;
+    bad[size] = static_cast<char>(bad[size] ^ 0x10);
+    EXPECT_EQ(load_error(detector, bad), kWrongSum) << size;
   }
-  EXPECT_EQ(load_error(detector, bytes + "x"), "model of a group of 12 series");
+  EXPECT_EQ(load_error(detector, bytes + "x"), kWrongSum);
+  // A scale that is negative, under a sum that fits.
+  std::string bad = bytes.substr(0, bytes.size() - 4);
+  constexpr std::size_t kHead = 1 + 1 + 1 + 2 * 8;  // Version, series, samples, energy, p.
+  bad[kHead + (12 + 2) * 8 + 7] ^= static_cast<char>(0x80);
+  const std::uint32_t sum = crc32c(bad);
+  bad.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+  EXPECT_EQ(load_error(detector, bad), "model of a group of 12 series: impossible numbers");
   EXPECT_EQ(detector.save(), bytes);
 }
 
