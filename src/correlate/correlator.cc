@@ -255,8 +255,8 @@ void Correlator::relink_member(IncidentId id, const Alert& before, const AlertKe
   }
   const bool was_settled = is_settled(key, was.starts_at);
   if (was.starts_at != is.starts_at) {
-    unsettled_.erase({was.starts_at, key});
-    if (is.starts_at > watermark_) unsettled_.insert({is.starts_at, key});
+    if (!is_listed_from(alert, was.starts_at)) unsettled_.erase({was.starts_at, key});
+    if (is.starts_at > watermark_ && !alert.flapping) unsettled_.insert({is.starts_at, key});
   }
   const auto member =
       std::ranges::find(incident->members, key.fingerprint, &Member::fingerprint);
@@ -268,6 +268,10 @@ void Correlator::relink_member(IncidentId id, const Alert& before, const AlertKe
       if (std::ranges::find(changed.keys, k) == changed.keys.end()) changed.keys.push_back(k);
     }
   });
+  if (active && listed_from == was.starts_at && was.starts_at != is.starts_at) {
+    unsettled_.erase({was.starts_at, key});
+    if (is.starts_at > watermark_) unsettled_.insert({is.starts_at, key});
+  }
   if (same_thing || !active) return groups_.rekey(id, was, is, is_at_home(key, is.starts_at));
   // An alert that fires again is listed with its first beginning.
   append(id,
@@ -305,11 +309,22 @@ void Correlator::end_loose(const AlertKey& key, Timestamp ended_at) {
   settled_loose_.remove(key, topology_->canonical(alert.entity));
 }
 
+// Whether it is in an active incident with this beginning, which settles whatever becomes of it.
+bool Correlator::is_listed_from(const Alert& alert, Timestamp starts_at) const {
+  const Incident* incident = alert.incident == 0 ? nullptr : incidents_.find(home_of(alert));
+  if (incident == nullptr || !is_active(incident->status)) return false;
+  const auto member =
+      std::ranges::find(incident->members, alert.key.fingerprint, &Member::fingerprint);
+  return member != incident->members.end() && member->starts_at == starts_at;
+}
+
 // A flapping alert stays where it is, and counts for nothing else.
 void Correlator::forget(const Alert& alert) {
   make_loose(alert, false);
   settled_loose_.remove(alert.key, topology_->canonical(alert.entity));
-  if (alert.incident == 0) unsettled_.erase({alert.counts_from(), alert.key});
+  if (!is_listed_from(alert, alert.counts_from())) {
+    unsettled_.erase({alert.counts_from(), alert.key});
+  }
   for (const RuleMatch& match : rules_.match(alert)) rules_.remove(match, alert);
 }
 

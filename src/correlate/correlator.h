@@ -130,6 +130,7 @@ class Correlator {
   void gather(const Placement& placement, IncidentId into, const Step& step);
   bool back_to_its_incident(const Alert& alert, const Step& step);
   void forget(const Alert& alert);
+  bool is_listed_from(const Alert& alert, Timestamp starts_at) const;
   void on_ended(const AlertKey& key, const Step& step);
   void absorb_loose(const AlertKey& joined, const Step& step);
   void make_loose(const Alert& alert, bool loose);
