@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/time.h"
+#include "detect/sample_order.h"
 
 namespace quell {
 namespace {
@@ -11,9 +12,8 @@ namespace {
 constexpr std::uint64_t kRhythmSamples = 10;
 constexpr double kRhythmRate = 0.05;
 
-// From one time to a later one; they may be centuries apart.
 double seconds_between(Timestamp from, Timestamp to) {
-  return (static_cast<double>(to_ns(to)) - static_cast<double>(to_ns(from))) * 1e-9;
+  return ns_between(from, to) * 1e-9;
 }
 
 }  // namespace
@@ -26,8 +26,8 @@ double AbsenceDetector::limit_seconds() const {
 Reading AbsenceDetector::observe(Timestamp time, std::span<const double> values) {
   // That a number is not finite does not matter: somebody sent it. A stale marker is a NaN, too,
   // but says that the series has ended, and is not shown to detectors.
-  if (samples_ > 0 && time <= last_) return {.value = values[0]};
-  if (samples_ > 0) {
+  if (samples_ > 0 && is_late(time, last_)) return {.is_used = false, .value = values[0]};
+  if (samples_ > 0 && time > last_) {
     // A silence that was found is no rhythm: it counts as the longest usual one.
     double seconds = seconds_between(last_, time);
     if (samples_ > kRhythmSamples) seconds = std::min(seconds, limit_seconds());
@@ -43,7 +43,9 @@ Reading AbsenceDetector::observe(Timestamp time, std::span<const double> values)
 
 Reading AbsenceDetector::pass(Timestamp now) {
   Reading reading{.is_learning = silence_ <= Duration::zero() && samples_ < kRhythmSamples};
-  if (samples_ == 0 || now <= last_) return reading;
+  if (samples_ > 0 && is_set_back(now, last_)) last_ = now;
+  reading.is_used = samples_ > 0 && now > last_;
+  if (!reading.is_used) return reading;
   reading.value = seconds_between(last_, now);
   reading.expected = mean_;
   reading.upper = limit_seconds();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "detect/sample_order.h"
+
 namespace quell {
 namespace {
 
@@ -57,14 +59,23 @@ void ChangePointDetector::relearn(const Side& side) {
   up_ = down_ = {};
 }
 
+// The clock was set back: what was learned stays, and nothing began later than now.
+void ChangePointDetector::set_back(Timestamp time) {
+  first_ = std::min(first_, time);
+  up_.onset = std::min(up_.onset, time);
+  down_.onset = std::min(down_.onset, time);
+}
+
 Reading ChangePointDetector::observe(Timestamp time, std::span<const double> values) {
   Reading reading{.is_learning = true, .value = values[0]};
-  if (!std::isfinite(values[0]) || (samples_ > 0 && time <= last_)) return reading;
+  reading.is_used = std::isfinite(values[0]) && (samples_ == 0 || !is_late(time, last_));
+  if (!reading.is_used) return reading;
   const double value = std::clamp(values[0], -kChangeValueMax, kChangeValueMax);
   if (samples_ == 0) {
     first_ = time;
     level_ = value;
   }
+  if (time < last_) set_back(time);
   last_ = time;
   const std::int64_t utc =
       std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -86,7 +97,7 @@ Reading ChangePointDetector::observe(Timestamp time, std::span<const double> val
     const bool is_down = add(down_, -innovation, time, value - hour.mean);
     if (is_up || is_down) {
       const Side side = is_up ? up_ : down_;
-      reading.is_unusual = true;
+      reading.is_unusual = reading.is_event = true;
       reading.side = is_up ? 1 : -1;
       reading.onset = side.onset;
       relearn(side);

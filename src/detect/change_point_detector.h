@@ -42,6 +42,7 @@ class ChangePointDetector final : public NamedDetector {
   bool add(Side& side, double surplus, Timestamp time, double value) const;
   void learn(Hour& hour, double distance);
   void relearn(const Side& side);
+  void set_back(Timestamp time);
 
   NamedDetectorOptions options_;
   std::array<Hour, kHours> hours_{};

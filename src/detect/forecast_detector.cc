@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/time.h"
+#include "detect/sample_order.h"
 
 namespace quell {
 namespace {
@@ -95,18 +96,18 @@ void ForecastDetector::foresee(const Line& line, double to_limit, Timestamp time
 
 Reading ForecastDetector::observe(Timestamp time, std::span<const double> values) {
   Reading reading{.is_learning = samples_ < options_.warmup_samples, .value = values[0]};
-  if (!std::isfinite(values[0]) || (samples_ > 0 && time <= last_)) return reading;
+  reading.is_used = std::isfinite(values[0]) && (samples_ == 0 || !is_late(time, last_));
+  if (!reading.is_used) return reading;
   const double value = std::clamp(values[0], -kForecastValueMax, kForecastValueMax);
   if (samples_ == 0) base_ = value;
   const double y = value - base_;
   magnitude_ +=
       std::max(0.01, 1 / static_cast<double>(samples_ + 1)) * (std::abs(value) - magnitude_);
   if (samples_ > 0) {
-    const double seconds =
-        (static_cast<double>(to_ns(time)) - static_cast<double>(to_ns(last_))) * 1e-9;
-    move_to(seconds);
+    const bool is_back = time < last_;  // A line does not run backwards in time.
+    if (!is_back) move_to(ns_between(last_, time) * 1e-9);
     // So much silence that nothing of the past counts any more.
-    if (sums_.w < 1e-3 || is_beside(fit(), y)) {
+    if (is_back || sums_.w < 1e-3 || is_beside(fit(), y)) {
       sums_ = {};
       line_samples_ = variance_ = covariance_ = last_residual_ = beside_ = 0;
     }

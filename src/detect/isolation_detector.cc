@@ -5,6 +5,7 @@
 
 #include "base/prng.h"
 #include "base/result.h"
+#include "detect/sample_order.h"
 
 namespace quell {
 namespace {
@@ -124,12 +125,14 @@ void IsolationDetector::rank(double score) {
 Reading IsolationDetector::observe(Timestamp time, std::span<const double> values) {
   QUELL_ASSERT(values.size() == channels_.size(), "one value for each series of the entity");
   Reading reading{.is_learning = samples_ < options_.warmup_samples};
-  if (samples_ > 0 && time <= last_) return reading;
+  reading.is_used = samples_ == 0 || !is_late(time, last_);
+  if (!reading.is_used) return reading;
   last_ = time;
   ++samples_;
   standardise(values);
   const double score = measure();
-  if (score < 0) return reading;
+  reading.is_used = score >= 0;
+  if (!reading.is_used) return reading;
   // Scores of the first samples tell nothing: the cells are empty.
   if (samples_ > options_.warmup_samples / 2) rank(score);
   reading.value = score;

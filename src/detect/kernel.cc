@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "detect/sample_order.h"
+
 // Vectors wider than the instruction set's are passed between inlined functions only.
 #pragma GCC diagnostic ignored "-Wpsabi"
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -21,7 +23,7 @@ constexpr std::int32_t kLastBin = static_cast<std::int32_t>(kHistogramBins) - 1;
 constexpr float kNothing = 1e-6f;  // A size that is none.
 constexpr double kSecondsMax = 1e9;
 // A time so far before the last one's is a clock that was set back, no sample that came late.
-constexpr std::int64_t kClockSetBackNs = 600'000'000'000;
+constexpr std::int64_t kClockSetBackNs = std::chrono::nanoseconds(kClockSetBack).count();
 constexpr float kWeightSum = 4.75f;
 static_assert(kComponentWeights[0] == 1 && kComponentWeights[1] == 1 && kComponentWeights[2] == 1 &&
               kComponentWeights[3] == 0.5f && kComponentWeights[5] == 0.5f &&

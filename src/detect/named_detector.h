@@ -55,6 +55,10 @@ struct NamedDetectorOptions {
 
 // What a detector makes of a sample, or of time that passed without one.
 struct Reading {
+  // False: it says nothing, and what is going on goes on: no number, late, seen already.
+  bool is_used = true;
+  // It happened at this sample and is over, though what it changed stays: see ChangePoint.
+  bool is_event = false;
   bool is_learning = false;  // Too few samples yet; then nothing is unusual.
   bool is_unusual = false;
   std::int8_t side = 0;  // 1: above what is usual, or beyond an upper limit; -1: below; 0: neither.
@@ -83,12 +87,12 @@ class NamedDetector {
  public:
   virtual ~NamedDetector() = default;
 
-  // One sample: one value, or for Isolation one of each series. What is no finite number, or not
-  // later than the last sample, changes nothing.
+  // One sample: one value, or for Isolation one of each series. What is no finite number, or late
+  // (sample_order.h), changes nothing, and its reading is not used.
   virtual Reading observe(Timestamp time, std::span<const double> values) = 0;
   Reading observe(Timestamp time, double value) { return observe(time, std::span(&value, 1)); }
   // No sample came until `now`. Only Absence has something to say of it.
-  virtual Reading pass(Timestamp /*now*/) { return {}; }
+  virtual Reading pass(Timestamp /*now*/) { return {.is_used = false}; }
 
   virtual NamedDetectorKind kind() const = 0;
 

@@ -363,6 +363,42 @@ TEST(NamedDetector, CorruptModelsAreRefused) {
             "model of a detector 'absence': it is of another kind");
 }
 
+TEST(NamedDetector, WhatIsLateOrSeenAlreadyIsNotUsed) {
+  for (const NamedDetectorOptions& options : all_kinds()) {
+    const auto d = make(options);
+    for (int i = 0; i < 300; ++i) EXPECT_TRUE(d->observe(at(60 * i), 300).is_used || i < 30);
+    const std::string bytes = d->save();
+    for (const int seconds : {60 * 299, 60 * 298, 60 * 299 - 599}) {
+      const Reading r = d->observe(at(seconds), 300);
+      EXPECT_FALSE(r.is_used || r.is_unusual) << named_detector_name(options.kind);
+    }
+    EXPECT_EQ(d->save(), bytes) << named_detector_name(options.kind);
+  }
+  const auto d = make({.kind = NamedDetectorKind::Threshold, .above = 3});
+  EXPECT_FALSE(d->observe(at(1), kNan).is_used);
+  EXPECT_TRUE(d->observe(at(1), kInf).is_used);
+}
+
+// One sample of the year 2200 does not make the next ones late.
+TEST(NamedDetector, AClockThatIsSetBackIsBelieved) {
+  for (const NamedDetectorOptions& options : all_kinds()) {
+    const auto d = make(options);
+    Prng prng(13);
+    for (int i = 0; i < 2'000; ++i) d->observe(at(60 * i), noise(prng));
+    d->observe(at(7'258'118'400), noise(prng));
+    for (int i = 2'000; i < 2'200; ++i) {
+      const Reading r = d->observe(at(60 * i), noise(prng));
+      EXPECT_TRUE(r.is_used) << named_detector_name(options.kind);
+      EXPECT_FALSE(r.is_learning) << named_detector_name(options.kind);
+    }
+  }
+  const auto absence = make({.kind = NamedDetectorKind::Absence});
+  for (int i = 0; i < 100; ++i) absence->observe(at(60 * i), 1);
+  absence->observe(at(7'258'118'400), 1);
+  EXPECT_FALSE(absence->pass(at(6'000)).is_unusual);
+  EXPECT_TRUE(absence->pass(at(6'000 + 86'400)).is_unusual) << "nothing came since";
+}
+
 TEST(NamedDetector, NothingBreaksThem) {
   for (const NamedDetectorOptions& options : all_kinds()) {
     Prng prng(12);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/time.h"
+#include "detect/sample_order.h"
 
 namespace quell {
 namespace {
@@ -11,10 +11,8 @@ namespace {
 constexpr std::int64_t kGateDay = 86'400;
 constexpr std::int64_t kMinute = 60;
 
-// Times may be centuries apart, which no Duration can hold.
 bool has_lasted(Timestamp from, Timestamp to, Duration least) {
-  return static_cast<double>(to_ns(to)) - static_cast<double>(to_ns(from)) >=
-         static_cast<double>(least.count());
+  return ns_between(from, to) >= static_cast<double>(least.count());
 }
 
 }  // namespace
@@ -49,38 +47,65 @@ bool RuleGate::is_wanted(Timestamp time) const {
          (is_day(weekday - 1) && minute < hours.last_minute);
 }
 
+std::string_view RuleGate::why_unwanted(Timestamp time) const {
+  return time < suppressed_until_ ? "suppressed for now" : "outside of the working hours";
+}
+
 void RuleGate::suppress_until(Timestamp until) {
   suppressed_until_ = std::max(suppressed_until_, until);
 }
 
+GateVerdict RuleGate::go_on(Timestamp time, bool counts, std::string_view obstacle) {
+  if (counts) {
+    calm_since_.reset();
+    return {.state = GateState::Open, .onset = *onset_};
+  }
+  // Behind a clock that was set back, the calm begins anew.
+  if (!calm_since_ || *calm_since_ > time) calm_since_ = time;
+  const GateVerdict goes_on{.state = GateState::Open, .onset = *onset_, .reason = obstacle};
+  if (!has_lasted(*calm_since_, time, options_.calm)) return goes_on;
+  const Timestamp onset = *onset_;
+  is_open_ = false;
+  onset_.reset();
+  calm_since_.reset();
+  return {.state = GateState::Closed, .onset = onset, .reason = obstacle};
+}
+
+// An event is unusual for one reading only: it need not last, and is held until somebody wants it.
+GateVerdict RuleGate::open_held(Timestamp time) {
+  const Timestamp onset = held_->onset;
+  if (!is_wanted(time)) {
+    return {.state = GateState::Suppressed, .onset = onset, .reason = why_unwanted(time)};
+  }
+  onset_ = onset;
+  is_open_ = true;
+  GateVerdict verdict{.state = GateState::Opened, .onset = onset};
+  verdict.held = held_->reading;
+  held_.reset();
+  return verdict;
+}
+
 GateVerdict RuleGate::apply(Timestamp time, const Reading& reading) {
+  if (!reading.is_used) {
+    const GateState state = is_open_ ? GateState::Open : GateState::Quiet;
+    return {.state = onset_ && !is_open_ ? GateState::Pending : state,
+            .onset = onset_.value_or(Timestamp{})};
+  }
   const std::string_view obstacle = reading.is_unusual ? why_not(reading) : std::string_view();
   const bool counts = reading.is_unusual && obstacle.empty();
-  if (is_open_) {
-    if (counts) {
-      calm_since_.reset();
-      return {.state = GateState::Open, .onset = *onset_};
-    }
-    if (!calm_since_) calm_since_ = time;
-    const GateVerdict goes_on{.state = GateState::Open, .onset = *onset_, .reason = obstacle};
-    if (!has_lasted(*calm_since_, time, options_.calm)) return goes_on;
-    const Timestamp onset = *onset_;
-    is_open_ = false;
-    onset_.reset();
-    calm_since_.reset();
-    return {.state = GateState::Closed, .onset = onset, .reason = obstacle};
+  if (is_open_) return go_on(time, counts, obstacle);
+  if (counts && reading.is_event) {
+    held_ = Held{.onset = reading.onset.value_or(time), .reading = reading};
   }
+  if (held_) return open_held(time);
   if (!counts) {
     onset_.reset();
     return {.state = GateState::Quiet, .reason = obstacle};
   }
-  if (!onset_) onset_ = reading.onset.value_or(time);
+  if (!onset_ || *onset_ > time) onset_ = std::min(time, reading.onset.value_or(time));
   const Timestamp onset = *onset_;
   if (!is_wanted(time)) {
-    const bool is_planned = time < suppressed_until_;
-    return {.state = GateState::Suppressed,
-            .onset = onset,
-            .reason = is_planned ? "suppressed for now" : "outside of the working hours"};
+    return {.state = GateState::Suppressed, .onset = onset, .reason = why_unwanted(time)};
   }
   if (!has_lasted(onset, time, options_.min_duration))
     return {.state = GateState::Pending, .onset = onset};

@@ -28,7 +28,7 @@ struct RuleGateOptions {
   GateDirection direction = GateDirection::Both;
   double min_effect = 0;                // Least distance from `expected`, in the metric's unit,
   double min_effect_share = 0;          // and as a share of `expected`.
-  Duration min_duration{};              // Unusual for so long before it is a finding.
+  Duration min_duration{};              // Unusual for so long first; not of events.
   Duration calm{};                      // Usual for so long before the finding ends.
   std::optional<WorkingHours> hours{};  // Outside of them nothing opens. Absent: always.
   Calendar calendar{};                  // The local time of `hours`.
@@ -47,9 +47,13 @@ struct GateVerdict {
   GateState state = GateState::Quiet;
   Timestamp onset{};          // Of what is pending, open or just closed.
   std::string_view reason{};  // Of Suppressed, and of readings that are unusual but do not count.
+  // Of Opened: the event that opened it, when nobody wanted to know at the time.
+  std::optional<Reading> held{};
 };
 
-// Thread: one. Memory: constant. Readings come in the order of time.
+// What is not used changes nothing: a missing number is no calm.
+// Thread: one. Memory: constant. Readings come in the order of time, but for a clock that was set
+// back.
 class RuleGate {
  public:
   explicit RuleGate(const RuleGateOptions& options) : options_(options) {}
@@ -62,12 +66,20 @@ class RuleGate {
  private:
   std::string_view why_not(const Reading& reading) const;  // Empty: it counts.
   bool is_wanted(Timestamp time) const;
+  std::string_view why_unwanted(Timestamp time) const;
+  GateVerdict go_on(Timestamp time, bool counts, std::string_view obstacle);
+  GateVerdict open_held(Timestamp time);
 
   RuleGateOptions options_;
   Timestamp suppressed_until_ = Timestamp::min();
   bool is_open_ = false;
   std::optional<Timestamp> onset_{};       // Of what is pending or open.
   std::optional<Timestamp> calm_since_{};  // Of what is open.
+  struct Held {
+    Timestamp onset{};
+    Reading reading{};
+  };
+  std::optional<Held> held_{};  // An event that waits until it is wanted.
 };
 
 }  // namespace quell

@@ -17,12 +17,20 @@ const Reading kHigh{.is_unusual = true, .side = 1, .value = 20, .expected = 10};
 const Reading kLow{.is_unusual = true, .side = -1, .value = 5, .expected = 10};
 const Reading kUsual{.value = 10, .expected = 10};
 
-// One letter for each reading, a minute apart: h, l, u; and for each verdict: its first letter.
+const Reading kUnused{.is_used = false};
+const Reading kEvent{.is_event = true, .is_unusual = true, .side = 1, .value = 20, .expected = 10};
+
+// One letter for each reading, a minute apart: h, l, u, - (not used), e (an event);
+// and for each verdict: its first letter.
 std::string run(const RuleGateOptions& options, std::string_view readings, std::int64_t start = 0) {
   RuleGate gate(options);
   std::string out;
   for (const char c : readings) {
-    const Reading& reading = c == 'h' ? kHigh : c == 'l' ? kLow : kUsual;
+    const Reading& reading = c == 'h'   ? kHigh
+                             : c == 'l' ? kLow
+                             : c == '-' ? kUnused
+                             : c == 'e' ? kEvent
+                                        : kUsual;
     constexpr std::string_view kLetters = ".pOocS";
     out += kLetters[static_cast<std::size_t>(gate.apply(at(start), reading).state)];
     start += 60;
@@ -40,6 +48,39 @@ TEST(RuleGate, WaitsForTheDuration) {
 
 TEST(RuleGate, StaysOpenUntilItWasCalmForLong) {
   EXPECT_EQ(run({.calm = 2min}, "huhuuuu"), "Oooooc.");
+}
+
+TEST(RuleGate, WhatIsNotUsedIsNoCalm) {
+  EXPECT_EQ(run({.min_duration = 5min}, "hhh-hh-h"), "pppppOoo");
+  EXPECT_EQ(run({}, "h--h-u-"), "Oooooc.");
+  EXPECT_EQ(run({.calm = 2min}, "hu-uu"), "Oooc.");
+}
+
+// An event is unusual for one reading only.
+TEST(RuleGate, AnEventNeedNotLastAndIsHeldUntilItIsWanted) {
+  EXPECT_EQ(run({.min_duration = 5min}, "ueu"), ".Oc");
+  const RuleGateOptions options{
+      .hours = WorkingHours{.first_minute = 540, .last_minute = 1'020, .weekdays = 0x1f}};
+  EXPECT_EQ(run(options, "eu-uu", 9 * 3'600 - 180), "SS.Oc");
+  RuleGate gate({});
+  gate.suppress_until(at(120));
+  Reading event = kEvent;
+  event.onset = at(30);
+  EXPECT_EQ(gate.apply(at(60), event).reason, "suppressed for now");
+  const GateVerdict opened = gate.apply(at(120), kUsual);
+  EXPECT_EQ(opened.state, GateState::Opened);
+  EXPECT_EQ(opened.onset, at(30));
+  ASSERT_TRUE(opened.held);
+  EXPECT_EQ(opened.held->value, 20);
+}
+
+TEST(RuleGate, AClockThatIsSetBackDoesNotKeepItOpen) {
+  RuleGate gate({.calm = 2min});
+  gate.apply(at(1'000), kHigh);
+  gate.apply(at(7'000'000'000), kUsual);
+  gate.apply(at(1'060), kUsual);
+  EXPECT_TRUE(gate.is_open());
+  EXPECT_EQ(gate.apply(at(1'180), kUsual).state, GateState::Closed);
 }
 
 TEST(RuleGate, CountsOneSideOnly) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/time.h"
+#include "detect/sample_order.h"
 
 namespace quell {
 namespace {
@@ -104,7 +105,8 @@ void SeasonalDetector::learn(const Place& place, double value, double residual) 
 
 Reading SeasonalDetector::observe(Timestamp time, std::span<const double> values) {
   Reading reading{.is_learning = samples_ < options_.warmup_samples, .value = values[0]};
-  if (!std::isfinite(values[0]) || (samples_ > 0 && time <= last_)) return reading;
+  reading.is_used = std::isfinite(values[0]) && (samples_ == 0 || !is_late(time, last_));
+  if (!reading.is_used) return reading;
   const double value = std::clamp(values[0], -kSeasonalMax, kSeasonalMax);
   const Place place = place_of(time);
   const bool is_known = bins_[0][place.bin].visits + bins_[1][place.bin].visits > 0;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "detect/sample_order.h"
+
 namespace quell {
 
 Reading ThresholdDetector::observe(Timestamp time, std::span<const double> values) {
@@ -10,7 +12,10 @@ Reading ThresholdDetector::observe(Timestamp time, std::span<const double> value
   if (above_) reading.upper = *above_;
   if (below_) reading.lower = *below_;
   // An infinite value is beyond every limit on its side.
-  if (std::isnan(value) || time <= last_) return reading;
+  if (std::isnan(value) || is_late(time, last_)) {
+    reading.is_used = false;
+    return reading;
+  }
   last_ = time;
   if (above_ && value > *above_) reading.side = 1;
   if (below_ && value < *below_) reading.side = -1;

@@ -36,9 +36,11 @@ Readings read_auto(const BacktestSamples& samples, std::uint32_t warmup_samples)
       const double half = band * static_cast<double>(seen.scale[i]);
       const double value = samples.values[from + i];
       Reading& reading = readings[from + i];
+      reading.is_used = (seen.flags[i] & kNotUsed) == 0;
+      reading.value = value;
+      if (!reading.is_used) continue;
       reading.is_learning = (seen.flags[i] & kLearning) != 0;
       reading.is_unusual = (seen.flags[i] & kUnusual) != 0;
-      reading.value = value;
       reading.expected = seen.expected[i];
       reading.lower = reading.expected - half;
       reading.upper = reading.expected + half;
@@ -91,7 +93,9 @@ class Recorder {
       out_.findings.push_back({.onset = verdict.onset, .detected_at = time});
       worst_ = -1;
     }
-    if (verdict.state == GateState::Opened || verdict.state == GateState::Open) note(reading);
+    if (verdict.state == GateState::Opened || verdict.state == GateState::Open) {
+      if (reading.is_used) note(verdict.held ? *verdict.held : reading);
+    }
     if (verdict.state == GateState::Closed && !out_.findings.empty()) {
       out_.findings.back().ended_at = time;
     }

@@ -51,6 +51,26 @@ TEST(Backtest, AThresholdWithItsDurationAndItsEnd) {
   EXPECT_EQ(result->samples, 600u);
 }
 
+// Numbers that are missing and samples that came twice are no calm.
+TEST(Backtest, WhatIsNotUsedDoesNotInterruptAFinding) {
+  const BacktestSamples plain = noise(600);
+  BacktestSamples samples{.series = "holes"};
+  for (std::size_t i = 0; i < plain.times.size(); ++i) {
+    const double value = i >= 300 && i < 330 ? 150 : plain.values[i];
+    for (int twice = 0; twice < 2; ++twice) {
+      samples.times.push_back(plain.times[i]);
+      samples.values.push_back(i % 4 == 3 ? std::nan("") : value);
+    }
+  }
+  BacktestRule rule = threshold(140);
+  rule.gate.min_duration = std::chrono::minutes(5);
+  const auto result = run_backtest(rule, samples);
+  ASSERT_TRUE(result) << result.error().to_string();
+  ASSERT_EQ(result->findings.size(), 1u);
+  EXPECT_EQ(result->findings[0].onset, plain.times[300]);
+  EXPECT_EQ(result->findings[0].ended_at, plain.times[330]);
+}
+
 TEST(Backtest, AutoLearnsFirstAndFindsTheJump) {
   BacktestSamples samples = noise(3000);
   for (std::size_t i = 2000; i < 2030; ++i) samples.values[i] += 60;
