@@ -111,7 +111,7 @@ void Detector::make_room(SeriesSlot slot) {
     constexpr std::size_t kBytes = 2u << 20;
     static_assert(kBlocksPerChunk * sizeof(SeriesBlock) <= kBytes);
     void* memory = std::aligned_alloc(kBytes, kBytes);
-    QUELL_ASSERT(memory != nullptr, "memory for 3,488 series");
+    QUELL_ASSERT(memory != nullptr, "memory for 3,584 series");
     madvise(memory, kBytes, MADV_HUGEPAGE);  // A hint: fewer page walks with a million series.
     auto* blocks = static_cast<SeriesBlock*>(memory);
     for (std::size_t i = 0; i < kBlocksPerChunk; ++i) {

@@ -56,7 +56,7 @@ struct SeriesModel {
 
 // Invariant: a result depends on the samples of its own series only, in their order; not on the
 // kernel, nor on how samples are cut into batches.
-// Thread: one. Cost: see docs/benchmarks.md. Memory: 600 bytes per slot, in pieces of 3,488.
+// Thread: one. Cost: see docs/benchmarks.md. Memory: 600 bytes per slot, in pieces of 3,584.
 class Detector {
  public:
   explicit Detector(const DetectSettings& settings = {}, KernelKind kernel = best_kernel());

@@ -287,6 +287,64 @@ TEST(Detector, AGapIsSeenAndAnOpenEpisodeIsStatedAgainBehindIt) {
   EXPECT_TRUE(seen.flags[1'002] & kRestated);
 }
 
+// An episode of calm samples is not stated again, and one after a long silence is another one.
+TEST(Detector, BehindAGapOnlyWhatIsUnusualIsStatedAgain) {
+  Samples s;
+  Prng prng(15);
+  for (int i = 0; i < 1'000; ++i) s.add(0, 60 * i, 100 + noise(prng));
+  s.add(0, 60'000, 500);
+  for (int i = 1; i < 15; ++i) s.add(0, 60'000 + 60 * i, 100);
+  s.add(0, 61'440, 100);          // Ten intervals later,
+  s.add(0, 61'440 + 4'200, 100);  // and seventy.
+  Detector detector;
+  const Observations seen = observe(detector, s);
+  EXPECT_TRUE(seen.flags[1'000] & kOpened);
+  EXPECT_EQ(seen.flags[1'015] & (kAfterGap | kRestated | kUnusual), kAfterGap | kUnusual);
+  EXPECT_EQ(seen.flags[1'016] & (kAfterGap | kUnusual), kAfterGap);
+}
+
+// A scrape interval that was changed is soon the usual one, and one outage is none.
+TEST(Detector, ALongerIntervalIsLearned) {
+  Samples s;
+  Prng prng(16);
+  int now = 0;
+  for (int i = 0; i < 1'000; ++i) s.add(0, now += 15, 100 + noise(prng));
+  s.add(0, now += 3'600, 100);
+  for (int i = 0; i < 100; ++i) s.add(0, now += 15, 100 + noise(prng));
+  Detector detector;
+  const auto gaps = [](const Observations& seen) {
+    return std::ranges::count_if(seen.flags, [](auto flags) { return (flags & kAfterGap) != 0; });
+  };
+  EXPECT_EQ(gaps(observe(detector, s)), 1);
+  EXPECT_NEAR(detector.model(0).interval_seconds, 15, 0.1);
+  Samples slow;
+  for (int i = 0; i < 400; ++i) slow.add(0, now += 300, 100 + noise(prng));
+  EXPECT_LE(gaps(observe(detector, slow)), 6);
+  EXPECT_NEAR(detector.model(0).interval_seconds, 300, 2);
+}
+
+// The band holds what it says, also where noise is hardly larger than what is no deviation.
+void check_band(double deviation) {
+  Samples s;
+  Prng prng(17);
+  for (int i = 0; i < 8'000; ++i) s.add(0, 60 * i, 1e4 + deviation * noise(prng));
+  Detector detector;
+  const Observations seen = observe(detector, s);
+  const double band = detector.band(0, 0.99);
+  std::size_t inside = 0;
+  for (std::size_t i = 4'000; i < s.size(); ++i) {
+    const double half = band * static_cast<double>(seen.scale[i]);
+    inside += std::abs(s.values[i] - seen.expected[i]) <= half ? 1 : 0;
+  }
+  EXPECT_GE(static_cast<double>(inside) / 4'000, 0.98) << deviation;
+}
+
+TEST(Detector, TheBandHoldsWhatItSays) {
+  check_band(100);
+  check_band(10);
+  check_band(1);
+}
+
 TEST(Detector, WhatIsLateOrNoNumberIsNotUsed) {
   Detector detector;
   observe(detector, noise_of(500, 11));

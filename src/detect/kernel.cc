@@ -20,6 +20,7 @@ namespace quell {
 namespace {
 
 constexpr std::int32_t kLastBin = static_cast<std::int32_t>(kHistogramBins) - 1;
+constexpr float kLongGap = 60;     // Usual intervals.
 constexpr float kNothing = 1e-6f;  // A size that is none.
 constexpr double kSecondsMax = 1e9;
 // A time so far before the last one's is a clock that was set back, no sample that came late.

@@ -1,8 +1,8 @@
 // One step of Tier 0: one sample of each of up to sixteen series.
 //
-// The same source is compiled for lanes of one and, with vector extensions, for sixteen at x86-64
-// level 2, 3 and 4. All give equal bits: there is no fused multiply-add, no reordering, and the
-// logarithm is a polynomial of ours.
+// The same source is compiled for plain numbers and, with vector extensions, for 4, 8 and 16 lanes
+// at x86-64 level 2, 3 and 4. All give equal bits: there is no fused multiply-add, no reordering,
+// and the logarithm is a polynomial of ours.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ enum SampleFlag : std::uint8_t {
   kLearning = 1,      // Too few samples yet to begin an episode.
   kUnusual = 2,       // An episode is open.
   kOpened = 4,        // It began with this sample.
-  kRestated = 8,      // It was open before a gap, and is stated again behind it.
+  kRestated = 8,      // It was open before a gap, and the sample behind it is unusual, too.
   kNewSeverity = 16,  // The score is above the envelope: worse than anything lately.
   kAfterGap = 32,     // At least half an interval was skipped before this sample.
   kNotUsed = 64,      // No finite number, or late: its time is not after that of the last one.
@@ -43,7 +43,7 @@ struct alignas(64) KernelStep {
   // Out. Lanes that are not active hold anything.
   alignas(64) Row<float> score{};
   Row<double> expected{};
-  Row<float> scale{};          // Mean distance of usual samples from `expected`.
+  Row<float> scale{};          // Mean distance of usual samples from `expected`, and what is none.
   Row<std::uint16_t> fired{};  // ComponentSet of unusual samples: rarer than 1 in 100, records.
   Row<std::uint8_t> flags{};   // SampleFlag.
   std::uint32_t due = 0;       // Bits of lanes for which maintain_lane() is due.

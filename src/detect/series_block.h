@@ -62,9 +62,9 @@ struct alignas(64) SeriesBlock {
   Row<float> cusum_up, cusum_down;
   // Since the epoch before this one, and in this one: what is older is forgotten.
   std::array<Row<float>, kRecordComponents> extreme, recent_extreme;
-  Row<float> record_samples;    // Among which the records are counted.
-  Row<float> envelope;          // The highest score so far, fading.
-  Row<float> interval;          // Usual seconds between samples; 0: not known yet.
+  Row<float> record_samples;  // Among which the records are counted.
+  Row<float> envelope;        // The highest score so far, fading.
+  Row<float> interval;        // Usual seconds between samples; 0: not known yet. Bits: see kernel.
   Row<float> mean, mean_scale;  // Over days: what the profile is measured against.
 
   Row<std::int64_t> last_ns;
