@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/prng.h"
 #include "base/result.h"
@@ -124,7 +125,10 @@ void IsolationDetector::rank(double score) {
 
 Reading IsolationDetector::observe(Timestamp time, std::span<const double> values) {
   QUELL_ASSERT(values.size() == channels_.size(), "one value for each series of the entity");
-  Reading reading{.is_learning = samples_ < options_.warmup_samples};
+  const double ranked = std::accumulate(scores_.begin(), scores_.end(), 0.0);
+  // The least p that the past allows is 0.5 / (ranked + 1).
+  const bool is_short = 0.5 > options_.p * (ranked + 1);
+  Reading reading{.is_learning = samples_ < options_.warmup_samples || is_short};
   reading.is_used = samples_ == 0 || !is_late(time, last_);
   if (!reading.is_used) return reading;
   last_ = time;

@@ -17,10 +17,12 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kNamedStateVersion = 1;
+constexpr std::uint8_t kNamedStateVersion = 2;
 constexpr std::array<std::string_view, 7> kDetectorNames{
     "auto", "threshold", "absence", "seasonal", "change_point", "forecast", "isolation"};
 constexpr std::size_t kIsolationSeriesMax = 1'000;
+// What is remembered is 10,000 samples at least: ranks tell no less than 0.5 in so many.
+constexpr double kIsolationPMin = 1e-4;
 
 class StateWriter final : public StateVisitor {
  public:
@@ -87,8 +89,9 @@ Status check_options(const NamedDetectorOptions& o) {
     return fail(Errc::InvalidArgument,
                 fmt::format("'coverage' must be 0.5 to 0.99999, got {}", o.coverage));
   }
-  if (!(o.p >= 1e-9 && o.p <= 0.1)) {
-    return fail(Errc::InvalidArgument, fmt::format("'p' must be 1e-9 to 0.1, got {}", o.p));
+  if (!(o.p >= kIsolationPMin && o.p <= 0.1)) {
+    return fail(Errc::InvalidArgument,
+                fmt::format("'p' must be {} to 0.1, got {}", kIsolationPMin, o.p));
   }
   if (o.kind == NamedDetectorKind::Isolation && (o.series == 0 || o.series > kIsolationSeriesMax)) {
     return fail(Errc::InvalidArgument, fmt::format("isolation takes 1 to {} series, got {}",

@@ -59,7 +59,7 @@ TEST(NamedDetector, OptionsThatMakeNoSenseAreRefused) {
                 "'silence' must not be negative");
   check_refusal({.kind = NamedDetectorKind::Seasonal, .coverage = 1.5},
                 "'coverage' must be 0.5 to 0.99999, got 1.5");
-  check_refusal({.kind = NamedDetectorKind::Isolation, .p = 0}, "'p' must be 1e-9 to 0.1, got 0");
+  check_refusal({.kind = NamedDetectorKind::Isolation, .p = 0}, "'p' must be 0.0001 to 0.1, got 0");
   check_refusal({.kind = NamedDetectorKind::Isolation, .series = 0},
                 "isolation takes 1 to 1000 series, got 0");
 }
@@ -147,6 +147,24 @@ TEST(SeasonalDetector, KnowsTheMorningFromTheEvening) {
   EXPECT_TRUE(low.is_unusual);
   EXPECT_EQ(low.side, -1);
   EXPECT_GT(low.lower, 100);
+}
+
+TEST(SeasonalDetector, AnOutageDoesNotMakeItBlind) {
+  Prng prng(14);
+  const auto d = make({.kind = NamedDetectorKind::Seasonal, .coverage = 0.99});
+  const auto next = [&](int i, bool is_out) {
+    return d->observe(at(300 * i), is_out ? 0 : daily(300 * i) + 3 * noise(prng));
+  };
+  int i = 0;
+  Reading r;
+  for (; i < 21 * 288; ++i) r = next(i, false);
+  const double before = r.upper - r.lower;
+  int found = 0;
+  for (; i < 21 * 288 + 60; ++i) found += next(i, true).is_unusual ? 1 : 0;
+  EXPECT_GT(found, 50);
+  for (; i < 22 * 288; ++i) r = next(i, false);
+  EXPECT_LT(r.upper - r.lower, 2 * before);
+  EXPECT_TRUE(next(i, true).is_unusual) << "a day later";
 }
 
 TEST(SeasonalDetector, KnowsWeekends) {
@@ -293,6 +311,18 @@ TEST(IsolationDetector, FindsWhatIsOnlyUnusualTogether) {
   for (std::size_t c = 0; c < 6; ++c) apart[c] = c % 2 == 0 ? 12 : 8;  // Each is usual alone.
   EXPECT_TRUE(d->observe(at(15 * 20'001), apart).is_unusual);
   EXPECT_LT(isolation->p(), 1e-3);
+}
+
+// With p = 0.001 nothing can be found before 500 samples were ranked.
+TEST(IsolationDetector, LearnsUntilItCouldFindSomething) {
+  Prng prng(15);
+  const auto d = make({.kind = NamedDetectorKind::Isolation, .series = 2});
+  for (int i = 0; i < 700; ++i) {
+    const double load = noise(prng);
+    const std::vector<double> values{load, load + 0.1 * noise(prng)};
+    const Reading r = d->observe(at(i), values);
+    EXPECT_EQ(r.is_learning, i < 574) << i;
+  }
 }
 
 TEST(IsolationDetector, WhatIsMissingHasNoSay) {

@@ -75,7 +75,7 @@ double SeasonalDetector::width() const {
   return std::exp2(kFirstOctave + (static_cast<double>(last) + 1) / 4);
 }
 
-void SeasonalDetector::learn(const Place& place, double value, double residual) {
+void SeasonalDetector::learn(const Place& place, double value, double residual, bool is_counted) {
   const auto count = static_cast<double>(samples_ + 1);
   const double epsilon = magnitude_ * 1e-3 + 1e-9;
   const double limit = kClip * (scale_ + epsilon);
@@ -83,7 +83,7 @@ void SeasonalDetector::learn(const Place& place, double value, double residual) 
   const double moved = is_settled ? std::clamp(residual, -limit, limit) : residual;
   const double ratio = std::abs(residual) / (scale_ + epsilon);
   const double bin = 4 * (std::log2(std::max(ratio, 1e-9)) - kFirstOctave);
-  if (is_settled) {
+  if (is_settled && is_counted) {
     const double q = std::clamp(bin, 0.0, static_cast<double>(kBins - 1));
     ++distances_[static_cast<std::size_t>(q)];
     double total = 0;
@@ -117,13 +117,16 @@ Reading SeasonalDetector::observe(Timestamp time, std::span<const double> values
   const double half = width() * (scale_ + magnitude_ * 1e-3 + 1e-9);
   reading.lower = reading.expected - half;
   reading.upper = reading.expected + half;
-  // A half hour that was visited less than twice is no experience.
+  // A half hour that was visited no more than twice is no experience.
   const bool is_experienced = bins_[place.profile][place.bin].visits > 2;
   if (!reading.is_learning && is_experienced && std::abs(residual) > half) {
     reading.is_unusual = true;
     reading.side = residual > 0 ? 1 : -1;
   }
-  learn(place, value, residual);
+  // One distance stands for all of an outage: the next one is to be found, too. None would be too
+  // few: the share that the interval leaves out would be cut off again and again.
+  learn(place, value, residual, !reading.is_unusual || unusual_run_ == 0);
+  unusual_run_ = reading.is_unusual ? unusual_run_ + 1 : 0;
   last_ = time;
   ++samples_;
   return reading;
@@ -138,6 +141,7 @@ void SeasonalDetector::visit(StateVisitor& visitor) {
   }
   for (double& count : distances_) visitor.number(count);
   visitor.count(samples_);
+  visitor.count(unusual_run_);
   visitor.time(last_);
   for (double* v : {&offset_, &scale_, &magnitude_}) visitor.number(*v);
 }

@@ -43,12 +43,13 @@ class SeasonalDetector final : public NamedDetector {
   double bin_mean(std::size_t profile, std::size_t bin) const;
   double forecast(const Place& place) const;
   double width() const;
-  void learn(const Place& place, double value, double residual);
+  void learn(const Place& place, double value, double residual, bool is_counted);
 
   NamedDetectorOptions options_;
   std::array<std::array<Bin, kHalfHours>, kProfiles> bins_{};
   std::array<double, kBins> distances_{};
   std::uint64_t samples_ = 0;
+  std::uint64_t unusual_run_ = 0;  // Samples, up to the last one.
   Timestamp last_{};
   double offset_ = 0;
   double scale_ = 0;  // Mean distance, by which outliers are clipped.
