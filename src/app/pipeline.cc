@@ -276,6 +276,7 @@ FrameOutcome Pipeline::on_config(const Frame& frame) {
     keep_rejected(frame, outcome.rejected, outcome);
     return outcome;
   }
+  tracker_.rebuild(now_);  // Its lengths of time may be others.
   correlator_.derive();
   FrameOutcome ignored;
   on_events(std::move(ended), ignored);

@@ -298,7 +298,8 @@ Timestamp AlertTracker::deadline(const Alert& alert) const {
   Timestamp at = Timestamp::max();
   const auto consider = [&](Timestamp t) { at = std::min(at, t); };
   if (alert.status == AlertStatus::Resolved) {
-    consider(alert.updated_at + options_.resolved_live);
+    // One that flaps is not retired before it keeps still.
+    if (!alert.flapping) consider(alert.updated_at + options_.resolved_live);
   } else if (alert.lease_until && *alert.lease_until != kMaxTime) {
     consider(*alert.lease_until);
   }
@@ -328,7 +329,10 @@ void AlertTracker::rebuild(Timestamp now) {
   timers_ = {};
   alerts_.for_each([&](Alert& alert) {
     alert.armed_at = Timestamp::max();
-    arm(alert, now);  // What was due and is here was in use.
+    // A resolved alert that was due and is here was in use. Whatever else is due, because a sender
+    // spoke of the past, still has to take place with the next frame.
+    const bool retires = alert.status == AlertStatus::Resolved && !alert.flapping;
+    arm(alert, retires ? now : Timestamp::min());
   });
 }
 
@@ -339,7 +343,7 @@ void AlertTracker::on_time(const Step& step, const std::function<bool(const Aler
     timers_.pop();
     const Alert* alert = alerts_.find(timer.key);
     if (alert == nullptr || alert->armed_at != timer.at) continue;
-    const bool due = deadline(*alert) <= step.now;
+    const bool due = deadline(*alert) <= timer.at;  // Else in the order of the deadlines.
     if (due && alert->status == AlertStatus::Resolved && !alert->flapping && !in_use(*alert)) {
       out.push_back({timer.key, AlertNews::Removed, false, alerts_.snapshot(timer.key)});
       alerts_.remove(timer.key);
@@ -348,7 +352,7 @@ void AlertTracker::on_time(const Step& step, const std::function<bool(const Aler
     if (!due || (alert->status == AlertStatus::Resolved && !alert->flapping)) {
       Alert& a = alerts_.update_quietly(timer.key);
       a.armed_at = Timestamp::max();
-      arm(a, step.now);  // It is in use: look again later.
+      arm(a, due ? step.now : timer.at);  // It is in use: look again later.
       continue;
     }
     AlertNews news = AlertNews::None;

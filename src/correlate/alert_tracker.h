@@ -78,7 +78,7 @@ class AlertTracker {
   // When on_time() has something to do next, at the earliest. Timestamp::max(): never.
   Timestamp next_deadline() const;
 
-  // Arms the timers of all alerts of the book, after they were put back from the store.
+  // Arms the timers of all alerts of the book, for a restart or new options. What is due stays due.
   void rebuild(Timestamp now);
 
   void set_options(AlertTrackerOptions options) { options_ = std::move(options); }

@@ -1,27 +1,35 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/pipeline.h"
+#include "app/render.h"
 #include "app/settings.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "tests/support/memory_store.h"
 
 namespace quell {
 namespace {
+
+using std::chrono::seconds;
 
 const Timestamp kBegin = *parse_rfc3339("2026-11-21T08:00:00Z");
 
 // A pipeline that is fed posts of Alertmanager, with ticks in between as a server makes them.
 class World {
  public:
-  World() {
+  explicit World(std::string_view config = "") { configure(config, seconds(0)); }
+
+  void configure(std::string_view config, Duration after) {
     feed({.kind = FrameKind::Config,
           .source = "config",
-          .body = parse_settings("", "config", {}, no_files()).value().pipeline_text},
-         kBegin);
+          .body = parse_settings(config, "config", {}, no_files()).value().pipeline_text},
+         kBegin + after);
   }
 
   void post(std::string body, Duration after, std::string source = "alertmanager-v2") {
@@ -33,6 +41,19 @@ class World {
           .content_type = "application/json",
           .body = std::move(body)},
          at);
+  }
+
+  // All frames so far again, with a restart before each: the state at the end.
+  std::string state_with_restarts() const {
+    MemoryStore store;
+    auto pipeline = std::make_unique<Pipeline>(packs_);
+    for (const Frame& frame : journal_) {
+      pipeline->on_frame(frame);
+      store.commit(pipeline->take_batch());
+      pipeline = std::make_unique<Pipeline>(packs_);
+      EXPECT_TRUE(restart(*pipeline, store, journal_));
+    }
+    return render_state(*pipeline);
   }
 
   const Pipeline& pipeline() const { return pipeline_; }
@@ -51,10 +72,12 @@ class World {
     frame.offset = pipeline_.next_offset();
     frame.arrived_at = at;
     pipeline_.on_frame(frame);
+    journal_.push_back(std::move(frame));
   }
 
   const PackLibrary packs_ = PackLibrary::built_in();
   Pipeline pipeline_{packs_};
+  std::vector<Frame> journal_;
 };
 
 std::string alert(int number, Timestamp starts_at, Timestamp ends_at) {
@@ -71,8 +94,6 @@ std::string firing(int number, Duration at) {
 std::string ended(int number, Duration from, Duration to) {
   return alert(number, kBegin + from, kBegin + to);
 }
-
-using std::chrono::seconds;
 
 // Beyond the ones that are listed, alerts that flap and end are counted once.
 TEST(Correlation, CountsAlertsThatAreNotListed) {
@@ -93,6 +114,46 @@ TEST(Correlation, CountsAlertsThatAreNotListed) {
   world.post(fmt::format("[{}]", firing(0, seconds(0))), at + std::chrono::minutes(15));
   EXPECT_EQ(world.only_incident().unlisted_count, 3u);
   EXPECT_EQ(world.only_incident().firing_count(), static_cast<std::size_t>(kAll - 1));
+}
+
+// Fires and ends `changes` times from `from` on, all of it posted an hour later.
+void post_old_changes(World& world, int changes, Duration from) {
+  for (int n = 0; n < changes; ++n) {
+    const Duration at = from + seconds(10 * n);
+    const std::string body = n % 2 == 0 ? firing(0, at) : ended(0, at - seconds(10), at);
+    world.post(fmt::format("[{}]", body), std::chrono::hours(1) + at);
+  }
+}
+
+// An alert that flapped, and kept still long before its sender told of it, is calm with the next
+// frame: a restart in between must not put that off.
+TEST(Correlation, CalmThatIsDueOutlivesARestart) {
+  World world;
+  post_old_changes(world, 8, seconds(0));
+  world.post("[]", std::chrono::hours(1) + seconds(90));
+  EXPECT_EQ(world.only_incident().firing_count(), 0u);
+  EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
+}
+
+// Retirement waits until it is known to keep still.
+TEST(Correlation, AnAlertThatFlapsLongerThanEndedOnesLive) {
+  World world("alerts: {flap_calm: 3h, resolved_live: 1m}");
+  post_old_changes(world, 8, seconds(0));
+  world.post("[]", std::chrono::hours(2));
+  EXPECT_EQ(world.only_incident().firing_count(), 1u);
+  world.post("[]", std::chrono::hours(4));
+  EXPECT_EQ(world.only_incident().firing_count(), 0u);
+  EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
+}
+
+// Deadlines are those of the present options, also without a restart.
+TEST(Correlation, OtherLengthsOfTimeCountAtOnce) {
+  World world("alerts: {flap_calm: 9h}");
+  post_old_changes(world, 8, seconds(0));
+  world.configure("alerts: {flap_calm: 1m}", std::chrono::hours(1) + seconds(80));
+  world.post("[]", std::chrono::hours(1) + seconds(90));
+  EXPECT_EQ(world.only_incident().firing_count(), 0u);
+  EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
 }
 
 // Differences and sums of times must not leave their range.

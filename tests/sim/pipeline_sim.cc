@@ -34,6 +34,7 @@ using std::chrono::seconds;
 
 constexpr Timestamp kBegin = std::chrono::sys_days{std::chrono::year{2026} / 11 / 21};
 constexpr Duration kLateness = seconds(10);
+constexpr Duration kWhole = std::chrono::minutes(14);  // What a run takes.
 
 constexpr std::string_view kConfig = R"(
 hold:
@@ -55,6 +56,7 @@ struct Fact {
   Timestamp at{};
   int alert = 0;
   bool firing = true;
+  Duration lease = std::chrono::minutes(5);
 };
 
 struct Delivery {
@@ -74,7 +76,7 @@ std::string alert_json(const Fact& fact) {
   w.field("severity", kSeverities[fact.alert % 3]);
   w.end_object();
   w.field("startsAt", fact.firing ? fact.at : fact.at - seconds(1));
-  w.field("endsAt", fact.firing ? fact.at + std::chrono::minutes(5) : fact.at);
+  w.field("endsAt", fact.firing ? fact.at + fact.lease : fact.at);
   w.end_object().end_array();
   return body;
 }
@@ -95,6 +97,23 @@ std::vector<Fact> random_facts(Prng& prng) {
     for (std::uint64_t n = 0; n < changes; ++n) {
       facts.push_back({at, alert, n % 2 == 0});
       at += seconds(25 + prng.below(90));
+    }
+  }
+  std::ranges::sort(facts, {}, [](const Fact& f) { return std::tie(f.at, f.alert); });
+  return facts;
+}
+
+// Alerts that fire and end every few seconds: they flap, now and then keep still, and their events
+// cross on the way.
+std::vector<Fact> flapping_facts(Duration lease, Prng& prng) {
+  std::vector<Fact> facts;
+  const int alerts = 2 + static_cast<int>(prng.below(6));
+  for (int alert = 0; alert < alerts; ++alert) {
+    Timestamp at = kBegin + seconds(prng.below(120));
+    const std::uint64_t changes = 4 + prng.below(20);
+    for (std::uint64_t n = 0; n < changes; ++n) {
+      facts.push_back({at, alert, n % 2 == 0, lease});
+      at += seconds(prng.chance(8) ? 300 + prng.below(600) : 1 + prng.below(12));
     }
   }
   std::ranges::sort(facts, {}, [](const Fact& f) { return std::tie(f.at, f.alert); });
@@ -191,13 +210,14 @@ class Run {
   std::vector<Frame> journal_;
 };
 
-std::unique_ptr<Run> run(const std::vector<Delivery>& deliveries, const PackLibrary& packs) {
+std::unique_ptr<Run> run(const std::vector<Delivery>& deliveries, const PackLibrary& packs,
+                         Timestamp end = kBegin + kWhole) {
   auto result = std::make_unique<Run>(packs);
   for (const Delivery& delivery : deliveries) {
     result->until(delivery.at);
     result->feed(delivery.frame, delivery.at);
   }
-  const Timestamp end = kBegin + std::chrono::minutes(14);
+  end = std::max(end, result->pipeline().now());
   result->until(end);
   result->feed({.kind = FrameKind::Tick}, end);
   return result;
@@ -338,6 +358,20 @@ std::string run_on_faulty_disk(const std::vector<Delivery>& deliveries, const Pa
   return problem.empty() ? broken_invariant(server.pipeline()) : problem;
 }
 
+// Alerts that flap, as they happen or told long after. Empty, or what is broken.
+std::string broken_by_flapping(std::uint64_t seed, const PackLibrary& packs) {
+  Prng prng(seed ^ 0xf1a9);
+  const Duration late = prng.chance(50) ? seconds(0) : seconds(prng.below(48 * 3600));
+  const std::vector<Fact> facts = flapping_facts(late + seconds(30 + prng.below(600)), prng);
+  std::vector<Delivery> deliveries = deliver(facts, &prng);
+  if (prng.chance(50)) add_noise(deliveries, facts, prng);
+  for (Delivery& delivery : deliveries) delivery.at += late;
+  const auto flapping = prng.chance(50) ? run_with_clock_jumps(deliveries, packs, prng)
+                                        : run(deliveries, packs, kBegin + late + kWhole);
+  const std::string broken = broken_invariant(flapping->pipeline());
+  return broken.empty() ? trace_of_crashes(*flapping, packs, prng) : broken;
+}
+
 bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
   Prng prng(seed);
   const std::vector<Fact> facts = random_facts(prng);
@@ -363,6 +397,9 @@ bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
   }
   if (const auto broken = run_on_faulty_disk(noisy, packs, prng, false); !broken.empty()) {
     return complain("with a disk that fails: " + broken);
+  }
+  if (const auto broken = broken_by_flapping(seed, packs); !broken.empty()) {
+    return complain("flapping: " + broken);
   }
   std::vector<Fact> sent = facts;
   if (canary && sent.size() > 1) sent.pop_back();  // A lost event must be noticed.
