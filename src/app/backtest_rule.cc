@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <vector>
 
 #include "base/time.h"
 #include "base/yaml.h"
@@ -170,6 +171,58 @@ Status read_gate(const YamlNode& node, RuleGateOptions& gate) {
   return {};
 }
 
+using Kind = NamedDetectorKind;
+
+// What a key of the detector is for; one that the chosen one would ignore is a mistake.
+struct KeyUse {
+  std::string_view key{};
+  std::vector<Kind> kinds{};
+};
+
+Status check_use(const YamlNode& node, Kind kind) {
+  const std::array<KeyUse, 7> uses{
+      {{"above", {Kind::Threshold, Kind::Forecast}},
+       {"below", {Kind::Threshold, Kind::Forecast}},
+       {"horizon", {Kind::Forecast}},
+       {"silence", {Kind::Absence}},
+       {"coverage", {Kind::Seasonal}},
+       {"p", {Kind::Isolation}},
+       {"warmup", {Kind::Auto, Kind::Seasonal, Kind::ChangePoint, Kind::Forecast}}}};
+  for (const KeyUse& use : uses) {
+    const YamlNode* n = node.find(use.key);
+    if (n == nullptr || std::ranges::find(use.kinds, kind) != use.kinds.end()) continue;
+    std::vector<std::string_view> names;
+    for (const Kind k : use.kinds) names.push_back(named_detector_name(k));
+    return n->error(fmt::format("'{}' cannot be used with the detector '{}'; it is for {}", use.key,
+                                named_detector_name(kind), fmt::join(names, ", ")));
+  }
+  return {};
+}
+
+// What makes no sense together.
+Status check_together(const YamlNode& node, const BacktestRule& rule) {
+  const Kind kind = rule.detector.kind;
+  if (kind == Kind::Auto &&
+      (rule.detector.warmup_samples < 30 || rule.detector.warmup_samples > 4'000)) {
+    return node.find("warmup")->error("'warmup' of the detector 'auto' is 30 to 4000 samples");
+  }
+  const YamlNode* least_time = node.find("for");
+  if (kind == Kind::ChangePoint && rule.gate.min_duration > Duration::zero()) {
+    return least_time->error(
+        "'for' cannot be used with the detector 'change_point': a change is said once, when it is "
+        "certain");
+  }
+  for (const auto& [key, value] : {std::pair{"min_effect", rule.gate.min_effect},
+                                   std::pair{"min_effect_share", rule.gate.min_effect_share}}) {
+    if (kind != Kind::Forecast || value <= 0) continue;
+    return node.find(key)->error(
+        fmt::format("'{}' cannot be used with the detector 'forecast': while a trend goes on, the "
+                    "value is never far from it",
+                    key));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<BacktestRule> read_backtest_rule(std::string_view yaml, std::string_view file) {
@@ -194,6 +247,8 @@ Result<BacktestRule> read_backtest_rule(std::string_view yaml, std::string_view 
   if (rule.detector.kind == NamedDetectorKind::Isolation) {
     return node.error("a backtest looks at one series at a time; 'isolation' needs several");
   }
+  TRY_STATUS(check_use(node, rule.detector.kind));
+  TRY_STATUS(check_together(node, rule));
   if (rule.detector.kind == NamedDetectorKind::Auto) return rule;
   if (auto made = make_named_detector(rule.detector); !made) {
     return node.error(made.error().to_string());

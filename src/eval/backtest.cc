@@ -21,16 +21,15 @@ constexpr std::int64_t kPassesMax = 1000;  // In one gap.
 // What every detector gives: one reading per sample.
 using Readings = std::vector<Reading>;
 
-Readings read_auto(const BacktestSamples& samples, std::uint32_t warmup_samples) {
-  Detector detector(DetectSettings{.warmup_samples = warmup_samples});
-  const Calendar calendar;
+Readings read_auto(const BacktestSamples& samples, const NamedDetectorOptions& options) {
+  Detector detector(DetectSettings{.warmup_samples = options.warmup_samples});
   Readings readings(samples.times.size());
   Observations seen;
   for (std::size_t from = 0; from < readings.size(); from += kAutoChunk) {
     const std::size_t n = std::min(kAutoChunk, readings.size() - from);
     const std::vector<SeriesSlot> slots(n, 0);
     detector.observe(slots, std::span(samples.times).subspan(from, n),
-                     std::span(samples.values).subspan(from, n), calendar, seen);
+                     std::span(samples.values).subspan(from, n), options.calendar, seen);
     const double band = detector.band(0, kBandCoverage);
     for (std::size_t i = 0; i < n; ++i) {
       const double half = band * static_cast<double>(seen.scale[i]);
@@ -157,7 +156,7 @@ Result<BacktestSeries> run_backtest(const BacktestRule& rule, const BacktestSamp
   BacktestSeries out;
   Recorder recorder(rule.gate, samples, out);
   if (rule.detector.kind == NamedDetectorKind::Auto) {
-    const Readings readings = read_auto(samples, rule.detector.warmup_samples);
+    const Readings readings = read_auto(samples, rule.detector);
     for (std::size_t i = 0; i < readings.size(); ++i) {
       recorder.sample(samples.times[i], samples.values[i], readings[i]);
     }

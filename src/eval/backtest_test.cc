@@ -51,6 +51,29 @@ TEST(Backtest, AThresholdWithItsDurationAndItsEnd) {
   EXPECT_EQ(result->samples, 600u);
 }
 
+// The hours of `auto` are those of the rule's time zone: here they change at half past of UTC.
+TEST(Backtest, AutoKnowsTheLocalTime) {
+  BacktestSamples samples = noise(14'400);
+  for (std::size_t i = 0; i < samples.values.size(); ++i) {
+    samples.values[i] += (i + 30) / 60 % 2 == 0 ? 40 : 0;
+  }
+  const auto expected_at = [&](const Calendar& calendar, std::size_t i) {
+    BacktestSamples some = samples;
+    some.times.resize(i + 1);
+    some.values.resize(i + 1);
+    some.values[i] = 500;
+    BacktestRule rule{.name = "a"};
+    rule.detector.calendar = calendar;
+    const auto result = run_backtest(rule, some);
+    EXPECT_FALSE(result->findings.empty());
+    return result->findings.back().expected;
+  };
+  const std::size_t at = 13'000;  // In the second half of an hour of UTC.
+  const double level = (at + 30) / 60 % 2 == 0 ? 140 : 100;
+  EXPECT_NEAR(expected_at(*Calendar::parse("IST-5:30"), at), level, 3);
+  EXPECT_GT(std::abs(expected_at(Calendar{}, at) - level), 10);
+}
+
 // Numbers that are missing and samples that came twice are no calm.
 TEST(Backtest, WhatIsNotUsedDoesNotInterruptAFinding) {
   const BacktestSamples plain = noise(600);
