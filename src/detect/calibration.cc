@@ -13,7 +13,7 @@ struct Knot {
   double exponent = 0;  // -log10 of the share.
 };
 
-// Quantiles of seven million scores of generated series (eval/calibration_eval.cc), after the first
+// Quantiles of millions of scores of generated series (eval/calibration_eval.cc), after the first
 // 10,000 of each. The flat stretch from 10 on are records, which lift several components at once.
 constexpr std::array<Knot, 16> kKnots{{{0, 0},
                                        {1.52, 0.301},

@@ -56,7 +56,6 @@ Result<std::string> DataReader::read(const std::string& path) {
     }
   }
   if (!content) return content;
-  ++file_count_;
   hash_ = hash64(*content, hash_);
   return content;
 }

@@ -33,12 +33,10 @@ class DataReader {
   Result<std::vector<std::string>> list(const std::string& directory,
                                         std::string_view suffix) const;
 
-  std::size_t file_count() const { return file_count_; }
   std::uint64_t hash() const { return hash_; }  // Of the unpacked bytes, in the order of reading.
 
  private:
   const DataFiles& files_;
-  std::size_t file_count_ = 0;
   std::uint64_t hash_ = 0;
 };
 

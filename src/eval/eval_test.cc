@@ -177,13 +177,15 @@ TEST(NabEval, FindsWindowsAndLeavesOutWhatIsAbsent) {
   EXPECT_EQ(report->absent, 1u);
   EXPECT_EQ(report->windows, 1u);
   EXPECT_EQ(report->best[0].windows_hit, 1u);
+  EXPECT_LE(report->shipped[0], report->best[0].score);
+  EXPECT_GT(report->shipped[0], 0);
   EXPECT_GT(report->best[0].score, 50);
 }
 
 TEST(NabEval, JsonHasThreeProfilesTwice) {
   NabReport report;
   report.best[0].score = 71.5;
-  report.out_of_fold[2].score = 60;
+  report.out_of_fold[2] = 60;
   EXPECT_EQ(nab_json(report),
             R"({"standard":71.5,"reward_low_fp":0,"reward_low_fn":0,)"
             R"("out_of_fold":{"standard":0,"reward_low_fp":0,"reward_low_fn":60}})");

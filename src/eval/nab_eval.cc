@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/time.h"
+#include "detect/calibration.h"
 #include "detect/detector.h"
 #include "eval/eval_text.h"
 #include "eval/run_series.h"
@@ -166,21 +167,18 @@ std::vector<double> delays_of(const NabCorpus::File& file, std::span<const doubl
 void score_corpus(const NabCorpus& corpus, NabReport& report) {
   for (std::size_t k = 0; k < kNabProfiles.size(); ++k) {
     report.best[k] = corpus.best(kNabProfiles[k]);
+    report.shipped[k] = corpus.at(kNabProfiles[k], p_to_score(DetectSettings{}.finding_p)).score;
     double sum = 0;
     double squares = 0;
     for (std::uint64_t seed = 1; seed <= kNabSeeds; ++seed) {
-      const NabResult one = corpus.out_of_fold(kNabProfiles[k], kNabFolds, seed);
-      sum += one.score;
-      squares += one.score * one.score;
-      report.out_of_fold[k].windows_hit += one.windows_hit;
-      report.out_of_fold[k].false_rows += one.false_rows;
+      const double score = corpus.out_of_fold(kNabProfiles[k], kNabFolds, seed);
+      sum += score;
+      squares += score * score;
     }
     constexpr auto kCount = static_cast<double>(kNabSeeds);
-    report.out_of_fold[k].score = sum / kCount;
+    report.out_of_fold[k] = sum / kCount;
     report.fold_spread[k] =
         std::sqrt(std::max(0.0, squares / kCount - sum / kCount * sum / kCount));
-    report.out_of_fold[k].windows_hit /= kNabSeeds;
-    report.out_of_fold[k].false_rows /= kNabSeeds;
   }
 }
 
@@ -256,7 +254,7 @@ std::string nab_json(const NabReport& report) {
   }
   w.key("out_of_fold").begin_object();
   for (std::size_t k = 0; k < kNabProfiles.size(); ++k) {
-    w.field(kNabProfiles[k].name, report.out_of_fold[k].score);
+    w.field(kNabProfiles[k].name, report.out_of_fold[k]);
   }
   w.end_object().end_object();
   return out;
@@ -272,11 +270,10 @@ std::string nab_table(const NabReport& report) {
   const auto line = [&](std::string_view name, const std::array<double, 3>& s) {
     out += fmt::format("{:38} {:8.1f} {:7.1f} {:7.1f}\n", name, s[0], s[1], s[2]);
   };
-  const auto scores = [](const std::array<NabResult, 3>& results) {
-    return std::array{results[0].score, results[1].score, results[2].score};
-  };
-  line("Quell, NAB's rule (in-sample threshold)", scores(report.best));
-  line("Quell, out of fold (10 folds by file)", scores(report.out_of_fold));
+  line("Quell, NAB's rule (in-sample threshold)",
+       {report.best[0].score, report.best[1].score, report.best[2].score});
+  line("Quell, out of fold (10 folds by file)", report.out_of_fold);
+  line("Quell, threshold as shipped", report.shipped);
   for (const NabPeer& peer : kNabPeers) line(peer.name, peer.scores);
   out += fmt::format(
       "\nPeers: NAB's published results, by the same rule (threshold chosen on the scored files).\n"

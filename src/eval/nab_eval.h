@@ -14,9 +14,10 @@
 namespace quell {
 
 struct NabReport {
-  std::array<NabResult, 3> best{};         // In the order of kNabProfiles; threshold by NAB's rule.
-  std::array<NabResult, 3> out_of_fold{};  // Means over kNabSeeds.
-  std::array<double, 3> fold_spread{};     // Standard deviation over the seeds.
+  std::array<NabResult, 3> best{};      // In the order of kNabProfiles; threshold by NAB's rule.
+  std::array<double, 3> shipped{};      // Scores with the threshold that ships,
+  std::array<double, 3> out_of_fold{};  // and with those of other files: means over kNabSeeds.
+  std::array<double, 3> fold_spread{};  // Standard deviation over the seeds.
   std::size_t files = 0;
   std::size_t absent = 0;  // Files that are labelled, but not there.
   std::uint64_t rows = 0;

@@ -187,13 +187,13 @@ NabResult NabCorpus::at(const NabProfile& profile, double threshold) const {
   return normalised(profile, raw_at(profile, threshold, std::vector<char>(files_.size(), 1)));
 }
 
-NabResult NabCorpus::out_of_fold(const NabProfile& profile, std::size_t folds,
-                                 std::uint64_t seed) const {
+double NabCorpus::out_of_fold(const NabProfile& profile, std::size_t folds,
+                              std::uint64_t seed) const {
   std::vector<std::size_t> order(files_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   Prng prng(seed);
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[prng.below(i)]);
-  NabResult sum{.threshold = 0};
+  NabResult sum;
   for (std::size_t fold = 0; fold < folds; ++fold) {
     std::vector<char> others(files_.size(), 1);
     std::vector<char> held_out(files_.size(), 0);
@@ -201,14 +201,9 @@ NabResult NabCorpus::out_of_fold(const NabProfile& profile, std::size_t folds,
       others[order[i]] = 0;
       held_out[order[i]] = 1;
     }
-    const double threshold = best_threshold(profile, others);
-    const NabResult part = raw_at(profile, threshold, held_out);
-    sum.score += part.score;
-    sum.threshold += threshold / static_cast<double>(folds);
-    sum.windows_hit += part.windows_hit;
-    sum.false_rows += part.false_rows;
+    sum.score += raw_at(profile, best_threshold(profile, others), held_out).score;
   }
-  return normalised(profile, sum);
+  return normalised(profile, sum).score;
 }
 
 }  // namespace quell

@@ -60,9 +60,9 @@ class NabCorpus {
   NabResult best(const NabProfile& profile) const;
   // With a threshold from elsewhere.
   NabResult at(const NabProfile& profile, double threshold) const;
-  // Each file is scored with the threshold that is best for the files of the other folds. Folds
-  // are drawn from `seed`; `threshold` of the result is the mean over folds.
-  NabResult out_of_fold(const NabProfile& profile, std::size_t folds, std::uint64_t seed) const;
+  // The score when each file has the threshold that is best for the files of the other folds, which
+  // are drawn from `seed`.
+  double out_of_fold(const NabProfile& profile, std::size_t folds, std::uint64_t seed) const;
 
   struct File {
     std::string name{};
