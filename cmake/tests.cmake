@@ -54,5 +54,12 @@ add_test(NAME pipeline_sim_canary COMMAND pipeline_sim canary)
 add_test(NAME pipeline_sim_canary_disk COMMAND pipeline_sim canary-disk)
 set_tests_properties(pipeline_sim_canary pipeline_sim_canary_disk PROPERTIES WILL_FAIL TRUE)
 
+add_executable(detection_sim tests/sim/detection_sim.cc)
+target_link_libraries(detection_sim PRIVATE quell_test_support PkgConfig::SNAPPY fmt::fmt)
+math(EXPR DETECTION_SEEDS "${SEEDS} / 20")
+add_test(NAME detection_sim COMMAND detection_sim 0 ${DETECTION_SEEDS})
+add_test(NAME detection_sim_canary COMMAND detection_sim canary)
+set_tests_properties(detection_sim_canary PROPERTIES WILL_FAIL TRUE)
+
 add_dependencies(tests journal_sim packs_test scenario_test fetch_server_test pipeline_test
-                 pipeline_sim)
+                 pipeline_sim detection_sim)

@@ -3,7 +3,7 @@
 _quell() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command='' word
   local commands='serve demo replay check backtest eval send incidents show trace ack resolve merge reopen note
-    deadletters version'
+    deadletters findings version'
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
       -*) ;;
@@ -27,6 +27,8 @@ _quell() {
     eval) words='nab kpi smd calibration --json --help' ;;
     version) words='--json --help' ;;
     incidents) words='--status --match --text --limit --url --token --json --help' ;;
+    findings | finding)
+      words='--useful --noise --status --entity --metric --limit --url --token --json --help' ;;
     deadletters) words='--retry --retry-all --limit --url --token --json --help' ;;
     send) words='--source --content-type --url --token --json --help' ;;
     ack | resolve | merge | reopen) words='--by --reason --url --token --json --help' ;;

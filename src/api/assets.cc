@@ -87,8 +87,8 @@ http::Response file_response(const http::Request& request, std::string_view path
 
 // What the page's own addresses begin with (ui/src/app.tsx). A probe of any other must not be told
 // that all is well.
-constexpr std::array<std::string_view, 7> kPages{"",       "incidents",   "alerts", "health",
-                                                 "events", "deadletters", "sources"};
+constexpr std::array<std::string_view, 8> kPages{
+    "", "incidents", "alerts", "health", "events", "deadletters", "sources", "findings"};
 
 bool is_page(std::string_view path) {
   return std::ranges::find(kPages, path.substr(0, path.find('/'))) != kPages.end();

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "correlate/alert_book.h"
+#include "detect/finding_tracker.h"
 #include "incident/incident_book.h"
 #include "stream/health_window.h"
 #include "stream/sample_book.h"
@@ -67,6 +68,9 @@ struct LiveView {
   const HealthWindows* windows = nullptr;  // Null: none are kept.
   const SeriesTable* series = nullptr;
   const SampleBook* samples = nullptr;
+  FindingBook* findings = nullptr;
+  std::uint64_t open_findings = 0;
+  const Detector* detector = nullptr;
 };
 
 }  // namespace quell

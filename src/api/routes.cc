@@ -2,6 +2,7 @@
 #include "api/alert_requests.h"
 #include "api/alertmanager_api.h"
 #include "api/event_requests.h"
+#include "api/finding_requests.h"
 #include "api/incident_requests.h"
 #include "api/metric_requests.h"
 #include "api/promql_requests.h"
@@ -84,6 +85,11 @@ constexpr Route kRoutes[] = {
     read("/api/v1/label/{name}/values", "promql_label_values", promql_label_values),
     read("/api/v1/metadata", "promql_metadata", promql_metadata),
     read("/api/v1/status/buildinfo", "promql_build_info", promql_build_info),
+    read("/api/v1/findings", "list_findings", list_findings),
+    read("/api/v1/findings/{id}", "get_finding", get_finding),
+    change("/api/v1/findings/{id}/feedback", "give_finding_feedback", give_finding_feedback),
+    read("/api/v1/models", "list_models", list_models),
+    change("/api/v1/models/reset", "reset_models", reset_models),
     read("/api/v1/topology", "get_topology", get_topology),
     read("/api/v1/sources", "list_sources", list_sources),
     {kGet, "/api/v1/collectors", "list_collectors", Where::App, Role::Read, {}, {}},

@@ -13,7 +13,7 @@ namespace quell {
 namespace {
 
 constexpr std::array<std::string_view, kTopicCount> kTopicNames{
-    "incidents", "alerts", "events", "windows", "deadletters", "status"};
+    "incidents", "alerts", "events", "windows", "deadletters", "status", "findings"};
 
 Result<std::uint8_t> read_topics(const http::Request& request) {
   const std::string text = request.parameter("topics");
@@ -280,6 +280,15 @@ void StreamHub::publish_window(std::string json) {
     send(Topic::Windows, "window", std::move(json));
   } else {
     ++topics_[index(Topic::Windows)].skipped;
+  }
+}
+
+void StreamHub::publish_finding(std::string json) {
+  if (!wants(Topic::Findings)) return;
+  if (take_token(Topic::Findings)) {
+    send(Topic::Findings, "finding", std::move(json));
+  } else {
+    ++topics_[index(Topic::Findings)].skipped;
   }
 }
 

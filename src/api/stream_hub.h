@@ -23,8 +23,16 @@
 
 namespace quell {
 
-enum class Topic : std::uint8_t { Incidents, Alerts, Events, Windows, DeadLetters, Server };
-inline constexpr std::size_t kTopicCount = 6;
+enum class Topic : std::uint8_t {
+  Incidents,
+  Alerts,
+  Events,
+  Windows,
+  DeadLetters,
+  Server,
+  Findings,
+};
+inline constexpr std::size_t kTopicCount = 7;
 std::string_view topic_name(Topic topic);  // "incidents", …; Server is "status".
 
 struct Subscription {
@@ -46,7 +54,7 @@ struct StreamHubOptions {
   std::size_t kept_bytes = 8 << 20;
   // Messages per second and topic. Beyond it incidents and alerts are held back, the newest state
   // of each once, and the others are skipped and counted.
-  std::array<double, kTopicCount> rates{500, 500, 200, 100, 50, 2};
+  std::array<double, kTopicCount> rates{500, 500, 200, 100, 50, 2, 100};
   std::size_t held_back_max = 2000;            // Per topic; then they are skipped too.
   Duration linger = std::chrono::seconds(60);  // Topics are kept on after the last one left.
 };
@@ -71,6 +79,7 @@ class StreamHub {
   void publish(std::span<const EventRow> events);
   void publish(std::span<const DeadLetter> letters);
   void publish_window(std::string json);
+  void publish_finding(std::string json);
   // Sends the status when it differs, its uptime apart, from the last one.
   void publish_status(const LiveView& live, Timestamp now);
 

@@ -162,6 +162,58 @@ void add_dead_letters(Setup& setup) {
   });
 }
 
+void add_findings(Setup& setup) {
+  struct Findings {
+    std::string id, status, entity, metric;
+    bool useful = false;
+    bool noise = false;
+    int limit = 50;
+  };
+  auto f = std::make_shared<Findings>();
+  auto* command = setup.add("findings", "List or show what was unusual in metrics, or judge it");
+  command->alias("finding");
+  command->add_option("ID", f->id, "Show this one, such as FND-000001");
+  auto* useful = command->add_flag("--useful", f->useful, "Say that it was worth knowing");
+  auto* noise = command->add_flag("--noise", f->noise, "Say that it was not");
+  useful->excludes(noise);
+  command->add_option("--status", f->status, "open or ended");
+  command->add_option("--entity", f->entity, "Such as host:db-1");
+  command->add_option("--metric", f->metric, "A metric that is unusual in it");
+  command->add_option("--limit", f->limit, "List at most so many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->callback([setup, f] {
+    const Client client(*setup.connection);
+    const std::string base = "/api/v1/findings";
+    if (f->id.empty()) {
+      if (f->useful || f->noise) {
+        fmt::print(stderr, "quell: which finding? quell finding FND-000001 --noise\n");
+        setup.code = ExitCode::Usage;
+        return;
+      }
+      std::string path = fmt::format("{}?limit={}", base, f->limit);
+      for (const auto& [name, value] :
+           {std::pair("status", f->status), {"entity", f->entity}, {"metric", f->metric}}) {
+        if (!value.empty()) path += fmt::format("&{}={}", name, fetch::percent_encode(value));
+      }
+      setup.code = client.request("GET", path, {}, print_findings);
+      return;
+    }
+    const std::string path = base + "/" + fetch::percent_encode(f->id);
+    if (!f->useful && !f->noise) {
+      setup.code = client.request("GET", path, {}, print_finding);
+      return;
+    }
+    std::string body;
+    JsonWriter(body)
+        .begin_object()
+        .field("verdict", f->useful ? "useful" : "noise")
+        .field("actor", actor(setup.environment))
+        .end_object();
+    setup.code = client.request("POST", path + "/feedback", body, print_finding);
+  });
+}
+
 void add_details(Setup& setup) {
   auto id = std::make_shared<std::string>();
   auto* show = setup.add("show", "Show an incident with its timeline");
@@ -268,6 +320,7 @@ void add_client_commands(CLI::App& app, const Environment& environment, ExitCode
   Setup setup{app, environment, code, connection};
   add_lists(setup);
   add_dead_letters(setup);
+  add_findings(setup);
   add_details(setup);
   add_changes(setup);
   add_send(setup);

@@ -1,5 +1,5 @@
 // Commands that talk to a running server: incidents, show, trace, ack, resolve, merge, reopen,
-// note, deadletters, send; and version.
+// note, deadletters, findings, send; and version.
 #pragma once
 
 #include "app/commands.h"

@@ -109,6 +109,54 @@ void print_trace(const std::string& json) {
   }
 }
 
+namespace {
+
+void print_finding_line(const Element& f) {
+  fmt::print("{:<10}  {:<5}  {:<8}  {}  {}\n", text_of(f, "id"), text_of(f, "status"),
+             text_of(f, "severity"), time_of(f, "onset"), text_of(f, "title"));
+}
+
+}  // namespace
+
+void print_findings(const std::string& json) {
+  with_items(json, "no findings", print_finding_line);
+}
+
+void print_finding(const std::string& json) {
+  simdjson::dom::parser parser;
+  const auto root = parse_json(parser, json);
+  if (!root) return;
+  print_finding_line(*root);
+  if (const auto effect = text_of(*root, "effect"); !effect.empty()) fmt::print("{}\n", effect);
+  simdjson::dom::array items;
+  if ((*root)["why"].get(items) == simdjson::SUCCESS) {
+    for (const Element item : items) {
+      std::string_view text;
+      if (item.get(text) == simdjson::SUCCESS) fmt::print("{}\n", printable(text));
+    }
+  }
+  const auto number = [](const Element& e, std::string_view key) {
+    double value = 0;
+    return e[key].get(value) == simdjson::SUCCESS ? fmt::format("{:.4g}", value) : "";
+  };
+  if ((*root)["signals"].get(items) != simdjson::SUCCESS) return;
+  fmt::print("\n{}\n", coloured("Series", 1));
+  for (const Element item : items) {
+    std::string labels;
+    simdjson::dom::object pairs;
+    if (item["labels"].get(pairs) == simdjson::SUCCESS) {
+      for (const auto [name, value] : pairs) {
+        std::string_view text;
+        if (value.get(text) != simdjson::SUCCESS) continue;
+        labels += fmt::format("{}{}=\"{}\"", labels.empty() ? "" : ",", name, text);
+      }
+    }
+    fmt::print("  {:>9}  usual {:>9} ({} to {})  score {:>5}  {}{{{}}}\n", number(item, "value"),
+               number(item, "expected"), number(item, "low"), number(item, "high"),
+               number(item, "score"), text_of(item, "metric"), printable(labels));
+  }
+}
+
 void print_dead_letters(const std::string& json) {
   with_items(json, "no dead letters", [](const Element& d) {
     fmt::print("{:<12}  {}  {:<16}  {}{}\n", text_of(d, "id"), time_of(d, "arrived_at"),

@@ -12,6 +12,8 @@ void print_incidents(const std::string& json);
 void print_incident(const std::string& json);
 void print_trace(const std::string& json);
 void print_changed(const std::string& json);
+void print_findings(const std::string& json);
+void print_finding(const std::string& json);
 void print_dead_letters(const std::string& json);
 void print_dead_letter(const std::string& json);
 // Whether all were resolved; says how many unless `quiet`.

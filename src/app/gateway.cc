@@ -401,8 +401,10 @@ void Gateway::submit(std::shared_ptr<Pending> pending, Submission submission) {
         if (!outcome->command)
           return answer(*pending->responder, problem(outcome->command.error()));
         LiveView live = hooks_.live();
-        const Applied applied{
-            .offset = f.offset, .arrived_at = f.arrived_at, .incident = *outcome->command};
+        const Applied applied{.offset = f.offset,
+                              .arrived_at = f.arrived_at,
+                              .incident = *outcome->command,
+                              .count = outcome->accepted};
         answer(*pending->responder, reply(live, applied));
       });
   if (auto queued = journal_.append(std::move(frame), std::move(waiter)); !queued) {

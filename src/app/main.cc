@@ -130,7 +130,11 @@ std::optional<std::string> unknown_command(const CLI::App& app, int argc, char**
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
   const std::vector<std::string_view> views(names.begin(), names.end());
-  if (std::ranges::find(views, word) != views.end()) return std::nullopt;
+  if (std::ranges::any_of(app.get_subcommands({}), [&](const CLI::App* command) {
+        return command->check_name(std::string(word));  // Aliases, too.
+      })) {
+    return std::nullopt;
+  }
   const auto near = quell::nearest_word(word, views);
   return fmt::format("there is no command '{}'{}; `quell --help` lists them",
                      quell::printable(quell::utf8_prefix(word, 64)),

@@ -33,11 +33,12 @@ const SampleBatch& MetricStage::on_samples(const Frame& frame, WireSamples& samp
   return batch_;
 }
 
-void MetricStage::restore_samples(const Frame& frame, WireSamples& samples) {
+const SampleBatch& MetricStage::restore_samples(const Frame& frame, WireSamples& samples) {
   SeriesRefusals ignored;
   batch_.clear();
   table_.resolve(samples, source_name(frame), SeriesTable::Unknown::Skip, batch_, ignored);
   book_.add(batch_, table_, frame.offset, frame.arrived_at);
+  return batch_;
 }
 
 const std::vector<SeriesSlot>& MetricStage::on_time(Timestamp now) {
@@ -68,6 +69,8 @@ Status MetricStage::load(const StatePage& page) {
     case StatePageKind::Series:
     case StatePageKind::Metadata: return table_.load(page);
     case StatePageKind::Samples: return book_.load(page, table_);
+    case StatePageKind::Models:
+    case StatePageKind::Findings: break;  // Of others.
   }
   return {};
 }

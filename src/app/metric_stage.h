@@ -50,7 +50,7 @@ class MetricStage {
   // frames from StoredState::samples_offset on that came before the commit. Errors: Corrupt.
   Status load(const StatePage& page);
   void finish_load() { table_.finish_load(); }
-  void restore_samples(const Frame& frame, WireSamples& samples);
+  const SampleBatch& restore_samples(const Frame& frame, WireSamples& samples);
 
   // Since the start of the process.
   struct Totals {
@@ -66,7 +66,9 @@ class MetricStage {
 
  private:
   SeriesTable table_;
-  SampleBook book_;
+  // With the samples go the models of their series (app/detect_stage.h), which are five times as
+  // large: so pages are written more seldom, and fewer at a time.
+  SampleBook book_{{.page_age = std::chrono::minutes(3), .page_bytes_per_commit = 2ull << 20}};
   Duration series_idle_ = MetricOptions{}.series_idle;
   SampleBatch batch_;
   std::vector<SeriesSlot> removed_;

@@ -16,7 +16,7 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kSnapshotVersion = 3;
+constexpr std::uint8_t kSnapshotVersion = 4;
 // Event times further ahead than this do not move the watermark: a sender's clock is wrong.
 constexpr Duration kFutureMax = std::chrono::minutes(10);
 // How often series beyond a threshold are asked whether they have gone silent.
@@ -115,7 +115,11 @@ void Pipeline::on_time() {
   for (const AlertOutcome& outcome : outcomes) correlator_.on_alert(outcome, step_);
   correlator_.on_time(step_);
   std::vector<Event> events;
-  for (const SeriesSlot slot : metrics_.on_time(now_)) thresholds_.forget(slot);
+  detect_.on_time(now_, metrics_.table(), events);
+  for (const SeriesSlot slot : metrics_.on_time(now_)) {
+    thresholds_.forget(slot);
+    detect_.forget(slot, step_.offset);
+  }
   thresholds_.on_tick(now_, events);
   FrameOutcome ignored;
   on_events(std::move(events), ignored);
@@ -141,7 +145,8 @@ void Pipeline::count_in_windows(const Event& event) {
 Timestamp Pipeline::next_deadline() const {
   const Timestamp stale =
       thresholds_.breaching_count() > 0 ? now_ + kStaleCheckEvery : Timestamp::max();
-  return std::min({tracker_.next_deadline(), correlator_.next_deadline(), windows_due_, stale});
+  return std::min({tracker_.next_deadline(), correlator_.next_deadline(), windows_due_, stale,
+                   detect_.next_deadline()});
 }
 
 void Pipeline::advance_watermark(Timestamp event_time) {
@@ -188,6 +193,7 @@ void Pipeline::on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcom
   counters_.samples += batch.size();
   outcome.accepted += static_cast<std::uint32_t>(batch.size());
   thresholds_.on_samples(batch, metrics_.table(), now_, decoded.decoded.events);
+  detect_.on_samples(batch, metrics_.table(), now_, decoded.decoded.events);
   if (is_answered) {
     std::vector<Rejected>& reasons = decoded.decoded.rejected;
     outcome.rejected = reasons;
@@ -203,7 +209,23 @@ void Pipeline::restore_samples(const Frame& frame) {
   if (frame.kind != FrameKind::Ingest) return;
   if (!frame.header(kRetryHeader).empty()) return restore_retried_samples(frame);
   DecodedFrame decoded = decoders_.decode(frame);
-  if (!decoded.samples.series.empty()) metrics_.restore_samples(frame, decoded.samples);
+  if (!decoded.samples.series.empty()) restore_samples(frame, decoded.samples);
+}
+
+void Pipeline::restore_samples(const Frame& frame, WireSamples& samples) {
+  detect_.restore_samples(metrics_.restore_samples(frame, samples), frame.offset);
+}
+
+Status Pipeline::load_page(const StatePage& page) {
+  if (page.kind == StatePageKind::Models || page.kind == StatePageKind::Findings) {
+    return detect_.load(page, metrics_.table());
+  }
+  return metrics_.load(page);
+}
+
+Status Pipeline::finish_pages() {
+  metrics_.finish_load();
+  return detect_.finish_load(metrics_.table());
 }
 
 void Pipeline::on_event(Event event, std::uint32_t index, FrameOutcome& outcome) {
@@ -296,6 +318,7 @@ Status Pipeline::take_config(std::string text, std::vector<Event>& ended) {
   tracker_.set_options(options_->alerts);
   correlator_.set_options(options_->correlation, options_->topology);
   metrics_.set_options(options_->metrics);
+  detect_.set_options(options_->detection, next_offset_);
   return {};
 }
 
@@ -315,6 +338,7 @@ StoreBatch Pipeline::take_batch() {
   batch_.removed_incidents = incidents_.take_removed();
   batch_.seen_ids = seen_.take_fresh();
   metrics_.take(next_offset_, now_, batch_);
+  detect_.take(next_offset_, metrics_.table(), batch_);
   for (const HealthWindow& window : closed_windows_) {
     WindowRow row{.tenant = window.tenant, .scope = window.scope, .starts_at = window.starts_at};
     encode_health_window(window, row.record);
@@ -352,6 +376,9 @@ std::string Pipeline::snapshot() const {
   thresholds_.snapshot(thresholds);
   w.text(thresholds);
   correlator_.snapshot_rules(w);
+  std::string detection;
+  detect_.snapshot(detection);
+  w.text(detection);
   return bytes;
 }
 
@@ -376,7 +403,7 @@ Status Pipeline::restore(StoredState stored) {
 Status Pipeline::restore_engine(std::string_view bytes, const std::vector<WindowRow>& windows) {
   ByteReader r(bytes);
   const std::uint8_t version = r.u8();
-  if (version != kSnapshotVersion && version != kSnapshotVersion - 1) {
+  if (version < 2 || version > kSnapshotVersion) {
     return fail(Errc::Corrupt, "the stored state was written by another version of Quell");
   }
   now_ = r.time();
@@ -403,9 +430,11 @@ Status Pipeline::restore_engine(std::string_view bytes, const std::vector<Window
   }
   const std::string_view open = r.text();
   const std::string_view thresholds = r.text();
-  if (version == kSnapshotVersion) correlator_.restore_rules(r);
+  if (version >= 3) correlator_.restore_rules(r);
+  const std::string_view detection = version >= 4 ? r.text() : std::string_view();
   if (!r.ok()) return fail(Errc::Corrupt, "the stored state ends early");
   TRY_STATUS(thresholds_.restore(thresholds));
+  if (version >= 4) TRY_STATUS(detect_.restore(detection));
   return windows_.restore(open, closed);
 }
 

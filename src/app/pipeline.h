@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/decoders.h"
+#include "app/detect_stage.h"
 #include "app/metric_stage.h"
 #include "app/pipeline_options.h"
 #include "app/seen_ids.h"
@@ -93,11 +94,13 @@ class Pipeline {
   const IncidentBook& incidents() const { return incidents_; }
   const HealthWindows& windows() const { return windows_; }
   const MetricStage& metrics() const { return metrics_; }
+  DetectStage& detection() { return detect_; }
+  const DetectStage& detection() const { return detect_; }
 
   // After restore(), before the first frame: the pages of the store, then finish_pages(), then the
   // frames from StoredState::samples_offset to next_offset(), for their samples only.
-  Status load_page(const StatePage& page) { return metrics_.load(page); }
-  void finish_pages() { metrics_.finish_load(); }
+  Status load_page(const StatePage& page);
+  Status finish_pages();
   void restore_samples(const Frame& frame);
   // Events of the batch that take_batch() will return, oldest first.
   const std::vector<EventRow>& pending_events() const { return batch_.events; }
@@ -110,6 +113,7 @@ class Pipeline {
   FrameOutcome on_config(const Frame& frame);
   Status take_config(std::string text, std::vector<Event>& ended);
   FrameOutcome on_command(const Frame& frame);
+  FrameOutcome reset_models(const Command& command);
   Result<IncidentId> apply(const Command& command, const Step& step);
   Result<IncidentId> apply_to_incident(const Command& command, const Step& step);
   void on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcome& outcome);
@@ -117,6 +121,7 @@ class Pipeline {
   void keep_rejected(const Frame& frame, const std::vector<Rejected>& rejected,
                      FrameOutcome& outcome);
   void keep_other_content(const Event& event, std::uint32_t index, FrameOutcome& outcome);
+  void restore_samples(const Frame& frame, WireSamples& samples);
   void restore_retried_samples(const Frame& frame);
   void keep_rest(DeadLetter& letter, std::vector<Rejected> rejected, FrameOutcome& outcome);
   void on_time();
@@ -141,6 +146,7 @@ class Pipeline {
   HealthWindows windows_;
   MetricStage metrics_;
   ThresholdRules thresholds_;
+  DetectStage detect_;
   Timestamp windows_due_ = Timestamp::max();  // When open windows can close without more events.
   Timestamp last_counted_{};
 

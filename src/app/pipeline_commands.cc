@@ -3,6 +3,7 @@
 
 #include "app/pipeline.h"
 #include "incident/lifecycle.h"
+#include "promql/expr.h"
 
 namespace quell {
 namespace {
@@ -23,6 +24,7 @@ IncidentStatus target_of(CommandKind kind) {
 FrameOutcome Pipeline::on_command(const Frame& frame) {
   FrameOutcome outcome;
   if (const auto command = decode_command(frame.body)) {
+    if (command->kind == CommandKind::ResetModels) return reset_models(*command);
     outcome.command = apply(*command, step_);
   } else {
     outcome.command = std::unexpected(command.error());
@@ -31,9 +33,32 @@ FrameOutcome Pipeline::on_command(const Frame& frame) {
   return outcome;
 }
 
+FrameOutcome Pipeline::reset_models(const Command& command) {
+  FrameOutcome outcome;
+  const auto selector = promql::parse_selector(command.text);
+  if (!selector) {
+    outcome.command = std::unexpected(selector.error());
+    return outcome;
+  }
+  const std::uint64_t count =
+      detect_.reset(selector->metric(), selector->matchers, metrics_.table(), step_.offset);
+  outcome.accepted = static_cast<std::uint32_t>(count);
+  return outcome;
+}
+
 Result<IncidentId> Pipeline::apply(const Command& command, const Step& step) {
   // Retrying is the shell's work: it journals the old frames again (dead_letter_retry.h).
   if (command.kind == CommandKind::RetryDeadLetters) return IncidentId{0};
+  if (command.kind == CommandKind::FindingFeedback) {
+    const Feedback feedback = parse_feedback(command.text).value_or(Feedback::None);
+    if (feedback == Feedback::None) {
+      return fail(Errc::InvalidArgument,
+                  fmt::format("'{}' is neither useful nor noise", command.text.substr(0, 64)));
+    }
+    TRY(const std::string effect,
+        detect_.give_feedback(command.finding, feedback, command.actor, step.now));
+    return IncidentId{0};
+  }
   const Incident* incident = incidents_.find(command.incident);
   if (incident == nullptr) {
     return fail(Errc::NotFound,
@@ -83,7 +108,9 @@ Result<IncidentId> Pipeline::apply_to_incident(const Command& command, const Ste
       return command.other;
     case CommandKind::Split:
       return correlator_.split(id, command.alerts, command.actor, command.text, step);
-    case CommandKind::RetryDeadLetters: break;
+    case CommandKind::RetryDeadLetters:
+    case CommandKind::FindingFeedback:
+    case CommandKind::ResetModels: break;
   }
   return id;
 }

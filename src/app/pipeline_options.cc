@@ -174,6 +174,85 @@ Result<std::vector<ThresholdRule>> read_thresholds(const YamlNode& node) {
   return rules;
 }
 
+namespace {
+
+Result<double> read_at_least_zero(const YamlNode& node, std::string_view key) {
+  TRY(const auto text, node.text(key));
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || !(value >= 0) || value > 1e300) {
+    return node.error(fmt::format("'{}' must be a number of at least 0, got '{}'", key, text));
+  }
+  return value;
+}
+
+// A word of a few, or an error that names them.
+template <class T>
+Status read_word(const YamlNode& node, std::string_view key, T& value,
+                 std::optional<T> (*parse)(std::string_view), std::string_view choices) {
+  TRY(const auto text, node.text(key));
+  const auto known = parse(text);
+  if (!known) return node.error(fmt::format("'{}' is {}, got '{}'", key, choices, text));
+  value = *known;
+  return {};
+}
+
+Result<DetectionRule> read_detection_rule(const YamlNode& node) {
+  TRY_STATUS(node.must_be_map("a detection rule"));
+  TRY_STATUS(node.check_keys({"metric", "match", "detector", "direction", "min_effect",
+                              "min_change", "min_duration", "severity"},
+                             "a detection rule"));
+  DetectionRule rule;
+  if (const YamlNode* n = node.find("metric")) {
+    TRY(rule.metric, n->text("metric"));
+  }
+  if (const YamlNode* n = node.find("match")) {
+    TRY(rule.matchers, read_matchers(*n));
+  }
+  if (rule.metric.empty() && rule.matchers.empty()) {
+    return node.error("a detection rule needs metric or match; what holds for all series are the "
+                      "options of detection");
+  }
+  if (const YamlNode* n = node.find("detector")) {
+    TRY_STATUS(read_word(*n, "detector", rule.detector, parse_detector_kind,
+                         "auto, seasonal, change_point, extreme or off"));
+  }
+  if (const YamlNode* n = node.find("direction")) {
+    TRY_STATUS(read_word(*n, "direction", rule.direction, parse_direction, "both, up or down"));
+  }
+  if (const YamlNode* n = node.find("min_effect")) {
+    TRY(rule.min_effect, read_at_least_zero(*n, "min_effect"));
+  }
+  if (const YamlNode* n = node.find("min_change")) {
+    TRY(rule.min_change, read_at_least_zero(*n, "min_change"));
+  }
+  if (const YamlNode* n = node.find("min_duration")) {
+    TRY(rule.min_duration, read_duration(*n, "min_duration"));
+  }
+  if (const YamlNode* n = node.find("severity")) {
+    Severity severity{};
+    TRY_STATUS(read_word(*n, "severity", severity, parse_severity,
+                         "info, warning, error or critical"));
+    rule.severity = severity;
+  }
+  return rule;
+}
+
+}  // namespace
+
+Result<std::vector<DetectionRule>> read_detection_rules(const YamlNode& node) {
+  std::vector<DetectionRule> rules;
+  TRY(const auto items, node.list("detection.rules"));
+  if (items.size() > kRulesMax) {
+    return node.error(fmt::format("{} rules, the limit is {}", items.size(), kRulesMax));
+  }
+  for (const YamlNode& item : items) {
+    TRY(DetectionRule rule, read_detection_rule(item));
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
 std::vector<CorrelationRule> default_rules() {
   return {{.name = "storm",
            .matchers = {},

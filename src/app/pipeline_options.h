@@ -11,6 +11,7 @@
 #include "base/yaml.h"
 #include "correlate/alert_tracker.h"
 #include "correlate/correlator.h"
+#include "detect/finding_options.h"
 #include "normalize/pack_library.h"
 #include "stream/threshold_rules.h"
 #include "topology/topology.h"
@@ -24,6 +25,7 @@ struct PipelineOptions {
   std::vector<ThresholdRule> thresholds{};
   std::vector<PackFile> packs{};  // The user's, as texts.
   MetricOptions metrics{};
+  FindingOptions detection{};
 };
 
 // Reads `hold:`, a list of {match, for}.
@@ -33,6 +35,10 @@ Result<std::vector<CorrelationRule>> read_rules(const YamlNode& node);
 
 // Reads `thresholds:`, a list of {name, metric, match, warning, critical, comparison, for}.
 Result<std::vector<ThresholdRule>> read_thresholds(const YamlNode& node);
+
+// Reads `detection: rules:`, a list of {metric, match, detector, direction, min_effect, min_change,
+// min_duration, severity}.
+Result<std::vector<DetectionRule>> read_detection_rules(const YamlNode& node);
 
 // One rule that groups a storm of one alert name in one cluster; holds unless the file has rules.
 std::vector<CorrelationRule> default_rules();

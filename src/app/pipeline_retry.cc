@@ -82,7 +82,7 @@ void Pipeline::restore_retried_samples(const Frame& frame) {
   if (!record || record->event) return;
   if (seen_.done_by(done_key(*letter, *record)) != frame.offset) return;
   DecodedFrame decoded = decoders_.decode(record->frame);
-  if (!decoded.samples.series.empty()) metrics_.restore_samples(frame, decoded.samples);
+  if (!decoded.samples.series.empty()) restore_samples(frame, decoded.samples);
 }
 
 }  // namespace quell

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <future>
 
+#include "api/finding_requests.h"
+#include "api/json_views.h"
 #include "api/metrics_page.h"
 #include "api/problem.h"
 #include "api/system_requests.h"
@@ -156,6 +158,7 @@ class ServiceImpl final : public Service {
         [this](std::uint64_t, Duration took) { core_->committed(took); });
     core_->set_on_publish([this](Timestamp now) {
       publish_windows();
+      publish_findings();
       if (now - status_at_ < kStatusEvery) return;
       status_at_ = now;
       if (core_->hub().wants(Topic::Server)) core_->hub().publish_status(live(), now);
@@ -167,7 +170,7 @@ class ServiceImpl final : public Service {
   // The pages of the store, and the samples of frames that are in no page yet.
   Status restore_samples(Pipeline& pipeline, std::uint64_t from) {
     TRY_STATUS(store_->visit_state_pages([&](StatePage page) { return pipeline.load_page(page); }));
-    pipeline.finish_pages();
+    TRY_STATUS(pipeline.finish_pages());
     const std::uint64_t end = pipeline.next_offset();
     if (from >= end) return {};
     return journal_->read(std::max(from, journal_->stats().begin_offset), [&](Frame frame) {
@@ -291,6 +294,19 @@ class ServiceImpl final : public Service {
     }
   }
 
+  // The core's. Findings that changed since they were published.
+  void publish_findings() {
+    Pipeline& pipeline = core_->pipeline();
+    FindingBook& findings = pipeline.detection().findings();
+    if (core_->hub().wants(Topic::Findings)) {
+      constexpr std::size_t kAtOnce = 100;
+      for (const auto& finding : findings.changed_since(findings_published_, kAtOnce)) {
+        core_->hub().publish_finding(to_json(write_finding, *finding, pipeline.alerts()));
+      }
+    }
+    findings_published_ = findings.last_sequence();
+  }
+
   // The core's.
   LiveView live() {
     Pipeline& pipeline = core_->pipeline();
@@ -304,7 +320,10 @@ class ServiceImpl final : public Service {
             .sources = [this] { return sources(); },
             .windows = &pipeline.windows(),
             .series = &pipeline.metrics().table(),
-            .samples = &pipeline.metrics().book()};
+            .samples = &pipeline.metrics().book(),
+            .findings = &pipeline.detection().findings(),
+            .open_findings = pipeline.detection().tracker().open_count(),
+            .detector = &pipeline.detection().detector()};
   }
 
   ServerFacts facts() {
@@ -445,6 +464,19 @@ class ServiceImpl final : public Service {
     put("quell_metrics_samples_refused", "Samples of those.", totals.samples_refused);
   }
 
+  template <class Gauge>
+  static void detection_metrics(const DetectStage& detection, Gauge&& gauge) {
+    const auto put = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+      gauge(name, help, static_cast<double>(value));
+    };
+    const FindingTracker& tracker = detection.tracker();
+    put("quell_detect_samples", "Samples that went through detection since the start.",
+        detection.samples());
+    put("quell_detect_series_unusual", "Series whose episode is open.", tracker.open_episodes());
+    put("quell_findings_open", "Findings that have not ended.", tracker.open_count());
+    put("quell_findings_begun", "Findings since the first frame.", tracker.begun());
+  }
+
   http::Response own_metrics(const Call& call) {
     auto families = metrics_.collect();
     families.push_back(build_info(version(), revision()));
@@ -482,6 +514,7 @@ class ServiceImpl final : public Service {
       gauge("quell_incidents_open", "Incidents that nobody acknowledged.",
             static_cast<double>(pipeline.incidents().count(IncidentStatus::Open)));
       gauge_metrics(pipeline.metrics(), gauge);
+      detection_metrics(pipeline.detection(), gauge);
       if (pipeline.watermark() != Timestamp::min()) {
         gauge("quell_core_watermark_seconds", "Event time up to which all is settled.",
               to_seconds(pipeline.watermark().time_since_epoch()));
@@ -520,6 +553,7 @@ class ServiceImpl final : public Service {
   std::map<std::string, SourceFacts> ingested_;
   Timestamp status_at_{};
   std::size_t windows_published_ = 0;
+  std::uint64_t findings_published_ = 0;
 };
 
 }  // namespace

@@ -17,10 +17,10 @@ namespace quell {
 namespace {
 
 // Sections that are lists or maps of their own, beside the plain values of the table.
-constexpr std::array<std::string_view, 12> kStructured{
+constexpr std::array<std::string_view, 13> kStructured{
     "hold",   "correlation.rules", "thresholds",           "topology",          "sources",
     "scrape", "server.tokens",     "server.allowed_hosts", "packs.directories", "pack_texts",
-    "poll",   "metrics.upstream"};
+    "poll",   "metrics.upstream",  "detection.rules"};
 
 std::string section_of(std::string_view path) {
   return std::string(path.substr(0, path.find('.')));
@@ -158,6 +158,11 @@ class Reader {
       TRY(settings_.pipeline.correlation.rules, read_rules(value));
       rules_text_ = to_json(value);
       rules_given_ = true;
+      return {};
+    }
+    if (path == "detection.rules") {
+      TRY(settings_.pipeline.detection.rules, read_detection_rules(value));
+      detection_text_ = to_json(value);
       return {};
     }
     const TableOption* option = find_option(path);
@@ -369,6 +374,7 @@ class Reader {
       }
       w.field(option.path.substr(section.size() + 1), option.show(settings_));
     }
+    if (!detection_text_.empty()) w.field_raw("rules", detection_text_);  // Of the last section.
     if (!open_section.empty()) w.end_object();
     w.key("correlation").begin_object();
     if (rules_given_) w.field_raw("rules", rules_text_);
@@ -391,6 +397,7 @@ class Reader {
   std::vector<const YamlNode*> source_nodes_;  // Where each source names its format.
   std::string hold_text_;
   std::string thresholds_text_;
+  std::string detection_text_;
   std::string rules_text_;
   std::string topology_text_;
   bool rules_given_ = false;
@@ -477,6 +484,12 @@ poll:                           # queries of a Prometheus that are asked (docs/s
 metrics:
   upstream: http://prometheus.example:9090   # or {url, token}: PromQL queries that begin before
                                              # what is kept here (retention.metrics) go there
+
+detection:
+  rules:                        # the first that matches a series holds (docs/findings.md)
+    - {metric: node_load1, direction: up, min_change: 4, min_duration: 2m}
+    - {match: 'job="batch"', detector: off}
+    - {metric: checkout_errors_total, direction: up, severity: error}
 
 topology:                       # or `file: topology.yaml`
   services:

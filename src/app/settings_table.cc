@@ -144,6 +144,51 @@ TableOption size(std::string_view path, Access<std::uint64_t> access, std::uint6
           [access](const Settings& s) { return size_text(read(access, s)); }};
 }
 
+TableOption probability(std::string_view path, Access<double> access, std::string_view help) {
+  TableOption option = fraction(path, access, help);
+  option.set = [=, parse = option.set](Settings& s, std::string_view v) -> Status {
+    const double before = access(s);
+    TRY_STATUS(parse(s, v));
+    if (access(s) >= 1e-12 && access(s) <= 0.5) return {};
+    access(s) = before;
+    return fail(Errc::InvalidArgument, fmt::format("'{}' is not a number from 1e-12 to 0.5", v));
+  };
+  return option;
+}
+
+// true or false.
+TableOption flag(std::string_view path, Access<bool> access, std::string_view help) {
+  return {path,
+          "boolean",
+          help,
+          true,
+          [access](Settings& s, std::string_view v) -> Status {
+            if (v != "true" && v != "false") {
+              return fail(Errc::InvalidArgument, fmt::format("'{}' is neither true nor false", v));
+            }
+            access(s) = v == "true";
+            return {};
+          },
+          [access](const Settings& s) { return read(access, s) ? "true" : "false"; }};
+}
+
+TableOption direction(std::string_view path, Access<Direction> access, std::string_view help) {
+  return {path,
+          "word",
+          help,
+          true,
+          [access](Settings& s, std::string_view v) -> Status {
+            const auto known = parse_direction(v);
+            if (!known) {
+              return fail(Errc::InvalidArgument,
+                          fmt::format("'{}' is not one of both, up, down", v));
+            }
+            access(s) = *known;
+            return {};
+          },
+          [access](const Settings& s) { return std::string(direction_name(read(access, s))); }};
+}
+
 TableOption severity(std::string_view path, Access<Severity> access, std::string_view help) {
   return {path,
           "severity",
@@ -262,6 +307,30 @@ void add_metrics(std::vector<TableOption>& t) {
                    true));
   t.push_back(duration("metrics.series_idle", QUELL_IN(Duration, metrics.series_idle), 15 * kMinute,
                        30 * kDay, true, "A series that got no sample for this long leaves."));
+}
+
+void add_detection(std::vector<TableOption>& t) {
+  t.push_back(flag("detection.enabled", QUELL_IN(bool, detection.enabled),
+                   "Whether series learn what is usual, and findings are made."));
+  t.push_back(probability("detection.series_p", QUELL_IN(double, detection.series_p),
+                          "A series becomes unusual with a sample as rare as this."));
+  t.push_back(probability("detection.finding_p", QUELL_IN(double, detection.finding_p),
+                          "A finding begins when the series of an entity are together so rare."));
+  t.push_back(probability("detection.incident_p", QUELL_IN(double, detection.incident_p),
+                          "A finding as rare as this, of three metrics for a minute, is an error, "
+                          "which opens an incident; others are warnings, which join one."));
+  t.push_back(integer<std::uint32_t>("detection.warmup", QUELL_IN(std::uint32_t, detection.warmup),
+                                     30, 4000, true,
+                                     "Samples of a series before it can be unusual."));
+  t.push_back(integer<std::uint32_t>(
+      "detection.incident_warmup", QUELL_IN(std::uint32_t, detection.incident_warmup), 30, 4000,
+      true, "Samples of a series before it helps to make an error."));
+  t.push_back(direction("detection.direction", QUELL_IN(Direction, detection.usual.direction),
+                        "Deviations that count: both, up or down."));
+  t.push_back(fraction("detection.min_effect", QUELL_IN(double, detection.usual.min_effect),
+                       "Smaller deviations, as a share of what was expected, do not count."));
+  t.push_back(duration("detection.min_duration", QUELL_IN(Duration, detection.usual.min_duration),
+                       kNone, kDay, true, "How long a series must be unusual before it counts."));
 #undef QUELL_IN
 }
 
@@ -273,6 +342,7 @@ std::vector<TableOption> make_table() {
   add_keeping(table);
   add_deciding(table);
   add_metrics(table);
+  add_detection(table);
   return table;
 }
 

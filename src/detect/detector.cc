@@ -385,4 +385,44 @@ Status Detector::load(SeriesSlot slot, std::string_view bytes) {
   return {};
 }
 
+void Detector::save_block(std::size_t block, std::string& out) const {
+  const SeriesBlock* b = find(static_cast<SeriesSlot>(block * kLanes));
+  QUELL_ASSERT(b != nullptr, "a block below slot_count()");
+  out.append(reinterpret_cast<const char*>(b), sizeof *b);
+}
+
+Status Detector::load_block(std::size_t number, std::string_view bytes, std::uint32_t lanes) {
+  if (bytes.size() != sizeof(SeriesBlock)) {
+    return fail(Errc::Corrupt, fmt::format("models of sixteen series: {} bytes, expected {}",
+                                           bytes.size(), sizeof(SeriesBlock)));
+  }
+  SeriesBlock loaded{};
+  std::memcpy(&loaded, bytes.data(), sizeof loaded);
+  for (std::uint32_t left = lanes; left != 0; left &= left - 1) {
+    const auto lane = static_cast<std::size_t>(std::countr_zero(left));
+    if (!is_sound(loaded, lane)) {
+      return fail(Errc::Corrupt, "models of sixteen series: impossible numbers");
+    }
+  }
+  make_room(static_cast<SeriesSlot>(number * kLanes));
+  SeriesBlock& b = block(number);
+  if (lanes == (1u << kLanes) - 1) {
+    b = loaded;
+    return {};
+  }
+  for (std::uint32_t left = lanes; left != 0; left &= left - 1) {
+    const auto lane = static_cast<std::size_t>(std::countr_zero(left));
+    std::vector<std::pair<const char*, std::size_t>> cells;
+    for_each_row(loaded, [&](auto& row) {
+      cells.emplace_back(reinterpret_cast<const char*>(&row[lane]), sizeof row[lane]);
+    });
+    std::size_t i = 0;
+    for_each_row(b, [&](auto& row) {
+      std::memcpy(&row[lane], cells[i].first, cells[i].second);
+      ++i;
+    });
+  }
+  return {};
+}
+
 }  // namespace quell

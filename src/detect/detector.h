@@ -78,6 +78,12 @@ class Detector {
   std::string save(SeriesSlot slot) const;
   Status load(SeriesSlot slot, std::string_view bytes);
 
+  // The sixteen series of slots 16 * block and on, as they lie in memory, and back for the lanes
+  // that are set in `lanes`; the others keep what they have. Errors: Corrupt.
+  static constexpr std::size_t kBlockBytes = sizeof(SeriesBlock);
+  void save_block(std::size_t block, std::string& out) const;
+  Status load_block(std::size_t block, std::string_view bytes, std::uint32_t lanes);
+
   // One more than the greatest slot that was observed or loaded, rounded up.
   std::size_t slot_count() const { return chunks_.size() * kSeriesPerChunk; }
   KernelKind kernel() const { return kernel_; }

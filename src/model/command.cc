@@ -7,11 +7,12 @@
 #include <charconv>
 
 #include "base/json.h"
+#include "model/finding.h"
 
 namespace quell {
 namespace {
 
-constexpr std::array<std::string_view, 13> kCommandNames{"acknowledge",
+constexpr std::array<std::string_view, 15> kCommandNames{"acknowledge",
                                                          "investigate",
                                                          "mitigate",
                                                          "resolve",
@@ -23,7 +24,9 @@ constexpr std::array<std::string_view, 13> kCommandNames{"acknowledge",
                                                          "set_title",
                                                          "merge",
                                                          "split",
-                                                         "retry_dead_letters"};
+                                                         "retry_dead_letters",
+                                                         "finding_feedback",
+                                                         "reset_models"};
 
 template <class T>
 bool take_number(std::string_view text, T& value) {
@@ -103,6 +106,7 @@ std::string encode_command(const Command& c) {
   }
   if (c.expected_version) w.field("expected_version", *c.expected_version);
   if (c.dead_letter) w.field("dead_letter", format_dead_letter_id(*c.dead_letter));
+  if (c.finding != 0) w.field("finding", format_finding_id(c.finding));
   w.end_object();
   return out;
 }
@@ -131,6 +135,11 @@ Result<Command> decode_command(std::string_view json) {
     auto parsed = parse_dead_letter_id(id);
     if (!parsed) return fail(parsed.error().code, parsed.error().message, "/dead_letter");
     c.dead_letter = *parsed;
+  }
+  if (const auto id = json_text(object, "finding"); !id.empty()) {
+    auto parsed = parse_finding_id(id);
+    if (!parsed) return fail(parsed.error().code, parsed.error().message, "/finding");
+    c.finding = *parsed;
   }
   return c;
 }

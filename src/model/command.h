@@ -30,6 +30,8 @@ enum class CommandKind : std::uint8_t {
   Merge,             // `incident` goes into `other`.
   Split,             // `alerts` leave `incident` and become one of their own.
   RetryDeadLetters,  // `dead_letter`, or all when it is empty.
+  FindingFeedback,   // `finding`; `text` is "useful" or "noise".
+  ResetModels,       // `text` is a metric, or matchers; on `__name__` too.
 };
 std::string_view command_kind_name(CommandKind kind);  // "acknowledge", "set_severity", …
 std::optional<CommandKind> parse_command_kind(std::string_view word);
@@ -54,6 +56,7 @@ struct Command {
   // The change is meant for this version of the incident only (If-Match); otherwise unconditional.
   std::optional<std::uint64_t> expected_version{};
   std::optional<DeadLetterId> dead_letter{};
+  std::uint64_t finding = 0;
   bool operator==(const Command&) const = default;
 };
 

@@ -14,6 +14,8 @@ enum class StatePageKind : std::uint8_t {
   Series = 1,    // stream/series_table.h
   Samples = 2,   // stream/sample_book.h
   Metadata = 3,  // stream/series_table.h
+  Models = 4,    // app/detect_stage.h
+  Findings = 5,  // detect/finding_tracker.h
 };
 
 struct StatePage {

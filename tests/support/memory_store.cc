@@ -48,7 +48,7 @@ Status restart(Pipeline& pipeline, const MemoryStore& store, const std::vector<F
   const StoredState stored = store.restore();
   TRY_STATUS(pipeline.restore(stored));
   for (const StatePage& page : store.state_pages()) TRY_STATUS(pipeline.load_page(page));
-  pipeline.finish_pages();
+  TRY_STATUS(pipeline.finish_pages());
   for (const Frame& frame : journal) {
     if (frame.offset >= stored.samples_offset && frame.offset < stored.next_offset) {
       pipeline.restore_samples(frame);

@@ -631,6 +631,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Findings, newest change first */
+        get: operations["list_findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A finding with its series, their samples, and why */
+        get: operations["get_finding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings/{id}/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say whether it was worth knowing
+         * @description `noise`: the same metrics of the entity must deviate a quarter more before they count again. `useful` takes that back.
+         */
+        post: operations["give_finding_feedback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What series have learned */
+        get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let series learn anew */
+        post: operations["reset_models"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/topology": {
         parameters: {
             query?: never;
@@ -762,7 +850,7 @@ export interface paths {
         };
         /**
          * Server-Sent Events
-         * @description Event names: `incident` (IncidentSummary), `alert` (AlertSummary), `event` (EventItem), `window` (Window), `deadletter` (DeadLetter), `status` (Status; once a second when it changed), `skipped` ({"topic","count"}) when a topic was rate-limited, `reset` ({}) when the id to resume from is gone: load the lists again. Ids grow by one.
+         * @description Event names: `incident` (IncidentSummary), `alert` (AlertSummary), `event` (EventItem), `window` (Window), `deadletter` (DeadLetter), `finding` (FindingSummary), `status` (Status; once a second when it changed), `skipped` ({"topic","count"}) when a topic was rate-limited, `reset` ({}) when the id to resume from is gone: load the lists again. Ids grow by one.
          */
         get: operations["open_stream"];
         put?: never;
@@ -1870,6 +1958,196 @@ export interface components {
          */
         MetricNames: {
             items: string[];
+        };
+        FindingSignal: {
+            metric: string;
+            labels: {
+                [key: string]: string;
+            };
+            unit: string;
+            /** @description Values are rates per second of a counter. */
+            is_rate: boolean;
+            /** Format: date-time */
+            onset: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            /** @enum {string} */
+            direction: "up" | "down";
+            score: number;
+            p: number;
+            value: number | null;
+            expected: number | null;
+            low: number | null;
+            high: number | null;
+            scale: number | null;
+            /** Format: date-time */
+            at: string;
+            components: {
+                name: string;
+                sentence: string;
+            }[];
+        };
+        FindingSummary: {
+            id: string;
+            tenant: string;
+            /** @description Empty for a storm over many. */
+            entity: string;
+            entities: number;
+            /** @enum {string} */
+            status: "open" | "ended";
+            /** @enum {string} */
+            severity: "info" | "warning" | "error" | "critical";
+            title: string;
+            /** Format: date-time */
+            onset: string;
+            /** Format: date-time */
+            detected_at: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** @enum {string} */
+            direction: "up" | "down" | "mixed";
+            score: number;
+            /** @description The chance that so much is seen in usual samples of such an entity. */
+            p: number;
+            /** @description Unusual ones. */
+            series: number;
+            metrics: number;
+            /** @description All of the entity. */
+            entity_series: number;
+            top: components["schemas"]["FindingSignal"] | null;
+            /** @description Its fingerprint. */
+            alert: string;
+            incident: string | null;
+            /** @enum {string|null} */
+            feedback: "useful" | "noise" | null;
+        };
+        FindingList: {
+            items: components["schemas"]["FindingSummary"][];
+            next: string | null;
+            open: number;
+        };
+        FindingDetail: {
+            id: string;
+            tenant: string;
+            /** @description Empty for a storm over many. */
+            entity: string;
+            entities: number;
+            /** @enum {string} */
+            status: "open" | "ended";
+            /** @enum {string} */
+            severity: "info" | "warning" | "error" | "critical";
+            title: string;
+            /** Format: date-time */
+            onset: string;
+            /** Format: date-time */
+            detected_at: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** @enum {string} */
+            direction: "up" | "down" | "mixed";
+            score: number;
+            /** @description The chance that so much is seen in usual samples of such an entity. */
+            p: number;
+            /** @description Unusual ones. */
+            series: number;
+            metrics: number;
+            /** @description All of the entity. */
+            entity_series: number;
+            top: components["schemas"]["FindingSignal"] | null;
+            /** @description Its fingerprint. */
+            alert: string;
+            incident: string | null;
+            /** @enum {string|null} */
+            feedback: "useful" | "noise" | null;
+            /** @description The most telling first, at most 50. */
+            signals: components["schemas"]["FindingSignal"][];
+            signals_unlisted: number;
+            charts: {
+                /** @description Its place in `signals`. */
+                signal: number;
+                /** @description [milliseconds, value, expected, low, high]; the last three are null outside of the episode. */
+                points: (number | null)[][];
+            }[];
+            why: string[];
+            trace: {
+                /** Format: date-time */
+                at: string;
+                text: string;
+            }[];
+        };
+        FindingFeedback: {
+            id: string;
+            tenant: string;
+            /** @description Empty for a storm over many. */
+            entity: string;
+            entities: number;
+            /** @enum {string} */
+            status: "open" | "ended";
+            /** @enum {string} */
+            severity: "info" | "warning" | "error" | "critical";
+            title: string;
+            /** Format: date-time */
+            onset: string;
+            /** Format: date-time */
+            detected_at: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** @enum {string} */
+            direction: "up" | "down" | "mixed";
+            score: number;
+            /** @description The chance that so much is seen in usual samples of such an entity. */
+            p: number;
+            /** @description Unusual ones. */
+            series: number;
+            metrics: number;
+            /** @description All of the entity. */
+            entity_series: number;
+            top: components["schemas"]["FindingSignal"] | null;
+            /** @description Its fingerprint. */
+            alert: string;
+            incident: string | null;
+            /** @enum {string|null} */
+            feedback: "useful" | "noise" | null;
+            effect: string;
+        };
+        FeedbackBody: {
+            /** @enum {string} */
+            verdict: "useful" | "noise";
+            actor?: string;
+        };
+        SeriesModel: {
+            tenant: string;
+            metric: string;
+            labels: {
+                [key: string]: string;
+            };
+            entity: string;
+            samples: number;
+            learning: boolean;
+            unusual: boolean;
+            /** @enum {string} */
+            cycle: "day" | "hour" | "week";
+            cycle_explains: number;
+            interval_seconds: number;
+            expected: number | null;
+            band: number;
+        };
+        ModelList: {
+            items: components["schemas"]["SeriesModel"][];
+            matched: number;
+        };
+        ResetModelsBody: {
+            series: string;
+            actor?: string;
+        };
+        ResetModelsResult: {
+            reset: number;
         };
         Topology: {
             entities: {
@@ -3775,6 +4053,164 @@ export interface operations {
             };
         };
     };
+    list_findings: {
+        parameters: {
+            query?: {
+                /** @description All when absent. */
+                status?: "open" | "ended";
+                /** @description Such as `host:db-1`. */
+                entity?: string;
+                /** @description A listed series has it. */
+                metric?: string;
+                /** @description Only this tenant. */
+                tenant?: components["parameters"]["tenant"];
+                /** @description Of this incident. */
+                incident?: string;
+                /** @description Began then or later: RFC 3339, or a duration before now. */
+                since?: string;
+                /** @description Began before. */
+                until?: string;
+                /** @description Items per page. */
+                limit?: components["parameters"]["limit"];
+                /** @description The `next` of the page before. */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+        };
+    };
+    get_finding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `FND-000001`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            404: components["responses"]["NotFound"];
+        };
+    };
+    give_finding_feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `FND-000001`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingFeedback"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["Exhausted"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_models: {
+        parameters: {
+            query: {
+                /** @description A metric with matchers, such as `node_load1{host="a"}`. */
+                series: string;
+                /** @description Only this tenant. */
+                tenant?: components["parameters"]["tenant"];
+                /** @description Items per page. */
+                limit?: components["parameters"]["limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+        };
+    };
+    reset_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetModelsBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResetModelsResult"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["Exhausted"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     get_topology: {
         parameters: {
             query?: never;
@@ -3929,7 +4365,7 @@ export interface operations {
     open_stream: {
         parameters: {
             query?: {
-                /** @description Of incidents, alerts, events, windows, deadletters, status; with commas. */
+                /** @description Of incidents, alerts, findings, events, windows, deadletters, status; with commas. */
                 topics?: string;
                 /** @description A matcher (`service="checkout"`, `!=`, `=~`, `!~`) or several with commas; all must match. Regular expressions are RE2 and anchored. */
                 filter?: components["parameters"]["filter"];
@@ -3962,7 +4398,7 @@ export interface operations {
     open_websocket: {
         parameters: {
             query?: {
-                /** @description Of incidents, alerts, events, windows, deadletters, status; with commas. */
+                /** @description Of incidents, alerts, findings, events, windows, deadletters, status; with commas. */
                 topics?: string;
                 /** @description A matcher (`service="checkout"`, `!=`, `=~`, `!~`) or several with commas; all must match. Regular expressions are RE2 and anchored. */
                 filter?: components["parameters"]["filter"];

@@ -1,0 +1,105 @@
+// DetectStage: the part of the pipeline that learns what is usual for every series, and finds what
+// is not.
+//
+//   samples ──> Detector (a model for each slot) ──> FindingTracker ──> findings ──> alert events
+//
+// How models survive a crash without being written with every commit: as the samples do
+// (stream/sample_book.h). A page has the models of 1024 slots, and is written when the samples of
+// these are; a restart loads the pages and runs the frames that came after each through the models
+// again, silently. Findings in progress are part of the snapshot, findings are pages of their own.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "detect/calendar.h"
+#include "detect/detector.h"
+#include "detect/finding_tracker.h"
+#include "model/event.h"
+#include "model/sample.h"
+#include "store/store.h"
+#include "stream/series_table.h"
+
+namespace quell {
+
+// Invariant: findings depend on the frames alone, also when the stage was rebuilt from the store in
+// between. Thread: one.
+class DetectStage {
+ public:
+  static constexpr std::size_t kSlotsPerPage = 1024;  // As SampleBook's.
+
+  // From the frame at `offset` on.
+  void set_options(const FindingOptions& options, std::uint64_t offset);
+
+  // The samples of one frame, with their rates; what alerts are to be told is appended to `out`.
+  void on_samples(const SampleBatch& batch, const SeriesTable& table, Timestamp arrived_at,
+                  std::vector<Event>& out);
+  // Call it before series leave.
+  void on_time(Timestamp now, const SeriesTable& table, std::vector<Event>& out);
+  // The series has left with the frame before `offset`.
+  void forget(SeriesSlot slot, std::uint64_t offset);
+  // Models of series that match begin anew. `metric` may be empty. Returns: how many.
+  std::uint64_t reset(std::string_view metric, const std::vector<Matcher>& matchers,
+                      const SeriesTable& table, std::uint64_t offset);
+  Timestamp next_deadline() const { return tracker_.next_deadline(); }
+
+  Result<std::string> give_feedback(FindingId id, Feedback feedback, std::string_view actor,
+                                    Timestamp now) {
+    return tracker_.give_feedback(id, feedback, actor, now);
+  }
+
+  // Adds to `batch` the models whose samples it has pages of, and findings that changed.
+  void take(std::uint64_t next_offset, const SeriesTable& table, StoreBatch& batch);
+
+  void snapshot(std::string& out) const;
+  // Before the pages. Errors: Corrupt.
+  Status restore(std::string_view bytes);
+  Status load(const StatePage& page, const SeriesTable& table);
+  Status finish_load(const SeriesTable& table);
+  // Frames that came before the commit: for the models only.
+  void restore_samples(const SampleBatch& batch, std::uint64_t offset);
+
+  const Detector& detector() const { return detector_; }
+  FindingBook& findings() { return tracker_.findings(); }
+  const FindingTracker& tracker() const { return tracker_; }
+  std::uint64_t samples() const { return samples_; }  // Since the start of the process.
+
+ private:
+  // The settings of models, in force from a frame on; those before it are needed after a crash.
+  struct Change {
+    std::uint64_t offset = 0;
+    bool enabled = true;
+    DetectSettings settings{};
+  };
+
+  void apply(const Change& change);
+  Status load_models(const StatePage& page, const SeriesTable& table);
+  StatePage make_page(std::uint64_t number, std::uint64_t end_offset,
+                      const SeriesTable& table) const;
+  void tell(const std::vector<FindingNews>& news, std::vector<Event>& out);
+
+  Detector detector_;
+  FindingTracker tracker_;
+  Calendar calendar_;
+  bool enabled_ = true;
+  std::vector<Change> changes_;             // The last one is in force.
+  std::vector<std::uint64_t> page_until_;   // The stored page has all frames below; by page.
+  // Slots whose models began anew since their page was written, and with which frame.
+  std::map<SeriesSlot, std::uint64_t> forgotten_;
+  std::uint64_t samples_ = 0;
+
+  // Scratch.
+  Observations seen_;
+  std::vector<FindingNews> news_;
+  SampleBatch rest_;
+};
+
+// What the correlator is told of a finding (docs/findings.md).
+Event finding_event(const Finding& finding, bool ended);
+
+}  // namespace quell

@@ -1,0 +1,394 @@
+// How findings begin, grow and end.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "base/time.h"
+#include "detect/calibration.h"
+#include "detect/finding_tracker.h"
+
+namespace quell {
+namespace {
+
+// So large a share of an entity's series is in an episode at any time (of ten samples or more that
+// begin once in 1 / series_p samples).
+constexpr double kUsualShare = 0.04;
+// Series of one entity move together: so many count as one.
+constexpr double kSeriesPerCause = 2;
+constexpr std::uint32_t kBroadSeries = 4;
+constexpr std::uint32_t kBroadMetrics = 3;
+// An error, which opens an incident, must have lasted.
+constexpr Duration kErrorAfter = std::chrono::seconds(60);
+
+// The chance that `count` of `of` are in an episode, or more (Chernoff's bound).
+double breadth_p(std::uint32_t count, std::uint32_t of) {
+  const double share = std::min(1.0, static_cast<double>(count) / static_cast<double>(of));
+  if (share <= kUsualShare) return 1;
+  double distance = share * std::log(share / kUsualShare);
+  if (share < 1) distance += (1 - share) * std::log((1 - share) / (1 - kUsualShare));
+  return std::exp(-static_cast<double>(of) / kSeriesPerCause * distance);
+}
+
+std::uint32_t count_different(std::vector<std::uint64_t>& values) {
+  std::ranges::sort(values);
+  const auto rest = std::ranges::unique(values);
+  return static_cast<std::uint32_t>(rest.begin() - values.begin());
+}
+
+bool is_more_telling(const FindingSignal& a, const FindingSignal& b) {
+  if (a.score != b.score) return a.score > b.score;
+  if (a.series->id != b.series->id) return a.series->id < b.series->id;
+  return a.onset < b.onset;
+}
+
+// The most telling signal of each series, at most `limit`.
+void keep_best(std::vector<FindingSignal>& signals, std::size_t limit) {
+  std::ranges::sort(signals, is_more_telling);
+  std::vector<FindingSignal> best;
+  for (FindingSignal& signal : signals) {
+    if (best.size() == limit) break;
+    const bool is_there = std::ranges::any_of(
+        best, [&](const FindingSignal& other) { return other.series->id == signal.series->id; });
+    if (!is_there) best.push_back(std::move(signal));
+  }
+  signals = std::move(best);
+}
+
+std::string number_text(double value) {
+  return fmt::format("{:.4g}", value);
+}
+
+std::string title_of(const Finding& finding) {
+  if (finding.signals.empty()) return "Unusual metrics";
+  const FindingSignal& top = finding.signals.front();
+  const std::string_view per = top.is_rate ? "/s" : "";
+  std::string text(top.series->metric());
+  if (finding.is_storm) {
+    text = fmt::format("{} series of {} entities are unusual, the most {}", finding.series_count,
+                       finding.entities, text);
+    return text;
+  }
+  if (!finding.entity.empty()) text += " on " + finding.entity.name;
+  text += fmt::format(" is {}{}, usual is {} ({} to {})", number_text(top.peak.value), per,
+                      number_text(top.peak.expected), number_text(top.low()),
+                      number_text(top.high()));
+  if (finding.series_count > 1) {
+    text += fmt::format("; {} more series", finding.series_count - 1);
+  }
+  return text;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------
+// Evidence.
+
+FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
+                                               const SeriesTable& table) {
+  Evidence evidence{.of = std::max(entity.series, 1u)};
+  Timestamp latest = Timestamp::min();
+  for (std::uint32_t n = entity.first; n != kNone; n = episodes_[n].next) {
+    if (episodes_[n].counts) latest = std::max(latest, episodes_[n].signal.onset);
+  }
+  metrics_.clear();
+  std::vector<std::uint64_t>& mature = mature_metrics_;
+  mature.clear();
+  double best = 0;
+  Timestamp onset = Timestamp::max();
+  Timestamp last = Timestamp::min();
+  for (std::uint32_t n = entity.first; n != kNone; n = episodes_[n].next) {
+    const Episode& episode = episodes_[n];
+    if (!episode.counts || latest - episode.signal.onset > kTogether) continue;
+    ++evidence.series;
+    metrics_.push_back(episode.metric);
+    if (episode.is_mature) mature.push_back(episode.metric);
+    best = std::max(best, episode.signal.score);
+    onset = std::min(onset, episode.signal.onset);
+    last = std::max(last, episode.signal.last_time);
+    const DetectionRule& rule = rule_of(episode.slot, table);
+    if (rule.severity) evidence.demanded = std::max(evidence.demanded, rule.severity);
+  }
+  if (evidence.series == 0) return evidence;
+  evidence.lasted = last - onset;
+  evidence.metrics = count_different(metrics_);
+  evidence.mature_metrics = count_different(mature);
+  evidence.best_p = std::min(1.0, score_to_p(best) * evidence.of);
+  if (evidence.series >= kBroadSeries && evidence.metrics >= kBroadMetrics) {
+    evidence.breadth_p = breadth_p(evidence.series, evidence.of);
+  }
+  evidence.p = std::max(1e-30, std::min(evidence.best_p, evidence.breadth_p));
+  return evidence;
+}
+
+bool FindingTracker::is_finding(const Evidence& evidence) const {
+  if (evidence.series == 0) return false;
+  // A series that a rule names need not be rare among all others.
+  const double alone = evidence.best_p / evidence.of;
+  return evidence.p <= options_.finding_p || (evidence.demanded && alone <= options_.finding_p);
+}
+
+Severity FindingTracker::severity_of(const Evidence& evidence) const {
+  const bool is_error = evidence.p <= options_.incident_p &&
+                        evidence.mature_metrics >= kBroadMetrics && evidence.lasted >= kErrorAfter;
+  const Severity severity = is_error ? Severity::Error : Severity::Warning;
+  return evidence.demanded ? std::max(severity, *evidence.demanded) : severity;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Beginning and growing.
+
+void FindingTracker::settle(const SeriesTable& table, Timestamp now,
+                            std::vector<FindingNews>& news) {
+  for (const std::uint32_t number : touched_) {
+    EntityState& entity = entities_[number];
+    entity.touched = false;
+    const Evidence evidence = weigh(entity, table);
+    const bool is_new = entity.finding == 0;
+    if (is_new) {
+      if (!is_finding(evidence)) {
+        release(number);
+        continue;
+      }
+      const FindingId storm = find_storm(entity, now);
+      entity.finding = storm != 0 ? storm : begin(entity, now);
+      open_[entity.finding].entities.insert(entity.key);
+    }
+    take_in(entity, entity.finding, table);
+    OpenFinding& open = open_[entity.finding];
+    open.last_news = now;
+    const Finding& finding = *findings_.find(entity.finding);
+    const Severity severity = std::max(finding.severity, severity_of(evidence));
+    const bool is_worse = severity > finding.severity;
+    const bool is_due = now - open.refreshed_at >= kRefreshEvery;
+    const bool begins = finding.signals.empty();
+    if (!begins && !is_worse && !is_due) continue;
+    tell(entity.finding, evidence, severity, now);
+    refresh(entity.finding, table, now);
+    news.push_back({.id = entity.finding});
+  }
+  touched_.clear();
+}
+
+FindingId FindingTracker::begin(const EntityState& entity, Timestamp now) {
+  Finding finding;
+  finding.id = ++last_id_;
+  finding.tenant = entity.tenant;
+  finding.entity = entity.entity;
+  finding.onset = Timestamp::max();
+  finding.last_time = Timestamp::min();
+  finding.detected_at = now;
+  finding.severity = Severity::Info;
+  begun_[entity.tenant].push_back(now);
+  open_[finding.id] = {.refreshed_at = now};
+  const FindingId id = finding.id;
+  findings_.insert(id, std::move(finding));
+  return id;
+}
+
+// After kStormFindings within kStormWindow, one more takes in all others that come while it lasts.
+FindingId FindingTracker::find_storm(const EntityState& entity, Timestamp now) {
+  for (const auto& [id, open] : open_) {
+    if (open.is_storm && findings_.find(id)->tenant == entity.tenant) return id;
+  }
+  std::deque<Timestamp>& begun = begun_[entity.tenant];
+  while (!begun.empty() && now - begun.front() > kStormWindow) begun.pop_front();
+  if (begun.size() < kStormFindings) return 0;
+  const FindingId id = begin({.tenant = entity.tenant}, now);
+  open_[id].is_storm = true;
+  findings_.edit(id, [](Finding& f) { f.is_storm = true; });
+  return id;
+}
+
+// Episodes of the entity that count, and are in no finding yet.
+void FindingTracker::take_in(EntityState& entity, FindingId id, const SeriesTable& table) {
+  OpenFinding& open = open_[id];
+  std::vector<std::uint32_t> charted;
+  for (std::uint32_t n = entity.first; n != kNone; n = episodes_[n].next) {
+    Episode& episode = episodes_[n];
+    if (!episode.counts || episode.finding != 0) continue;
+    episode.finding = id;
+    ++open.lasting;
+    ++open.total;
+    ++open.metrics[episode.metric];
+    charted.push_back(n);
+  }
+  if (open.charted == kCharted) return;
+  std::ranges::sort(charted, [&](std::uint32_t a, std::uint32_t b) {
+    const double x = episodes_[a].signal.score, y = episodes_[b].signal.score;
+    if (x != y) return x > y;
+    return table.series(episodes_[a].slot)->id < table.series(episodes_[b].slot)->id;
+  });
+  for (const std::uint32_t n : charted) {
+    if (open.charted == kCharted) return;
+    ++open.charted;
+    Episode& episode = episodes_[n];
+    episode.is_charted = true;
+    episode.signal.add_point(episode.signal.peak, ++episode.charted);
+  }
+}
+
+// Says why the finding is one, and how bad it is.
+void FindingTracker::tell(FindingId id, const Evidence& evidence, Severity severity,
+                          Timestamp now) {
+  findings_.edit(id, [&](Finding& f) {
+    const bool is_first = f.signals.empty();
+    const bool is_worse = severity > f.severity;
+    f.p = std::min(f.p, evidence.p);
+    f.entity_series = std::max(f.entity_series, evidence.of);
+    f.severity = severity;
+    if (!is_first && !is_worse) return;
+    std::string why =
+        evidence.breadth_p < evidence.best_p
+            ? fmt::format("{} series of {} metrics are unusual at once, of {} that there are "
+                          "(chance: p = {:.1e})",
+                          evidence.series, evidence.metrics, evidence.of, evidence.p)
+            : fmt::format("the most unusual of {} series is so far off that chance makes one such "
+                          "with p = {:.1e}",
+                          evidence.of, evidence.p);
+    if (evidence.demanded && evidence.p > options_.finding_p) why = "a detection rule asks for it";
+    if (severity >= Severity::Error && evidence.demanded != severity) {
+      why += fmt::format("; {} metrics for {}, and p is below {:.0e}: an error", evidence.metrics,
+                         format_duration(std::chrono::floor<std::chrono::seconds>(evidence.lasted)),
+                         options_.incident_p);
+    }
+    f.add_note(now, (is_first ? "began: " : "became worse: ") + why);
+    f.why = std::move(why);
+  });
+}
+
+std::vector<FindingSignal> FindingTracker::signals_of(FindingId id,
+                                                      const SeriesTable& table) const {
+  const OpenFinding& open = open_.at(id);
+  std::vector<FindingSignal> signals = open.over;
+  for (const std::string& key : open.entities) {
+    const auto number = entity_numbers_.find(key);
+    if (number == entity_numbers_.end()) continue;
+    for (std::uint32_t n = entities_[number->second].first; n != kNone; n = episodes_[n].next) {
+      if (episodes_[n].finding != id) continue;
+      signals.push_back(episodes_[n].signal);
+      signals.back().series = table.series(episodes_[n].slot);
+    }
+  }
+  return signals;
+}
+
+void FindingTracker::refresh(FindingId id, const SeriesTable& table, Timestamp now) {
+  OpenFinding& open = open_[id];
+  std::vector<FindingSignal> signals = signals_of(id, table);
+  keep_best(signals, Finding::kSignalsListed);
+  open.refreshed_at = now;
+  findings_.edit(id, [&](Finding& f) {
+    for (const FindingSignal& s : signals) {
+      f.onset = std::min(f.onset, s.onset);
+      f.last_time = std::max(f.last_time, s.last_time);
+    }
+    f.signals = std::move(signals);
+    f.series_count = open.total;
+    f.metric_count = static_cast<std::uint32_t>(open.metrics.size());
+    f.entities = static_cast<std::uint32_t>(open.entities.size());
+    f.updated_at = now;
+    f.title = title_of(f);
+  });
+}
+
+// ---------------------------------------------------------------------------------------------
+// Ending.
+
+// The episode is over: its finding keeps what it said.
+void FindingTracker::give_back(const Episode& episode, const SeriesTable& table) {
+  OpenFinding& open = open_[episode.finding];
+  --open.lasting;
+  open.last_news = std::max(open.last_news, episode.last_arrival);
+  open.over.push_back(episode.signal);
+  open.over.back().series = table.series(episode.slot);
+  if (open.over.size() >= 2 * Finding::kSignalsListed) {
+    keep_best(open.over, Finding::kSignalsListed);
+  }
+}
+
+void FindingTracker::end_calm_ones(Timestamp now, const SeriesTable& table,
+                                   std::vector<FindingNews>& news) {
+  for (auto at = open_.begin(); at != open_.end();) {
+    const FindingId id = at->first;
+    if (at->second.lasting > 0 || now - at->second.last_news < kLinger) {
+      ++at;
+      continue;
+    }
+    refresh(id, table, now);
+    for (const std::string& key : at->second.entities) {
+      const auto number = entity_numbers_.find(key);
+      if (number == entity_numbers_.end()) continue;
+      const std::uint32_t entity = number->second;
+      entities_[entity].finding = 0;
+      release(entity);
+    }
+    findings_.edit(id, [&](Finding& f) {
+      f.status = FindingStatus::Ended;
+      f.ended_at = f.last_time;
+      f.add_note(now, "ended: its series are as usual again");
+    });
+    ended_.insert(id);
+    news.push_back({.id = id, .ended = true});
+    at = open_.erase(at);
+  }
+  drop_old();
+}
+
+void FindingTracker::drop_old() {
+  while (ended_.size() > kFindingsKept) {
+    findings_.remove(*ended_.begin());
+    ended_.erase(ended_.begin());
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+// What people say.
+
+void FindingTracker::set_alert(FindingId id, Fingerprint alert) {
+  if (findings_.find(id)->alert == alert) return;
+  findings_.edit(id, [&](Finding& f) { f.alert = alert; });
+}
+
+Result<std::string> FindingTracker::give_feedback(FindingId id, Feedback feedback,
+                                                  std::string_view actor, Timestamp now) {
+  const Finding* finding = findings_.find(id);
+  if (finding == nullptr) {
+    return fail(Errc::NotFound, fmt::format("there is no finding {}", format_finding_id(id)));
+  }
+  constexpr double kMore = 1.25;
+  std::set<std::pair<std::string, std::uint64_t>> seen;
+  std::size_t changed = 0;
+  double highest = 0;
+  for (const FindingSignal& s : finding->signals) {
+    const std::pair key{entity_key(*s.series, entity_of(*s.series)), hash64(s.series->metric())};
+    if (!seen.insert(key).second) continue;  // The first one of a metric has the highest score.
+    if (feedback == Feedback::Useful) {
+      changed += bars_.erase(key);
+      continue;
+    }
+    if (bars_.size() >= kBarsMax && !bars_.contains(key)) continue;
+    double& bar = bars_[key];
+    bar = std::max(bar, s.score * kMore);
+    highest = std::max(highest, bar);
+    ++changed;
+  }
+  std::string effect =
+      feedback == Feedback::Noise
+          ? fmt::format("{} metrics must deviate a quarter more than here before they count again "
+                        "(scores up to {:.0f})",
+                        changed, highest)
+          : fmt::format("demands on {} metrics were taken back", changed);
+  if (feedback == Feedback::Useful && changed == 0) {
+    effect = "nothing was demanded of these metrics";
+  }
+  findings_.edit(id, [&](Finding& f) {
+    f.feedback = feedback;
+    f.updated_at = now;
+    f.add_note(now, fmt::format("{} says {}: {}", actor, feedback_name(feedback), effect));
+  });
+  return effect;
+}
+
+}  // namespace quell

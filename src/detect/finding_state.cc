@@ -1,0 +1,206 @@
+// What of findings survives a restart. Episodes name their series by slot; findings have pages of
+// their own.
+#include <algorithm>
+
+#include "detect/finding_tracker.h"
+
+namespace quell {
+namespace {
+
+constexpr std::uint8_t kTrackerVersion = 1;
+
+void write_point(ByteWriter& w, const FindingPoint& p) {
+  w.time(p.time);
+  w.f64(p.value);
+  w.f64(p.expected);
+  w.f64(static_cast<double>(p.scale));
+}
+
+FindingPoint read_point(ByteReader& r) {
+  FindingPoint p;
+  p.time = r.time();
+  p.value = r.f64();
+  p.expected = r.f64();
+  p.scale = static_cast<float>(r.f64());
+  return p;
+}
+
+void write_open_signal(ByteWriter& w, const FindingSignal& s) {
+  w.boolean(s.is_rate);
+  w.time(s.onset);
+  w.time(s.last_time);
+  w.u64(s.samples);
+  w.f64(s.score);
+  write_point(w, s.peak);
+  w.f64(s.band);
+  w.u64(s.fired);
+  w.u64(s.stride);
+  w.u64(s.points.size());
+  for (const FindingPoint& p : s.points) write_point(w, p);
+}
+
+FindingSignal read_open_signal(ByteReader& r) {
+  FindingSignal s;
+  s.is_rate = r.boolean();
+  s.onset = r.time();
+  s.last_time = r.time();
+  s.samples = static_cast<std::uint32_t>(r.u64());
+  s.score = r.f64();
+  s.peak = read_point(r);
+  s.band = r.f64();
+  s.fired = static_cast<std::uint16_t>(r.u64());
+  s.stride = static_cast<std::uint32_t>(r.u64());
+  s.points.resize(r.count());
+  for (FindingPoint& p : s.points) p = read_point(r);
+  return s;
+}
+
+}  // namespace
+
+void FindingTracker::snapshot(std::string& out) const {
+  ByteWriter w(out);
+  w.u8(kTrackerVersion);
+  w.u64(last_id_);
+  w.time(checked_at_);
+  w.u64(open_episodes());
+  // By slot, so that equal states give equal bytes.
+  std::vector<std::uint32_t> numbers;
+  for (std::uint32_t n = 0; n < episodes_.size(); ++n) {
+    if (episodes_[n].slot != kNoSlot) numbers.push_back(n);
+  }
+  std::ranges::sort(numbers, {}, [&](std::uint32_t n) { return episodes_[n].slot; });
+  for (const std::uint32_t n : numbers) {
+    const Episode& e = episodes_[n];
+    w.u64(e.slot);
+    w.u64(e.finding);
+    w.time(e.last_arrival);
+    w.u8(static_cast<std::uint8_t>((e.counts ? 1 : 0) | (e.is_charted ? 2 : 0) |
+                                   (e.is_mature ? 4 : 0)));
+    w.u64(e.charted);
+    write_open_signal(w, e.signal);
+  }
+  w.u64(open_.size());
+  for (const auto& [id, open] : open_) {
+    w.u64(id);
+    w.u64(open.total);
+    w.u64(open.charted);
+    w.time(open.last_news);
+    w.time(open.refreshed_at);
+    w.boolean(open.is_storm);
+    w.u64(open.entities.size());
+    for (const std::string& key : open.entities) w.text(key);
+    w.u64(open.metrics.size());
+    for (const auto& [metric, count] : open.metrics) {
+      w.fixed64(metric);
+      w.u64(count);
+    }
+    w.u64(open.over.size());
+    for (const FindingSignal& signal : open.over) {
+      std::string bytes;
+      encode_signal(signal, bytes);
+      w.text(bytes);
+    }
+  }
+  w.u64(begun_.size());
+  for (const auto& [tenant, times] : begun_) {
+    w.text(tenant);
+    w.u64(times.size());
+    for (const Timestamp t : times) w.time(t);
+  }
+  w.u64(bars_.size());
+  for (const auto& [key, bar] : bars_) {
+    w.text(key.first);
+    w.fixed64(key.second);
+    w.f64(bar);
+  }
+}
+
+Status FindingTracker::restore(std::string_view bytes) {
+  ByteReader r(bytes);
+  if (r.u8() != kTrackerVersion) {
+    return fail(Errc::Corrupt, "findings in progress of an unknown version");
+  }
+  last_id_ = r.u64();
+  checked_at_ = r.time();
+  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
+    Episode e;
+    e.slot = static_cast<SeriesSlot>(r.u64());
+    e.finding = r.u64();
+    e.last_arrival = r.time();
+    const std::uint8_t flags = r.u8();
+    e.counts = (flags & 1) != 0;
+    e.is_charted = (flags & 2) != 0;
+    e.is_mature = (flags & 4) != 0;
+    e.charted = static_cast<std::uint32_t>(r.u64());
+    e.signal = read_open_signal(r);
+    episodes_.push_back(std::move(e));
+  }
+  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) TRY_STATUS(restore_open(r));
+  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
+    std::deque<Timestamp>& times = begun_[r.string()];
+    for (std::size_t k = r.count(); k > 0 && r.ok(); --k) times.push_back(r.time());
+  }
+  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
+    std::string key = r.string();
+    const std::uint64_t metric = r.fixed64();
+    bars_[{std::move(key), metric}] = r.f64();
+  }
+  if (!r.ok() || !r.at_end()) return fail(Errc::Corrupt, "findings in progress do not decode");
+  return {};
+}
+
+Status FindingTracker::restore_open(ByteReader& r) {
+  const FindingId id = r.u64();
+  OpenFinding& open = open_[id];
+  open.total = static_cast<std::uint32_t>(r.u64());
+  open.charted = static_cast<std::uint32_t>(r.u64());
+  open.last_news = r.time();
+  open.refreshed_at = r.time();
+  open.is_storm = r.boolean();
+  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) open.entities.insert(r.string());
+  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
+    const std::uint64_t metric = r.fixed64();
+    open.metrics[metric] = static_cast<std::uint32_t>(r.u64());
+  }
+  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
+    TRY(FindingSignal signal, decode_signal(r.text()));
+    open.over.push_back(std::move(signal));
+  }
+  return {};
+}
+
+Status FindingTracker::load_finding(std::string_view bytes) {
+  TRY(Finding finding, decode_finding(bytes));
+  loaded_.push_back(std::move(finding));
+  return {};
+}
+
+Status FindingTracker::finish_restore(const SeriesTable& table) {
+  follow(table);
+  std::ranges::sort(loaded_, {}, [](const Finding& f) { return std::pair(f.updated_at, f.id); });
+  for (Finding& finding : loaded_) {
+    const FindingId id = finding.id;
+    if (finding.status == FindingStatus::Ended) ended_.insert(id);
+    findings_.restore(id, std::move(finding));
+  }
+  loaded_.clear();
+  const auto corrupt = [] { return fail(Errc::Corrupt, "findings in progress do not fit"); };
+  for (const auto& [id, open] : open_) {
+    if (findings_.find(id) == nullptr) return corrupt();
+    for (const std::string& key : open.entities) entities_[find_entity(key)].finding = id;
+  }
+  for (std::uint32_t n = 0; n < episodes_.size(); ++n) {
+    Episode& e = episodes_[n];
+    if (e.slot >= entity_of_.size() || entity_of_[e.slot] == kNone) return corrupt();
+    if (episode_of_[e.slot] != kNone || (e.finding != 0 && !open_.contains(e.finding))) {
+      return corrupt();
+    }
+    e.entity = entity_of_[e.slot];
+    e.metric = hash64(table.series(e.slot)->metric());
+    if (e.finding != 0) ++open_[e.finding].lasting;
+    link(n);
+  }
+  return {};
+}
+
+}  // namespace quell

@@ -1,0 +1,299 @@
+// Episodes of series; what becomes of them in findings is in finding_growth.cc.
+#include "detect/finding_tracker.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "detect/calibration.h"
+
+namespace quell {
+namespace {
+
+constexpr Duration kCheckEvery = std::chrono::seconds(15);
+constexpr std::uint32_t kSamplesMin = 3;  // One or two unusual samples are chance.
+constexpr double kBandCoverage = 0.99;
+// In usual distances: what an outage adds to the past of a young series must not become its usual.
+constexpr double kBandMost = 8;
+constexpr Duration kCalmMin = std::chrono::seconds(5);
+constexpr std::uint16_t kUsualRule = 1;
+
+// What remembers the last hours calls a series unusual for long after it came back into its band;
+// people do not.
+bool is_over(const FindingSignal& signal, Timestamp now, double interval_seconds) {
+  constexpr double kIntervals = 10;
+  const Duration calm = now - signal.last_time;
+  const double seconds = static_cast<double>(calm.count()) * 1e-9;
+  return calm >= kCalmMin && seconds >= kIntervals * interval_seconds;
+}
+
+bool is_far_enough(const FindingSignal& signal, const DetectionRule& rule) {
+  const double change = std::abs(signal.peak.value - signal.peak.expected);
+  return change >= rule.min_effect * std::abs(signal.peak.expected) && change >= rule.min_change;
+}
+
+}  // namespace
+
+std::string entity_key(const Series& series, const Entity& entity) {
+  if (entity.empty()) return series.tenant + '\0' + std::string(series.metric());
+  return series.tenant + '\0' + entity.kind + '\0' + entity.name;
+}
+
+void FindingTracker::set_options(const FindingOptions& options) {
+  options_ = options;
+  open_score_ = p_to_score(std::clamp(options.series_p, 1e-12, 0.5));
+  close_score_ = open_score_ / 2;
+  std::ranges::fill(rule_of_, std::uint16_t{0});
+}
+
+// ---------------------------------------------------------------------------------------------
+// Which series there are.
+
+std::uint32_t FindingTracker::find_entity(const std::string& key) {
+  const auto known = entity_numbers_.find(key);
+  if (known != entity_numbers_.end()) return known->second;
+  auto number = static_cast<std::uint32_t>(entities_.size());
+  if (!free_entities_.empty()) {
+    number = free_entities_.back();
+    free_entities_.pop_back();
+  } else {
+    entities_.emplace_back();
+  }
+  const std::size_t kind = key.find('\0') + 1;
+  const std::size_t name = key.find('\0', kind) + 1;
+  EntityState& state = entities_[number];
+  state = {.key = key, .tenant = key.substr(0, kind - 1)};
+  if (name != 0) state.entity = {key.substr(kind, name - 1 - kind), key.substr(name)};
+  entity_numbers_.emplace(key, number);
+  return number;
+}
+
+void FindingTracker::release(std::uint32_t number) {
+  EntityState& entity = entities_[number];
+  if (entity.series > 0 || entity.first != kNone || entity.touched || entity.finding != 0) return;
+  entity_numbers_.erase(entity.key);
+  entity = {};
+  free_entities_.push_back(number);
+}
+
+void FindingTracker::assign(SeriesSlot slot, const SeriesTable& table) {
+  const Series& series = *table.series(slot);
+  const std::uint32_t number = find_entity(entity_key(series, entity_of(series)));
+  entity_of_[slot] = number;
+  ++entities_[number].series;
+  ++assigned_;
+}
+
+// New series are at the end, or in slots that others have left.
+void FindingTracker::follow(const SeriesTable& table) {
+  if (table.size() == assigned_) return;
+  const auto first = static_cast<SeriesSlot>(entity_of_.size());
+  if (first < table.slot_count()) {
+    entity_of_.resize(table.slot_count(), kNone);
+    episode_of_.resize(table.slot_count(), kNone);
+    rule_of_.resize(table.slot_count(), 0);
+    for (SeriesSlot slot = first; slot < entity_of_.size(); ++slot) {
+      if (table.series(slot) != nullptr) {
+        assign(slot, table);
+      } else {
+        left_.push_back(slot);
+      }
+    }
+  }
+  std::erase_if(left_, [&](SeriesSlot slot) {
+    if (table.series(slot) == nullptr) return false;
+    assign(slot, table);
+    return true;
+  });
+}
+
+void FindingTracker::leave(SeriesSlot slot) {
+  const std::uint32_t number = entity_of_[slot];
+  entity_of_[slot] = kNone;
+  rule_of_[slot] = 0;
+  left_.push_back(slot);
+  --assigned_;
+  --entities_[number].series;
+  release(number);
+}
+
+const DetectionRule& FindingTracker::rule_of(SeriesSlot slot, const SeriesTable& table) {
+  std::uint16_t& known = rule_of_[slot];
+  if (known == 0) {
+    known = kUsualRule;
+    const Series& series = *table.series(slot);
+    const auto lookup = [&](std::string_view name) -> std::string_view {
+      if (name == "tenant") return series.tenant;
+      if (name == "metric") return series.metric();
+      return series.labels.get(name);
+    };
+    for (std::size_t i = 0; i < options_.rules.size(); ++i) {
+      const DetectionRule& rule = options_.rules[i];
+      if (!rule.metric.empty() && rule.metric != series.metric()) continue;
+      if (!matches_all(rule.matchers, lookup)) continue;
+      known = static_cast<std::uint16_t>(kUsualRule + 1 + i);
+      break;
+    }
+  }
+  return known == kUsualRule ? options_.usual : options_.rules[known - kUsualRule - 1u];
+}
+
+// ---------------------------------------------------------------------------------------------
+// Episodes.
+
+void FindingTracker::on_samples(const Columns& in, const Detector& detector,
+                                const SeriesTable& table, Timestamp arrived_at,
+                                std::vector<FindingNews>& news) {
+  const Observations& seen = in.seen;
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    const std::uint32_t number = episode_of_[in.slots[i]];
+    const bool is_unusual = (seen.flags[i] & kUnusual) != 0;
+    if (number == kNone && !is_unusual) continue;
+    if ((seen.flags[i] & kNotUsed) != 0) {
+      if (number != kNone && is_stale_marker(in.values[i])) close_episode(number, table);
+    } else if (is_unusual) {
+      on_unusual(i, in, detector, table, arrived_at);
+    } else {
+      close_episode(number, table);
+    }
+  }
+  settle(table, arrived_at, news);
+}
+
+void FindingTracker::on_unusual(std::size_t i, const Columns& in, const Detector& detector,
+                                const SeriesTable& table, Timestamp arrived_at) {
+  const SeriesSlot slot = in.slots[i];
+  const auto score = static_cast<double>(in.seen.score[i]);
+  std::uint32_t number = episode_of_[slot];
+  if (number == kNone) {
+    // One that was closed because it lasted too long begins again only when it becomes worse.
+    constexpr unsigned kNew = kOpened | kRestated | kNewSeverity;
+    const bool is_new = (in.seen.flags[i] & kNew) != 0 && score >= open_score_;
+    if (!is_new || in.times[i] < arrived_at - kAgeMax) return;
+    number = open_episode(slot, table, in.times[i]);
+  }
+  Episode& episode = episodes_[number];
+  episode.last_arrival = arrived_at;
+  FindingSignal& signal = episode.signal;
+  const FindingPoint point{in.times[i], in.values[i], in.seen.expected[i], in.seen.scale[i]};
+  const double distance = std::abs(point.value - point.expected);
+  const bool is_outside = distance > signal.band * static_cast<double>(point.scale);
+  if (score >= open_score_ || (score >= close_score_ && is_outside)) {
+    signal.last_time = point.time;
+  } else if (is_over(signal, point.time, detector.model(slot).interval_seconds)) {
+    close_episode(number, table);
+    return;
+  }
+  if (score >= close_score_) {
+    signal.fired |= in.seen.fired[i];
+    const DetectionRule& rule = rule_of(slot, table);
+    ++signal.samples;
+    const bool fits = rule.direction == Direction::Both ||
+                      (rule.direction == Direction::Up) == (point.value >= point.expected);
+    if (score > signal.score && fits) {
+      signal.score = score;
+      signal.peak = point;
+      signal.band = std::min(kBandMost, detector.band(slot, kBandCoverage));
+    }
+    if (!episode.counts && is_enough(episode, rule)) {
+      episode.counts = true;
+      episode.is_mature = detector.model(slot).samples >= options_.incident_warmup;
+    }
+    if (episode.counts) touch(episode.entity);
+  }
+  if (episode.is_charted) {
+    ++episode.charted;
+    signal.add_point(point, episode.charted);
+  }
+}
+
+std::uint32_t FindingTracker::open_episode(SeriesSlot slot, const SeriesTable& table,
+                                           Timestamp time) {
+  std::uint32_t number = static_cast<std::uint32_t>(episodes_.size());
+  if (!free_.empty()) {
+    number = free_.back();
+    free_.pop_back();
+  } else {
+    episodes_.emplace_back();
+  }
+  Episode& episode = episodes_[number];
+  episode = {.slot = slot, .entity = entity_of_[slot]};
+  episode.metric = hash64(table.series(slot)->metric());
+  episode.signal.onset = time;
+  episode.signal.last_time = time;
+  const SeriesKind kind = table.kind(slot);
+  episode.signal.is_rate = kind == SeriesKind::Counter || kind == SeriesKind::Delta;
+  link(number);
+  return number;
+}
+
+void FindingTracker::link(std::uint32_t number) {
+  Episode& episode = episodes_[number];
+  episode_of_[episode.slot] = number;
+  EntityState& entity = entities_[episode.entity];
+  episode.next = entity.first;
+  episode.before = kNone;
+  if (entity.first != kNone) episodes_[entity.first].before = number;
+  entity.first = number;
+}
+
+// Whether the episode says something by the user's rule and by what people said of such before.
+bool FindingTracker::is_enough(const Episode& episode, const DetectionRule& rule) const {
+  const FindingSignal& signal = episode.signal;
+  if (signal.samples < kSamplesMin || signal.score < open_score_) return false;
+  if (signal.last_time - signal.onset < rule.min_duration) return false;
+  if ((signal.fired & components_of(rule.detector)) == 0 || !is_far_enough(signal, rule)) {
+    return false;
+  }
+  if (bars_.empty()) return true;
+  const auto bar = bars_.find({entities_[episode.entity].key, episode.metric});
+  return bar == bars_.end() || signal.score > bar->second;
+}
+
+void FindingTracker::close_episode(std::uint32_t number, const SeriesTable& table) {
+  Episode& episode = episodes_[number];
+  episode.signal.ended_at = episode.signal.last_time;
+  if (episode.finding != 0) give_back(episode, table);
+  EntityState& entity = entities_[episode.entity];
+  if (episode.before != kNone) {
+    episodes_[episode.before].next = episode.next;
+  } else {
+    entity.first = episode.next;
+  }
+  if (episode.next != kNone) episodes_[episode.next].before = episode.before;
+  episode_of_[episode.slot] = kNone;
+  episode = {};
+  free_.push_back(number);
+}
+
+void FindingTracker::touch(std::uint32_t entity) {
+  if (entities_[entity].touched) return;
+  entities_[entity].touched = true;
+  touched_.push_back(entity);
+}
+
+void FindingTracker::forget(SeriesSlot slot) {
+  if (slot >= entity_of_.size() || entity_of_[slot] == kNone) return;
+  QUELL_ASSERT(episode_of_[slot] == kNone, "a series leaves long after its last sample");
+  leave(slot);
+}
+
+Timestamp FindingTracker::next_deadline() const {
+  const bool waits = open_episodes() > 0 || !open_.empty();
+  return waits ? checked_at_ + kCheckEvery : Timestamp::max();
+}
+
+void FindingTracker::on_time(Timestamp now, const SeriesTable& table,
+                             std::vector<FindingNews>& news) {
+  if (now < next_deadline() || next_deadline() == Timestamp::max()) return;
+  checked_at_ = now;
+  for (std::uint32_t number = 0; number < episodes_.size(); ++number) {
+    const Episode& episode = episodes_[number];
+    if (episode.slot == kNoSlot) continue;
+    const bool is_silent = now - episode.last_arrival >= kSilence;
+    const bool is_usual_now = episode.signal.last_time - episode.signal.onset >= kEpisodeMax;
+    if (is_silent || is_usual_now) close_episode(number, table);
+  }
+  end_calm_ones(now, table, news);
+}
+
+}  // namespace quell

@@ -1,0 +1,236 @@
+// FindingTracker: unusual samples -> findings: what is unusual about one entity in one episode.
+//
+//   sample with a score ──> episode of its series ──counts?──> evidence of the entity ──> finding
+//
+// One cause moves many series of an entity, and chance moves one here and there all the time. So a
+// finding begins when the evidence of all series of an entity together is rarer than finding_p:
+// either one series is so far off that it is rare among as many as the entity has, or many more
+// series are unusual at once than chance lets be.
+//
+// A cause that moves many entities at once (a storm) makes kStormFindings findings; what comes
+// after them within kStormWindow goes into one more that spans all the others.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/result.h"
+#include "detect/detector.h"
+#include "detect/finding_options.h"
+#include "model/book.h"
+#include "model/finding.h"
+#include "model/sample.h"
+#include "stream/series_table.h"
+
+namespace quell {
+
+struct FindingIdHash {
+  std::size_t operator()(FindingId id) const {
+    return static_cast<std::size_t>(id * 0x9e3779b97f4a7c15);
+  }
+};
+
+// Thread: one.
+class FindingBook : public Book<FindingId, Finding, FindingIdHash> {
+ public:
+  template <class F>
+  void edit(FindingId id, F&& f) {
+    f(change(id));
+  }
+  void remove(FindingId id) { erase(id); }
+};
+
+// Names an entity of a tenant, or the metric of series that have none.
+std::string entity_key(const Series& series, const Entity& entity);
+
+// What became of a finding that alerts must be told.
+struct FindingNews {
+  FindingId id = 0;
+  bool ended = false;
+};
+
+// Invariant: only series with an open episode have a state; everything else is derived from the
+// table. Results depend on the samples and times that are given alone.
+// Thread: one. Cost: about 1 ns per usual sample, 100 ns per sample of an open episode. Memory: 8
+// bytes per slot, and 200 per open episode.
+class FindingTracker {
+ public:
+  static constexpr std::size_t kFindingsKept = 5'000;  // Ended ones; the oldest leave.
+  static constexpr std::size_t kStormFindings = 10;
+  static constexpr Duration kStormWindow = std::chrono::seconds(60);
+  static constexpr Duration kAgeMax = std::chrono::minutes(5);  // Older samples only teach.
+  static constexpr Duration kSilence = std::chrono::minutes(5);
+  static constexpr Duration kLinger = std::chrono::minutes(1);  // Without an unusual series.
+  static constexpr Duration kTogether = std::chrono::minutes(15);
+  static constexpr Duration kEpisodeMax = std::chrono::hours(6);
+  static constexpr Duration kRefreshEvery = std::chrono::seconds(15);
+
+  FindingTracker() = default;
+  FindingTracker(const FindingTracker&) = delete;
+  FindingTracker& operator=(const FindingTracker&) = delete;
+
+  void set_options(const FindingOptions& options);
+
+  // Learns which series there are. Call it before on_samples(), and after a restart.
+  void follow(const SeriesTable& table);
+  // What a frame brought, and what the detector made of it: columns of one length.
+  struct Columns {
+    std::span<const SeriesSlot> slots{};
+    std::span<const Timestamp> times{};
+    std::span<const double> values{};  // That the detector saw: rates of counters.
+    const Observations& seen;
+  };
+  void on_samples(const Columns& in, const Detector& detector, const SeriesTable& table,
+                  Timestamp arrived_at, std::vector<FindingNews>& news);
+  // The series has left. Requires: on_time() came before, so that it has no open episode.
+  void forget(SeriesSlot slot);
+  void on_time(Timestamp now, const SeriesTable& table, std::vector<FindingNews>& news);
+  // When on_time() has something to do. Timestamp::max(): never.
+  Timestamp next_deadline() const;
+
+  // Noise: what made this finding must be exceeded by a quarter, by the same metrics of the same
+  // entity, before it counts again. Useful: takes such demands back.
+  // Returns: one sentence that says what changed. Errors: NotFound.
+  Result<std::string> give_feedback(FindingId id, Feedback feedback, std::string_view actor,
+                                    Timestamp now);
+
+  FindingBook& findings() { return findings_; }
+  const FindingBook& findings() const { return findings_; }
+  std::uint64_t open_count() const { return open_.size(); }
+  std::uint64_t begun() const { return last_id_; }
+  std::size_t open_episodes() const { return episodes_.size() - free_.size(); }
+  // An alert's incident is shown with the finding; `alert` is set by who tells of it.
+  void set_alert(FindingId id, Fingerprint alert);
+
+  // Open episodes, open findings and feedback. Equal states give equal bytes.
+  void snapshot(std::string& out) const;
+  // Before the table and the findings are loaded; finish_restore() after them. Errors: Corrupt.
+  Status restore(std::string_view bytes);
+  Status load_finding(std::string_view bytes);
+  Status finish_restore(const SeriesTable& table);
+
+ private:
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+  static constexpr std::uint32_t kCharted = 6;  // Episodes of a finding whose samples are kept.
+  static constexpr std::size_t kBarsMax = 10'000;
+
+  // Of a series that is unusual. In no order but that of its entity.
+  struct Episode {
+    SeriesSlot slot = kNoSlot;  // kNoSlot: its place is free.
+    std::uint32_t entity = kNone;
+    std::uint32_t next = kNone;  // Of the entity.
+    std::uint32_t before = kNone;
+    FindingId finding = 0;
+    std::uint64_t metric = 0;  // Hash of its name.
+    Timestamp last_arrival{};
+    bool counts = false;
+    bool is_mature = false;     // Its series is known well enough to open an incident by.
+    bool is_charted = false;    // Its samples are kept, for people to see.
+    std::uint32_t charted = 0;  // So many samples were offered.
+    FindingSignal signal{};     // Without its series.
+  };
+  struct EntityState {
+    std::string key{};
+    std::string tenant{};
+    Entity entity{};
+    std::uint32_t series = 0;
+    std::uint32_t first = kNone;  // Episode.
+    FindingId finding = 0;
+    bool touched = false;
+  };
+  struct OpenFinding {
+    std::uint32_t lasting = 0;  // Episodes that are open.
+    std::uint32_t total = 0;    // And those that were.
+    std::uint32_t charted = 0;
+    Timestamp last_news{};  // Arrival of the last unusual sample, or end of an episode.
+    Timestamp refreshed_at{};
+    bool is_storm = false;
+    std::set<std::string> entities{};                   // Keys.
+    std::map<std::uint64_t, std::uint32_t> metrics{};   // Episodes of each so far.
+    std::vector<FindingSignal> over{};  // The most telling episodes that have ended.
+  };
+  // What the series of an entity say together.
+  struct Evidence {
+    double p = 1;
+    std::uint32_t series = 0;  // Unusual ones.
+    std::uint32_t metrics = 0;
+    std::uint32_t of = 0;  // All of the entity.
+    std::uint32_t mature_metrics = 0;
+    double best_p = 1;     // Of the most unusual series alone.
+    double breadth_p = 1;  // Of so many at once.
+    Duration lasted{};
+    std::optional<Severity> demanded{};  // By a rule.
+  };
+
+  // finding_tracker.cc: series and their episodes.
+  std::uint32_t find_entity(const std::string& key);
+  void release(std::uint32_t number);
+  void assign(SeriesSlot slot, const SeriesTable& table);
+  void leave(SeriesSlot slot);
+  const DetectionRule& rule_of(SeriesSlot slot, const SeriesTable& table);
+  void on_unusual(std::size_t i, const Columns& in, const Detector& detector,
+                  const SeriesTable& table, Timestamp arrived_at);
+  std::uint32_t open_episode(SeriesSlot slot, const SeriesTable& table, Timestamp time);
+  void link(std::uint32_t number);
+  bool is_enough(const Episode& episode, const DetectionRule& rule) const;
+  void close_episode(std::uint32_t number, const SeriesTable& table);
+  void touch(std::uint32_t entity);
+
+  // finding_growth.cc: findings of entities.
+  void settle(const SeriesTable& table, Timestamp now, std::vector<FindingNews>& news);
+  Evidence weigh(const EntityState& entity, const SeriesTable& table);
+  bool is_finding(const Evidence& evidence) const;
+  Severity severity_of(const Evidence& evidence) const;
+  FindingId find_storm(const EntityState& entity, Timestamp now);
+  FindingId begin(const EntityState& entity, Timestamp now);
+  void tell(FindingId id, const Evidence& evidence, Severity severity, Timestamp now);
+  void take_in(EntityState& entity, FindingId id, const SeriesTable& table);
+  void refresh(FindingId id, const SeriesTable& table, Timestamp now);
+  std::vector<FindingSignal> signals_of(FindingId id, const SeriesTable& table) const;
+  void give_back(const Episode& episode, const SeriesTable& table);
+  void end_calm_ones(Timestamp now, const SeriesTable& table, std::vector<FindingNews>& news);
+  void drop_old();
+  Status restore_open(ByteReader& r);
+
+  FindingOptions options_;
+  double open_score_ = 6.7;
+  double close_score_ = 3.35;
+
+  // By slot.
+  std::vector<std::uint32_t> episode_of_;  // kNone: none.
+  std::vector<std::uint32_t> entity_of_;   // kNone: not assigned.
+  std::vector<std::uint16_t> rule_of_;     // 0: not asked; 1: usual; from 2 on: rules.
+  std::size_t assigned_ = 0;
+  std::vector<SeriesSlot> left_;  // Slots below that may be given to others.
+
+  std::vector<Episode> episodes_;
+  std::vector<std::uint32_t> free_;
+  std::vector<EntityState> entities_;
+  std::unordered_map<std::string, std::uint32_t, StringHash, std::equal_to<>> entity_numbers_;
+  std::vector<std::uint32_t> free_entities_;
+  std::vector<std::uint64_t> metrics_, mature_metrics_;  // Scratch.
+  std::vector<std::uint32_t> touched_;      // Entities with news in the frame in hand.
+
+  FindingBook findings_;
+  std::map<FindingId, OpenFinding> open_;
+  std::set<FindingId> ended_;
+  FindingId last_id_ = 0;
+  std::map<std::string, std::deque<Timestamp>> begun_;  // Lately, by tenant.
+  // What feedback demands of a metric of an entity: (entity's key, metric) -> score.
+  std::map<std::pair<std::string, std::uint64_t>, double> bars_;
+  Timestamp checked_at_{};
+  std::vector<Finding> loaded_;  // Until finish_restore().
+};
+
+}  // namespace quell

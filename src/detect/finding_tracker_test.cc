@@ -1,0 +1,223 @@
+#include "detect/finding_tracker.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/prng.h"
+#include "stream/test_samples.h"
+
+namespace quell {
+namespace {
+
+// Hosts with series of noise around a level, which a test moves; a sample every ten seconds.
+class Estate {
+ public:
+  Estate(int hosts, int series, FindingOptions options = quick()) : hosts_(hosts), series_(series) {
+    TestRequest request;
+    for (int h = 0; h < hosts; ++h) {
+      for (int s = 0; s < series; ++s) {
+        request.add(fmt::format("metric_{}{{host=\"h{}\"}}", s, h), 0, {0});
+      }
+    }
+    batch_ = resolved(table_, std::move(request));
+    moved_.resize(batch_.size());
+    detector_.set_settings({.finding_p = options.series_p, .warmup_samples = options.warmup});
+    tracker.set_options(options);
+    tracker.follow(table_);
+  }
+
+  static FindingOptions quick() {
+    FindingOptions options;
+    options.warmup = 60;
+    options.incident_warmup = 60;
+    return options;
+  }
+
+  void move(int host, int series, double by) {
+    moved_[static_cast<std::size_t>(host * series_ + series)] = by;
+  }
+  void move_all(int host, double by) {
+    for (int s = 0; s < series_; ++s) move(host, s, by);
+  }
+
+  // Returns: what alerts were told.
+  std::vector<FindingNews> run(int rounds) {
+    std::vector<FindingNews> news;
+    for (int r = 0; r < rounds; ++r) {
+      now_ += std::chrono::seconds(10);
+      for (std::size_t i = 0; i < batch_.size(); ++i) {
+        const double noise = static_cast<double>(prng_.below(1000) + prng_.below(1000)) / 500;
+        batch_.times[i] = now_;
+        batch_.values[i] = 50 + noise + moved_[i];
+      }
+      tracker.on_time(now_, table_, news);
+      detector_.observe(batch_.slots, batch_.times, batch_.values, calendar_, seen_);
+      tracker.on_samples({batch_.slots, batch_.times, batch_.values, seen_}, detector_, table_,
+                         now_, news);
+    }
+    return news;
+  }
+
+  std::vector<Finding> findings() const {
+    std::vector<Finding> found;
+    tracker.findings().newest_first(UINT64_MAX, [&](std::uint64_t, const Finding& f) {
+      found.push_back(f);
+      return true;
+    });
+    std::ranges::sort(found, {}, &Finding::id);
+    return found;
+  }
+
+  Timestamp now() const { return now_; }
+  SeriesTable& table() { return table_; }
+  FindingTracker tracker;
+
+ private:
+  int hosts_;
+  int series_;
+  SeriesTable table_;
+  SampleBatch batch_;
+  std::vector<double> moved_;
+  Detector detector_;
+  Calendar calendar_;
+  Observations seen_;
+  Prng prng_{5};
+  Timestamp now_ = test_at(0);
+};
+
+TEST(FindingTracker, NothingIsFoundWhileAllIsUsual) {
+  Estate estate(3, 20);
+  EXPECT_TRUE(estate.run(2000).empty());
+  EXPECT_TRUE(estate.findings().empty());
+}
+
+TEST(FindingTracker, OneCauseIsOneFindingOfItsEntity) {
+  Estate estate(3, 20);
+  estate.run(1000);
+  const Timestamp before = estate.now();
+  estate.move_all(1, 30);
+  const auto news = estate.run(20);
+  const auto found = estate.findings();
+  ASSERT_EQ(found.size(), 1u);
+  const Finding& f = found[0];
+  EXPECT_EQ(f.entity.to_string(), "host:h1");
+  EXPECT_EQ(f.severity, Severity::Error);
+  EXPECT_EQ(f.onset, before + std::chrono::seconds(10));
+  EXPECT_EQ(f.series_count, 20u);
+  EXPECT_EQ(f.metric_count, 20u);
+  EXPECT_EQ(f.entity_series, 20u);
+  EXPECT_EQ(f.signals.size(), 20u);
+  EXPECT_TRUE(f.signals[0].is_up());
+  EXPECT_NEAR(f.signals[0].peak.value, 82, 3);
+  EXPECT_NEAR(f.signals[0].peak.expected, 52, 6);
+  EXPECT_LT(f.p, 1e-6);
+  EXPECT_FALSE(news.empty());
+  // Told when it began, when it became worse, and now and then; not with every sample.
+  EXPECT_LE(news.size(), 16u);
+}
+
+TEST(FindingTracker, ItEndsWhenItsSeriesAreAsUsual) {
+  Estate estate(1, 20);
+  estate.run(1000);
+  estate.move_all(0, 30);
+  estate.run(10);
+  const Timestamp last = estate.now();
+  estate.move_all(0, 0);
+  const auto news = estate.run(60);
+  const auto found = estate.findings();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].status, FindingStatus::Ended);
+  ASSERT_TRUE(found[0].ended_at.has_value());
+  EXPECT_GE(*found[0].ended_at, last);
+  EXPECT_LE(*found[0].ended_at, last + std::chrono::minutes(8));
+  EXPECT_TRUE(news.back().ended);
+  EXPECT_EQ(estate.tracker.open_count(), 0u);
+}
+
+TEST(FindingTracker, NothingIsSaidWhileSeriesLearn) {
+  FindingOptions options = Estate::quick();
+  options.warmup = 300;
+  Estate estate(1, 20, options);
+  estate.run(100);
+  estate.move_all(0, 30);
+  EXPECT_TRUE(estate.run(30).empty());
+}
+
+TEST(FindingTracker, WhatIsYoungIsAWarningAtMost) {
+  FindingOptions options = Estate::quick();
+  options.incident_warmup = 3000;
+  Estate estate(1, 20, options);
+  estate.run(1000);
+  estate.move_all(0, 30);
+  estate.run(30);
+  ASSERT_EQ(estate.findings().size(), 1u);
+  EXPECT_EQ(estate.findings()[0].severity, Severity::Warning);
+}
+
+TEST(FindingTracker, OneSeriesThatIsFarOffIsEnough) {
+  Estate estate(1, 20);
+  estate.run(1000);
+  estate.move(0, 7, 500);
+  estate.run(10);
+  const auto found = estate.findings();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].signals.at(0).series->metric(), "metric_7");
+  EXPECT_EQ(found[0].severity, Severity::Warning);
+}
+
+TEST(FindingTracker, RulesSayWhatCounts) {
+  FindingOptions options = Estate::quick();
+  options.rules = {{.metric = "metric_0", .direction = Direction::Down},
+                   {.metric = "metric_1", .detector = DetectorKind::Off},
+                   {.metric = "metric_2", .min_change = 1000},
+                   {.metric = "metric_3", .severity = Severity::Critical}};
+  Estate estate(1, 5, options);
+  estate.run(400);
+  const std::size_t before = estate.findings().size();
+  for (const int s : {0, 1, 2}) estate.move(0, s, 500);
+  EXPECT_TRUE(estate.run(10).empty());
+  estate.move(0, 3, 500);
+  estate.run(10);
+  const auto found = estate.findings();
+  ASSERT_EQ(found.size(), before + 1);
+  EXPECT_EQ(found.back().signals.size(), 1u);
+  EXPECT_EQ(found.back().signals.at(0).series->metric(), "metric_3");
+  EXPECT_EQ(found.back().severity, Severity::Critical);
+}
+
+TEST(FindingTracker, AStormIsAFewFindings) {
+  Estate estate(300, 20);
+  estate.run(1000);
+  for (int h = 0; h < 300; ++h) estate.move_all(h, 30);
+  estate.run(6);
+  const auto found = estate.findings();
+  ASSERT_EQ(found.size(), FindingTracker::kStormFindings + 1);
+  EXPECT_TRUE(found.back().is_storm);
+  EXPECT_EQ(found.back().entities, 300 - FindingTracker::kStormFindings);
+  EXPECT_EQ(found.back().series_count, 20 * found.back().entities);
+  EXPECT_EQ(found.back().signals.size(), Finding::kSignalsListed);
+}
+
+TEST(FindingTracker, NoiseMustBeExceededToCountAgain) {
+  Estate estate(1, 20);
+  estate.run(400);
+  const auto fault = [&](double by) {
+    estate.move(0, 7, by);
+    estate.run(10);
+    estate.move(0, 7, 0);
+    estate.run(400);
+    return estate.findings().size();
+  };
+  EXPECT_EQ(fault(500), 1u);
+  EXPECT_EQ(fault(50'000), 2u);
+  const auto effect = estate.tracker.give_feedback(2, Feedback::Noise, "ann", estate.now());
+  ASSERT_TRUE(effect.has_value());
+  EXPECT_TRUE(effect->starts_with("1 metrics must deviate a quarter more")) << *effect;
+  EXPECT_EQ(fault(60'000), 2u);
+  EXPECT_TRUE(estate.tracker.give_feedback(2, Feedback::Useful, "ann", estate.now()).has_value());
+  EXPECT_EQ(fault(1e9), 3u);
+  EXPECT_FALSE(estate.tracker.give_feedback(99, Feedback::Useful, "ann", estate.now()));
+}
+
+}  // namespace
+}  // namespace quell

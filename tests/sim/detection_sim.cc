@@ -1,0 +1,276 @@
+// Simulation of detection: metrics with faults, sent as the world sends them (late, twice, out of
+// order, with resets, NaN and infinities, by clocks that jump, for series that come and go), with
+// kill -9 at random places. Findings, models and alerts must be the same as without.
+//
+//   detection_sim [first_seed [count]]    On failure prints the seed; rerun with that seed alone.
+//   detection_sim canary                  Breaks a promise on purpose: must fail.
+#include <fmt/format.h>
+#include <snappy.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/pipeline.h"
+#include "app/render.h"
+#include "app/settings.h"
+#include "base/prng.h"
+#include "tests/support/memory_store.h"
+#include "wire/test_protobuf.h"
+
+namespace quell {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using test::bytes_field;
+using test::double_field;
+using test::number_field;
+
+constexpr Timestamp kBegin = std::chrono::sys_days{std::chrono::year{2026} / 11 / 21};
+constexpr int kRounds = 480;
+constexpr Duration kInterval = seconds(10);
+
+constexpr std::string_view kConfig = R"(
+incidents: {auto_resolve_after: 60s}
+detection:
+  warmup: 60
+  incident_warmup: 60
+  rules:
+    - {metric: gauge_1, direction: up}
+    - {match: 'host="h2",__name__="gauge_2"', detector: off}
+)";
+
+struct World {
+  int hosts = 0;
+  int series = 0;
+  int fault_host = 0;
+  int fault_from = 0;
+  int fault_rounds = 0;
+};
+
+class Sender {
+ public:
+  Sender(World world, Prng& prng)
+      : world_(world),
+        prng_(prng),
+        totals_(static_cast<std::size_t>(world.hosts * world.series), 0) {}
+
+  // The requests of one round: one for each host.
+  std::vector<std::string> round(int number, Timestamp at, bool disturbed) {
+    std::vector<std::string> bodies;
+    for (int host = 0; host < world_.hosts; ++host) {
+      std::string body;
+      for (int s = 0; s < world_.series; ++s) {
+        // Some series come later, and leave before the end.
+        if (s == world_.series - 1 && (number < 40 || number > 420)) continue;
+        double value = value_of(host, s, number);
+        Timestamp time = at;
+        if (disturbed && prng_.below(400) == 0) value = strange_value();
+        if (disturbed && prng_.below(300) == 0) time -= seconds(prng_.below(90));
+        body += bytes_field(1, labels(host, s) + sample(value, time));
+        if (disturbed && prng_.below(500) == 0) {
+          body += bytes_field(1, labels(host, s) + sample(value + 1, time));
+        }
+      }
+      bodies.push_back(std::move(body));
+    }
+    return bodies;
+  }
+
+ private:
+  static std::string labels(int host, int series) {
+    std::string bytes;
+    const bool counts = series % 3 == 0;
+    append_series_label(bytes, "__name__",
+                        counts ? fmt::format("work_{}_total", series)
+                               : fmt::format("gauge_{}", series));
+    append_series_label(bytes, "host", fmt::format("h{}", host));
+    return bytes;
+  }
+  static std::string sample(double value, Timestamp at) {
+    const auto ms = std::chrono::floor<milliseconds>(at.time_since_epoch()).count();
+    return bytes_field(2, double_field(1, value) +
+                              number_field(2, static_cast<std::uint64_t>(ms)));
+  }
+  double noise() { return static_cast<double>(prng_.below(2'000)) / 1'000 - 1; }
+  double value_of(int host, int series, int number) {
+    const bool is_fault = host == world_.fault_host && number >= world_.fault_from &&
+                          number < world_.fault_from + world_.fault_rounds;
+    const double level = 20 + series + (is_fault ? 40 + series : 0) + noise() + noise();
+    if (series % 3 != 0) return level;
+    double& total = totals_[static_cast<std::size_t>(host * world_.series + series)];
+    if (prng_.below(150) == 0) total = 0;  // Its process began anew.
+    return total += 10 * level;
+  }
+  double strange_value() {
+    switch (prng_.below(4)) {
+      case 0: return stale_marker();
+      case 1: return std::numeric_limits<double>::quiet_NaN();
+      case 2: return std::numeric_limits<double>::infinity();
+      default: return -1e300;
+    }
+  }
+
+  World world_;
+  Prng& prng_;
+  std::vector<double> totals_;
+};
+
+Frame samples_frame(const std::string& body) {
+  Frame frame{.source = "prometheus",
+              .tenant = "default",
+              .content_type = "application/x-protobuf",
+              .headers = {{"content-encoding", "snappy"}}};
+  snappy::Compress(body.data(), body.size(), &frame.body);
+  return frame;
+}
+
+class Run {
+ public:
+  explicit Run(const PackLibrary& packs) : pipeline_(packs) {
+    static const std::string kText =
+        parse_settings(kConfig, "sim", {}, no_files()).value().pipeline_text;
+    feed({.kind = FrameKind::Config, .source = "config", .body = kText}, kBegin);
+  }
+  void until(Timestamp at) {
+    while (pipeline_.next_deadline() <= at) {
+      feed({.kind = FrameKind::Tick}, std::max(pipeline_.next_deadline(), pipeline_.now()));
+    }
+  }
+  void feed(Frame frame, Timestamp at) {
+    frame.offset = pipeline_.next_offset();
+    frame.arrived_at = std::max(at, pipeline_.now());
+    pipeline_.on_frame(frame);
+    journal_.push_back(std::move(frame));
+  }
+  Pipeline& pipeline() { return pipeline_; }
+  const std::vector<Frame>& journal() const { return journal_; }
+
+ private:
+  Pipeline pipeline_;
+  std::vector<Frame> journal_;
+};
+
+std::string command(std::string_view kind, std::string_view field, std::string_view value,
+                    std::string_view text) {
+  return fmt::format(R"({{"kind":"{}","actor":"sim","{}":"{}","text":"{}"}})", kind, field, value,
+                     text);
+}
+
+std::unique_ptr<Run> run(const World& world, bool disturbed, Prng& prng, const PackLibrary& packs) {
+  auto result = std::make_unique<Run>(packs);
+  Sender sender(world, prng);
+  Duration ahead{0};
+  for (int number = 0; number < kRounds; ++number) {
+    const Timestamp at = kBegin + (number + 1) * kInterval;
+    if (disturbed && prng.below(60) == 0) ahead = seconds(prng.below(900));
+    if (disturbed && prng.below(30) == 0) ahead = Duration{0};
+    result->until(at + ahead);
+    for (const std::string& body : sender.round(number, at, disturbed)) {
+      result->feed(samples_frame(body), at + ahead);
+      if (disturbed && prng.below(60) == 0) result->feed(samples_frame(body), at + ahead);
+    }
+    if (number == 400) {
+      result->feed({.kind = FrameKind::Command,
+                    .source = "api",
+                    .body = command("finding_feedback", "finding", "FND-000001", "noise")},
+                   at + ahead);
+      result->feed({.kind = FrameKind::Command,
+                    .source = "api",
+                    .body = command("reset_models", "actor", "sim", "gauge_4")},
+                   at + ahead);
+    }
+  }
+  const Timestamp end = kBegin + (kRounds + 60) * kInterval + ahead;
+  result->until(end);
+  result->feed({.kind = FrameKind::Tick}, end);
+  return result;
+}
+
+// All that detection has come to, as text.
+std::string render(Pipeline& pipeline) {
+  std::string text;
+  pipeline.detection().findings().newest_first(UINT64_MAX, [&](std::uint64_t, const Finding& f) {
+    std::string bytes;
+    encode_finding(f, bytes);
+    text += fmt::format("{} {} {} {} p={:.3e} {} series, {} signals, {:016x}\n",
+                        format_finding_id(f.id), finding_status_name(f.status), f.entity.to_string(),
+                        f.title, f.p, f.series_count, f.signals.size(), hash64(bytes));
+    for (const FindingNote& note : f.trace) text += "  " + note.text + "\n";
+    return true;
+  });
+  std::string state;
+  pipeline.detection().tracker().snapshot(state);
+  text += fmt::format("in progress: {:016x}\n", hash64(state));
+  const Detector& detector = pipeline.detection().detector();
+  const SeriesTable& table = pipeline.metrics().table();
+  for (SeriesSlot slot = 0; slot < table.slot_count(); ++slot) {
+    if (table.series(slot) == nullptr) continue;
+    text += fmt::format("{} {:016x}\n", table.series(slot)->labels.to_string(),
+                        hash64(detector.save(slot)));
+  }
+  return text + render_state(pipeline);
+}
+
+std::string render_with_crashes(const std::vector<Frame>& journal, const PackLibrary& packs,
+                                Prng& prng) {
+  MemoryStore store;
+  auto pipeline = std::make_unique<Pipeline>(packs);
+  for (std::size_t i = 0; i < journal.size(); ++i) {
+    pipeline->on_frame(journal[i]);
+    if (prng.below(100) < 10) store.commit(pipeline->take_batch());
+    if (prng.below(400) != 0) continue;
+    pipeline = std::make_unique<Pipeline>(packs);
+    if (const auto good = restart(*pipeline, store, journal); !good) {
+      return "restore failed: " + good.error().to_string();
+    }
+    i = pipeline->next_offset() - 1;
+  }
+  return render(*pipeline);
+}
+
+bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
+  Prng prng(seed);
+  const auto complain = [&](std::string_view what) {
+    fmt::print(stderr, "seed {}: {}\n", seed, what);
+    return false;
+  };
+  const World world{.hosts = 2 + static_cast<int>(prng.below(3)),
+                    .series = 8 + static_cast<int>(prng.below(8)),
+                    .fault_host = 0,
+                    .fault_from = 280 + static_cast<int>(prng.below(60)),
+                    .fault_rounds = 20 + static_cast<int>(prng.below(40))};
+  const bool disturbed = prng.chance(70);
+  const auto straight = run(world, disturbed, prng, packs);
+  const std::string want = render(straight->pipeline());
+  const auto found = want.find("host:h0");  // Samples that come too late raise nothing.
+  if (found == want.npos && !disturbed) return complain("the fault was not found\n" + want);
+  std::vector<Frame> journal = straight->journal();
+  if (canary) journal[journal.size() / 2].body.clear();  // A lost frame must be noticed.
+  const std::string got = render_with_crashes(journal, packs, prng);
+  if (got == want) return true;
+  const auto at = static_cast<std::size_t>(std::ranges::mismatch(want, got).in1 - want.begin());
+  const std::size_t from = at < 300 ? 0 : at - 300;
+  return complain(fmt::format("crashes change the findings\n-- without:\n{}\n-- with:\n{}",
+                              want.substr(from, 700), got.substr(from, 700)));
+}
+
+}  // namespace
+}  // namespace quell
+
+int main(int argc, char** argv) {
+  const bool canary = argc > 1 && std::string_view(argv[1]) == "canary";
+  const std::uint64_t first = argc > 1 && !canary ? std::strtoull(argv[1], nullptr, 10) : 0;
+  const std::uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : canary ? 5 : 1;
+  const quell::PackLibrary packs;
+  std::uint64_t failed = 0;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    if (!quell::check(seed, packs, canary)) ++failed;
+  }
+  fmt::print("{} seeds, {} failed\n", count, failed);
+  return failed == 0 ? 0 : 1;
+}
