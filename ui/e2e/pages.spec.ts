@@ -102,6 +102,7 @@ for (const width of [360, 390, 768, 1280]) {
       '/incidents/INC-000001',
       '/incidents/INC-000002',
       '/health',
+      '/findings',
       '/events',
       '/deadletters',
       '/sources',
@@ -167,5 +168,43 @@ test.describe('with tokens', () => {
     await page.getByRole('button', { name: 'Continue' }).click();
     await expect(page.getByText('Your token may read, not change.')).toBeVisible();
     await expect(page.getByRole('button', { name: 'Acknowledge' })).toBeHidden();
+  });
+});
+
+test.describe('findings', () => {
+  test.use({
+    config: `detection:
+  warmup: 100
+  rules:
+    - {metric: queue_depth, direction: up, severity: error}
+`,
+  });
+
+  test('a finding is shown with its chart and can be judged', async ({ page, quell }) => {
+    await page.goto(`${quell.url}/findings`);
+    await expect(page.getByRole('heading', { name: 'Nothing unusual' })).toBeVisible();
+    const now = Math.floor(Date.now() / 1000);
+    const lines: string[] = [];
+    for (let i = 0; i < 500; ++i) {
+      for (const metric of ['queue_depth', 'load_1', 'load_2', 'load_3']) {
+        // Noise that is the same every time.
+        const value = 50 + ((i * 7919 + metric.length * 31 + i * i) % 97) / 25 + (i > 450 ? 60 : 0);
+        lines.push(JSON.stringify({ host: 'db-1', metric, value, ts_event: now - 500 + i }));
+      }
+    }
+    const type = { 'Content-Type': 'application/x-ndjson' };
+    expect((await quell.post('/ingest/agent', lines.join('\n'), type)).status).toBe(202);
+    const row = page.getByRole('link', { name: /FND-000001/ });
+    await expect(row).toContainText('host:db-1');
+    await row.click();
+    await expect(page).toHaveTitle(/FND-000001 · Quell$/);
+    await expect(page.getByRole('img', { name: /was usual/ }).first()).toBeVisible();
+    await page.getByRole('button', { name: 'Noise' }).click();
+    await expect(page.getByRole('button', { name: 'Noise' })).toHaveAttribute(
+      'aria-pressed',
+      'true',
+    );
+    await page.getByRole('link', { name: /^INC-/ }).click();
+    await expect(page.getByRole('heading', { level: 1 })).toContainText('db-1');
   });
 });

@@ -13,6 +13,7 @@ import { shouldRetry, useLiveQueries, useServerStatus } from './live/queries';
 import { AlertPage } from './pages/alert';
 import { DeadLetterPage, DeadLettersPage } from './pages/dead_letters';
 import { EventsPage } from './pages/events';
+import { FindingPage, FindingsPage } from './pages/findings';
 import { HealthPage } from './pages/health';
 import { IncidentPage } from './pages/incident';
 import { IncidentsPage } from './pages/incidents';
@@ -65,6 +66,8 @@ function Pages() {
         </Route>
         <Route path="/deadletters" component={DeadLettersPage} />
         <Route path="/deadletters/:id">{({ id }) => <DeadLetterPage id={id} />}</Route>
+        <Route path="/findings" component={FindingsPage} />
+        <Route path="/findings/:id">{({ id }) => <FindingPage key={id} id={id} />}</Route>
         <Route path="/sources" component={SourcesPage} />
         <Route component={NotFound} />
       </Switch>

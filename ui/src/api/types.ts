@@ -21,6 +21,9 @@ export type HealthWindow = Schemas['Window'];
 export type HealthStatus = HealthWindow['status'];
 export type Source = Schemas['Source'];
 export type ServerStatus = Schemas['Status'];
+export type Finding = Schemas['FindingSummary'];
+export type FindingDetail = Schemas['FindingDetail'];
+export type FindingSignal = Schemas['FindingSignal'];
 export type Link = Schemas['Link'];
 
 /** What a person can do to an incident's status. */

@@ -1,6 +1,7 @@
 // Line icons, drawn on a 16-unit grid. Decorative: the text beside them says it.
 const PATHS = {
   incidents: 'M8 2.2 14.2 13.3H1.8L8 2.2ZM8 6.4v3.4M8 11.6v.1',
+  finding: 'M2 12.5c2-6 3-6 4-3s1.6 1 2.4-3.4L10 2.5l1.5 9 2.5-2',
   health: 'M1.5 8.5h3l2-5 3 9 2-4h3',
   events: 'M2.5 4h11M2.5 8h11M2.5 12h6.5M12.2 11.2v3M13.7 12.7h-3',
   deadletters: 'M2 3.5h12v9H2v-9ZM2 4l6 4.8L14 4M5.8 11.8l4.4-4.4',

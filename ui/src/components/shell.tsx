@@ -25,6 +25,7 @@ interface Page {
 
 const PAGES: readonly Page[] = [
   { href: '/', name: 'Incidents', short: 'Incidents', icon: 'incidents', key: 'g i' },
+  { href: '/findings', name: 'Findings', short: 'Findings', icon: 'finding', key: 'g f' },
   { href: '/health', name: 'Health', short: 'Health', icon: 'health', key: 'g h' },
   { href: '/events', name: 'Live events', short: 'Events', icon: 'events', key: 'g e' },
   { href: '/deadletters', name: 'Dead letters', short: 'Dead', icon: 'deadletters', key: 'g d' },

@@ -2,7 +2,13 @@
 import { useSyncExternalStore } from 'react';
 
 import { authHeaders, reportUnauthorized } from '../api/client';
-import type { DeadLetter, HealthWindow, IncidentSummary, ServerStatus } from '../api/types';
+import type {
+  DeadLetter,
+  Finding,
+  HealthWindow,
+  IncidentSummary,
+  ServerStatus,
+} from '../api/types';
 import {
   browserWorld,
   StreamConnection,
@@ -16,6 +22,7 @@ export interface LiveEvents {
   incident: IncidentSummary;
   window: HealthWindow;
   deadletter: DeadLetter;
+  finding: Finding;
   status: ServerStatus;
   /** Rate-limited: some messages of a topic were left out. */
   skipped: { topic: string; count: number };
@@ -32,6 +39,7 @@ export class Live {
     incident: new Set(),
     window: new Set(),
     deadletter: new Set(),
+    finding: new Set(),
     status: new Set(),
     skipped: new Set(),
     resync: new Set(),
@@ -44,7 +52,7 @@ export class Live {
   constructor(private readonly world: ConnectionWorld = browserWorld) {
     this.connection = new StreamConnection(
       {
-        url: '/api/v1/stream?topics=incidents,windows,deadletters,status',
+        url: '/api/v1/stream?topics=incidents,windows,deadletters,findings,status',
         headers: authHeaders,
         onMessage: (message) => this.receive(message),
         onState: (state) => this.setState(state),
