@@ -75,7 +75,8 @@ void Correlator::on_watermark(Timestamp watermark, const Step& step) {
     const AlertKey key = loose_over_.begin()->second;
     loose_over_.erase(loose_over_.begin());
     const Alert* alert = alerts_.find(key);
-    if (alert != nullptr && !alert->firing()) end_loose(key, kMinTime);
+    if (alert == nullptr || alert->firing()) continue;
+    end_loose(key, alert->ends_at.value_or(kMinTime));  // It may have fired and ended again.
   }
   while (!incidents_over_.empty() && incidents_over_.begin()->first < watermark_) {
     const IncidentId id = incidents_over_.begin()->second;

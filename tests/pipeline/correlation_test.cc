@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -153,6 +154,32 @@ TEST(Correlation, OtherLengthsOfTimeCountAtOnce) {
   world.configure("alerts: {flap_calm: 1m}", std::chrono::hours(1) + seconds(80));
   world.post("[]", std::chrono::hours(1) + seconds(90));
   EXPECT_EQ(world.only_incident().firing_count(), 0u);
+  EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
+}
+
+// Its first end gets too old to matter; the second has not, and what began before it and arrives
+// late still takes the alert along.
+TEST(Correlation, ALooseAlertThatEndsTwiceCountsUntilItsSecondEnd) {
+  World world;
+  const auto post = [&](std::string_view name, std::string_view severity, Duration from,
+                        Duration to, Duration after) {
+    world.post(fmt::format(R"([{{"labels":{{"alertname":"{}","service":"shop","severity":"{}"}},)"
+                           R"("startsAt":"{}","endsAt":"{}"}}])",
+                           name, severity, format_rfc3339(kBegin + from),
+                           format_rfc3339(kBegin + to)),
+               after);
+  };
+  constexpr Duration kLong = std::chrono::minutes(5);
+  post("Slow", "warning", seconds(3), kLong, seconds(3));
+  post("Slow", "warning", seconds(3), seconds(6), seconds(6));
+  post("Slow", "warning", seconds(8), kLong, seconds(8));
+  post("Slow", "warning", seconds(8), seconds(14), seconds(14));
+  post("Idle", "info", seconds(18), kLong, seconds(18));
+  post("Down", "critical", seconds(13), kLong, seconds(20));
+  const auto is_slow = [&](const Member& m) {
+    return world.pipeline().alerts().find({"default", m.fingerprint})->title == "Slow";
+  };
+  EXPECT_EQ(std::ranges::count_if(world.only_incident().members, is_slow), 1);
   EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
 }
 
