@@ -96,15 +96,15 @@ const PatternRoutes* find_pattern(const RouteIndex& index, std::string_view path
 }  // namespace
 
 RouteMatch find_route(std::string_view method, std::string_view path) {
-  static const RouteIndex index = make_index();
+  static const RouteIndex kIndex = make_index();
   RouteMatch match;
   if (path.empty() || path[0] != '/') {
-    match.refusal = no_such_route(path, index.names);
+    match.refusal = no_such_route(path, kIndex.names);
     return match;
   }
-  const PatternRoutes* found = find_pattern(index, path, match.parameters);
+  const PatternRoutes* found = find_pattern(kIndex, path, match.parameters);
   if (found == nullptr) {
-    match.refusal = no_such_route(path, index.names);
+    match.refusal = no_such_route(path, kIndex.names);
     return match;
   }
   match.route = found->find(method == "HEAD" ? "GET" : method);
