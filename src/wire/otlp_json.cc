@@ -178,12 +178,16 @@ Status append_value(const Json& value, const Place& place, int depth, bool as_js
 Status read_attributes(const Json& object, const Place& place, OtlpAttributes& out) {
   out.clear();
   return each(object, "attributes", place, [&](const Json& item, const Place& at) -> Status {
-    OtlpAttribute& attribute = out.emplace_back();
+    OtlpAttribute attribute;
     TRY(attribute.name, text(item, "key", at));
     Json value;
-    if (item["value"].get(value) != simdjson::SUCCESS) return {};
-    const Place inner{&at, "value"};
-    return append_value(value, inner, 0, false, attribute.value);
+    if (item["value"].get(value) == simdjson::SUCCESS) {
+      const Place inner{&at, "value"};
+      TRY_STATUS(append_value(value, inner, 0, false, attribute.value));
+    }
+    const bool has_room = out.size() <= kOtlpAttributesMax;
+    if (has_room && !is_no_label(attribute)) out.push_back(std::move(attribute));
+    return {};
   });
 }
 

@@ -30,7 +30,8 @@ using wire::WireType;
 
 constexpr std::uint64_t kNoRecordedValue = 1;  // Of DataPointFlags.
 
-// The KeyValue fields of a data point, which lie in `raw` among others or alone.
+// The KeyValue fields of a data point, which lie in `raw` among others or alone; what is behind
+// more than `out` may hold is not looked at.
 template <std::uint32_t Number>
 bool read_attributes(std::string_view raw, OtlpAttributes& out) {
   ProtoReader fields(raw);
@@ -38,6 +39,8 @@ bool read_attributes(std::string_view raw, OtlpAttributes& out) {
     if (!field.is(Number, WireType::Bytes)) continue;
     OtlpAttribute attribute;
     if (!wire::read_key_value(field.bytes, attribute)) return false;
+    if (is_no_label(attribute)) continue;
+    if (out.size() > wire::kOtlpAttributesMax) return true;
     out.push_back(std::move(attribute));
   }
   return fields.ok();

@@ -5,6 +5,7 @@
 
 #include "base/packing.h"
 #include "base/prng.h"
+#include "wire/otlp_points.h"
 #include "wire/test_event.h"
 #include "wire/test_protobuf.h"
 
@@ -392,6 +393,83 @@ TEST(OtlpProtobuf, FloodsOfLabelsAreRefused) {
   ASSERT_EQ(out.rejected.size(), 1u);
   EXPECT_EQ(out.rejected[0].reason,
             "the labels of the request take more than 300 bytes together: the rest was refused");
+}
+
+// What a request names once must not be kept once for each of its scopes, metrics or points.
+TEST(OtlpPoints, ResourcesAreKeptOnce) {
+  const WireLimits limits;
+  const auto kept = [&](std::size_t value_bytes, std::uint32_t points_of_scope) {
+    WireSamples samples;
+    std::vector<Rejected> rejected;
+    wire::OtlpMemory memory(limits.series_cached_max);
+    wire::OtlpPoints points(samples, rejected, test_time("2026-11-21T08:10:00Z"), limits, &memory);
+    points.begin_resource({{"service.name", std::string(value_bytes, 'x')}});
+    for (int i = 0; i < 1000; ++i) {
+      points.begin_scope(fmt::format("scope {}", i), "");
+      points.begin_metric("m", "", "", SeriesKind::Gauge);
+      const auto none = [](std::string_view, wire::OtlpAttributes&) { return true; };
+      for (std::uint32_t n = 0; n < points_of_scope; ++n) {
+        points.number({.may_be_known = true, .read_attributes = none}, 1);
+      }
+    }
+    return memory.bytes();
+  };
+  EXPECT_EQ(kept(100'000, 0), 0u);
+  EXPECT_EQ(kept(100'000, 2), 0u);
+  EXPECT_EQ(kept(5'000, 0), 0u);
+  EXPECT_LT(kept(5'000, 2), 5'300'000u);  // The labels of each of the 1000 series, and no more.
+}
+
+TEST(OtlpPoints, MemoryIsBounded) {
+  wire::OtlpMemory memory(2);
+  EXPECT_EQ(memory.number_of("a"), 0u);
+  EXPECT_EQ(memory.number_of("b"), 1u);
+  EXPECT_EQ(memory.number_of("c"), std::nullopt);
+  EXPECT_EQ(memory.number_of("a"), 0u);
+  memory.tidy();
+  EXPECT_EQ(memory.number_of("c"), 0u);
+  // More metrics than there is room for: the same labels, known or not.
+  std::string metrics;
+  std::string want;
+  for (int i = 0; i < 5; ++i) {
+    metrics += metric(fmt::format("m{}", i), 5, bytes_field(1, kRoom + fixed_field(3, kNow)));
+    want += fmt::format("m{}{{otel.scope.name=\"app\", room=\"a\"}} (gauge) 0@0\n", i);
+  }
+  check_protobuf(request(metrics), want, {.series_cached_max = 4});
+}
+
+TEST(OtlpProtobuf, AttributesWithoutValue) {
+  std::string resource = bytes_field(1, key_value("service.name", "a"));
+  std::string point = kRoom + fixed_field(3, kNow);
+  for (int i = 0; i < 2000; ++i) {
+    resource += bytes_field(1, key_value(fmt::format("a{}", i), ""));
+    point += bytes_field(7, bytes_field(1, fmt::format("b{}", i)));
+  }
+  point += bytes_field(7, key_value("service.name", ""));
+  check_protobuf(request(metric("m", 5, bytes_field(1, point)), resource),
+                 "m{otel.scope.name=\"app\", room=\"a\", service.name=\"a\"} (gauge) 0@0\n");
+}
+
+TEST(OtlpProtobuf, FloodsOfAttributesAreRefused) {
+  const auto attributes = [](std::uint32_t field, int count) {
+    std::string all;
+    for (int i = 0; i < count; ++i)
+      all += bytes_field(field, key_value(fmt::format("a{}", i), "x"));
+    return all;
+  };
+  const std::string plain = metric("m", 5, bytes_field(1, fixed_field(3, kNow)));
+  const std::string wide = "rejected data point 0: its resource has more than 3 attributes\n";
+  const WireLimits limits{.labels_max = 3};
+  check_protobuf(request(plain, attributes(1, 3)),
+                 "m{a0=\"x\", a1=\"x\", a2=\"x\", otel.scope.name=\"app\"} (gauge) 0@0\n", limits);
+  check_protobuf(request(plain, attributes(1, 4)), wide, limits);
+  check_protobuf(request(plain, attributes(1, 5000)), wide, limits);
+  const auto of_point = [&](int count) {
+    return request(metric("m", 5, bytes_field(1, attributes(7, count) + fixed_field(3, kNow))));
+  };
+  const std::string many = "rejected data point 0: it has more than 3 attributes\n";
+  check_protobuf(of_point(4), many, limits);
+  check_protobuf(of_point(5000), many, limits);
 }
 
 TEST(OtlpFrames, PackedOrNot) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/bytes.h"
 
@@ -29,14 +30,16 @@ bool is_descriptive(std::string_view name) {
 const OtlpAttribute kNothingMore{};
 
 constexpr std::size_t kResourceBytesMax = 64 * 1024;  // More than the labels of any series.
+constexpr std::size_t kKnownBytesMax = 8 * 1024;      // More is not looked for in the memory.
 
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------
 
-std::uint32_t OtlpMemory::number_of(std::string_view bytes) {
+std::optional<std::uint32_t> OtlpMemory::number_of(std::string_view bytes) {
   const auto known = numbers_.find(bytes);
   if (known != numbers_.end()) return known->second;
+  if (numbers_.size() >= max_ || bytes_ >= kBytesMax) return std::nullopt;
   const auto number = static_cast<std::uint32_t>(numbers_.size());
   numbers_.emplace(std::string(bytes), number);
   bytes_ += bytes.size();
@@ -77,49 +80,76 @@ void OtlpMemory::tidy() {
 
 OtlpPoints::OtlpPoints(WireSamples& samples, std::vector<Rejected>& rejected, Timestamp arrived_at,
                        const WireLimits& limits, OtlpMemory* memory)
-    : columns_(samples, rejected, arrived_at, limits), arrived_at_(arrived_at), memory_(memory) {
+    : columns_(samples, rejected, arrived_at, limits),
+      arrived_at_(arrived_at),
+      limits_(limits),
+      memory_(memory) {
   samples.place_word = "data point";
 }
 
 void OtlpPoints::begin_resource(const OtlpAttributes& attributes) {
   resource_.clear();
+  resource_bytes_.assign(1, 'r');
+  resource_wrong_.clear();
+  resource_context_.clear();
   // Without an instance, the process is what tells two of one host apart.
   const auto has = [&](std::string_view name) {
     return std::ranges::any_of(attributes, [&](const auto& a) { return a.name == name; });
   };
   const bool needs_pid = !has("service.instance.id");
+  ByteWriter w(resource_bytes_);
   for (const OtlpAttribute& attribute : attributes) {
     const bool kept = attribute.name == "process.pid" ? needs_pid : !is_descriptive(attribute.name);
-    if (kept) resource_.push_back(attribute);
+    if (!kept || is_no_label(attribute)) continue;
+    w.text(attribute.name);
+    w.text(attribute.value);
+    if (resource_bytes_.size() > kResourceBytesMax) break;
+    resource_.push_back(attribute);
   }
   of_resource_ = resource_.size();
+  // A few bytes of a point must not become megabytes of work.
+  if (resource_bytes_.size() > kResourceBytesMax) {
+    resource_wrong_ =
+        fmt::format("the attributes of its resource take more than {} bytes", kResourceBytesMax);
+  } else if (attributes.size() > kOtlpAttributesMax || of_resource_ > limits_.labels_max) {
+    resource_wrong_ = fmt::format("its resource has more than {} attributes", limits_.labels_max);
+  }
 }
 
 void OtlpPoints::begin_scope(std::string_view name, std::string_view version) {
-  resource_.resize(of_resource_);
-  if (!name.empty()) resource_.push_back({"otel.scope.name", std::string(name)});
   (void)version;  // It changes with a release, as that of the service does.
-  std::string all(1, 'r');
-  ByteWriter w(all);
-  for (const OtlpAttribute& attribute : resource_) {
-    w.text(attribute.name);
-    w.text(attribute.value);
-  }
-  resource_bytes_ = all.size();
-  resource_context_.clear();
-  if (memory_ != nullptr) ByteWriter(resource_context_).fixed64(memory_->number_of(all));
+  scope_context_.clear();
+  scope_ = name;
+  resource_.resize(of_resource_);
+  if (!name.empty()) resource_.push_back({"otel.scope.name", scope_});
 }
 
 void OtlpPoints::begin_metric(std::string_view name, std::string_view unit,
                               std::string_view description, SeriesKind kind) {
   metric_ = name;
   kind_ = kind;
-  columns_.add_metadata(name, kind, unit, description);
-  if (memory_ == nullptr) return;
-  std::string all = 'm' + resource_context_;
-  ByteWriter(all).text(name);
   context_.clear();
-  ByteWriter(context_).fixed64(memory_->number_of(all));
+  columns_.add_metadata(name, kind, unit, description);
+}
+
+bool OtlpPoints::number_into(std::string& context, std::string_view bytes) {
+  const auto number = memory_->number_of(bytes);
+  if (!number) {
+    memory_ = nullptr;  // Of this request only; tidy() makes room.
+    return false;
+  }
+  ByteWriter(context).fixed64(*number);
+  return true;
+}
+
+bool OtlpPoints::make_context() {
+  if (memory_ == nullptr) return false;
+  if (!context_.empty()) return true;
+  if (resource_context_.empty() && !number_into(resource_context_, resource_bytes_)) return false;
+  if (scope_context_.empty() && !number_into(scope_context_, 's' + resource_context_ + scope_)) {
+    return false;
+  }
+  return number_into(context_, 'm' + scope_context_ + metric_);
 }
 
 void OtlpPoints::begin_point(const OtlpPoint& point) {
@@ -145,13 +175,18 @@ void OtlpPoints::refuse(std::string reason) {
 }
 
 const OtlpAttributes* OtlpPoints::attributes_of(const OtlpPoint& point) {
-  if (point.attributes != nullptr) return point.attributes;
+  const OtlpAttributes& attributes = point.attributes != nullptr ? *point.attributes : read_;
   if (!is_read_) {
-    read_.clear();
-    if (!point.read_attributes(point.raw_attributes, read_)) return nullptr;
     is_read_ = true;
+    wrong_.clear();
+    read_.clear();
+    if (point.attributes == nullptr && !point.read_attributes(point.raw_attributes, read_)) {
+      wrong_ = "its attributes are malformed";
+    } else if (attributes.size() > limits_.labels_max) {
+      wrong_ = fmt::format("it has more than {} attributes", limits_.labels_max);
+    }
   }
-  return &read_;
+  return wrong_.empty() ? &attributes : nullptr;
 }
 
 // Packs the labels in order. What is wrong with them the series table says, once per series.
@@ -164,11 +199,11 @@ void OtlpPoints::make_labels(const OtlpAttributes& attributes, std::string_view 
   pairs_.push_back({kMetricLabel, metric});
   if (!more.name.empty()) pairs_.push_back({more.name, more.value});
   for (const OtlpAttribute& a : attributes) pairs_.push_back({a.name, a.value});
+  std::ranges::stable_sort(pairs_, {}, &Label::name);
   const std::size_t of_point = pairs_.size();
   for (const OtlpAttribute& a : resource_) {
-    const auto end = pairs_.begin() + static_cast<std::ptrdiff_t>(of_point);
-    const bool is_taken =
-        std::any_of(pairs_.begin(), end, [&](const Label& l) { return l.name == a.name; });
+    const bool is_taken = std::ranges::binary_search(std::span(pairs_).first(of_point),
+                                                     std::string_view(a.name), {}, &Label::name);
     pairs_.push_back({is_taken ? renamed.emplace_back("resource." + a.name) : a.name, a.value});
   }
   std::erase_if(pairs_, [](const Label& l) { return l.value.empty() && !l.name.empty(); });
@@ -179,7 +214,8 @@ void OtlpPoints::make_labels(const OtlpAttributes& attributes, std::string_view 
 
 std::string_view OtlpPoints::labels_of(const OtlpPoint& point, std::string_view ending,
                                        const OtlpAttribute& more) {
-  const bool may_be_known = memory_ != nullptr && point.may_be_known;
+  const bool may_be_known =
+      point.may_be_known && point.raw_attributes.size() <= kKnownBytesMax && make_context();
   std::string context;
   if (may_be_known) {
     context = context_;
@@ -201,15 +237,11 @@ void OtlpPoints::part(const OtlpPoint& point, std::string_view ending, const Otl
   columns_.begin_series(points_ - 1);
   columns_.add(time_, point.has_no_value ? stale_marker() : value);
   if (!columns_.has_samples()) return;
-  // A few bytes of a point must not become megabytes of work.
-  if (resource_bytes_ > kResourceBytesMax) {
-    return columns_.refuse_series(
-        fmt::format("the attributes of its resource take more than {} bytes", kResourceBytesMax));
-  }
+  if (!resource_wrong_.empty()) return columns_.refuse_series(resource_wrong_);
   if (columns_.is_full()) return columns_.end_series({}, kind);
   const std::string_view labels = labels_of(point, ending, more);
   if (labels.empty()) {
-    columns_.refuse_series("its attributes are malformed");
+    columns_.refuse_series(wrong_);
   } else {
     columns_.end_series(labels, kind);
   }

@@ -25,21 +25,22 @@ struct OtlpAttribute {
 using OtlpAttributes = std::vector<OtlpAttribute>;
 
 // Points that were seen, by the bytes of their attributes. Thread: one.
-// Memory: between requests at most `max` points and kBytesMax.
+// Memory: at most `max` points, as many numbers, and kBytesMax.
 class OtlpMemory {
  public:
   static constexpr std::size_t kBytesMax = 128u << 20;
 
   explicit OtlpMemory(std::size_t max) : max_(max) {}
 
-  // A number that stands for `bytes`, until tidy() forgets all.
-  std::uint32_t number_of(std::string_view bytes);
+  // A number that stands for `bytes`, until tidy() forgets all. None: there is no room.
+  std::optional<std::uint32_t> number_of(std::string_view bytes);
   // The labels of the point with these attributes, of the metric that `context` stands for.
   // Empty: not known.
   std::string_view find(std::string_view context, std::string_view attributes) const;
   void learn(std::string_view context, std::string_view attributes, std::string_view labels);
   // Between requests: forgets all when it holds too much.
   void tidy();
+  std::size_t bytes() const { return bytes_; }  // Of what is kept, without its indexes.
 
  private:
   struct Shape {
@@ -68,13 +69,22 @@ struct OtlpQuantile {
 
 enum class OtlpTemporality : std::uint8_t { Unspecified = 0, Delta = 1, Cumulative = 2 };
 
+// A resource or a data point with more attributes than this is not read to its end.
+constexpr std::size_t kOtlpAttributesMax = 1024;
+
+// What has no value is no label. What has no name either is kept, so that it is refused.
+inline bool is_no_label(const OtlpAttribute& a) {
+  return a.value.empty() && !a.name.empty();
+}
+
 // One data point: its attributes either read, or the bytes that hold them.
 struct OtlpPoint {
   std::uint64_t time_ns = 0;
   bool has_no_value = false;
   std::string_view raw_attributes{};
   bool may_be_known = false;  // The bytes hold the attributes and nothing else.
-  // Asked when they were not recognised. Returns: false when they are malformed.
+  // Asked when they were not recognised; reads at most kOtlpAttributesMax + 1. Returns: false when
+  // they are malformed.
   bool (*read_attributes)(std::string_view raw, OtlpAttributes& out) = nullptr;
   const OtlpAttributes* attributes = nullptr;  // Where there is nothing to ask.
 };
@@ -110,27 +120,36 @@ class OtlpPoints {
             SeriesKind kind, double value);
   void begin_point(const OtlpPoint& point);
   void end_point();
-  // Null: they are malformed.
+  // Null: they cannot be taken, as wrong_ says.
   const OtlpAttributes* attributes_of(const OtlpPoint& point);
-  // Returns: the labels in labels_, or empty when the attributes are malformed. Requires: they fit.
+  // Returns: the labels, or empty when the attributes cannot be taken, as wrong_ says.
   std::string_view labels_of(const OtlpPoint& point, std::string_view ending,
                              const OtlpAttribute& more);
+  // Numbers that stand for the resource, the scope and the metric, each made when it is asked for
+  // the first time. Returns: false when nothing can be known.
+  bool make_context();
+  bool number_into(std::string& context, std::string_view bytes);
   void make_labels(const OtlpAttributes& attributes, std::string_view ending,
                    const OtlpAttribute& more);
 
   SampleColumns columns_;
   Timestamp arrived_at_;
-  OtlpMemory* memory_;
+  const WireLimits& limits_;
+  OtlpMemory* memory_;                   // Null when it is full, too.
   std::vector<OtlpAttribute> resource_;  // Labels, of resource and scope.
   std::size_t of_resource_ = 0;          // The first of them; the others are the scope's.
+  std::string resource_bytes_;           // Of these.
+  std::string resource_wrong_;           // Why no point of the resource is taken.
+  std::string scope_;
   std::string metric_;
   SeriesKind kind_ = SeriesKind::Unknown;
-  std::string resource_context_;  // A short form of resource and scope.
-  std::string context_;           // A short form of these and the metric's name.
-  std::size_t resource_bytes_ = 0;
+  std::string resource_context_;  // A short form of the resource. Empty: not asked for.
+  std::string scope_context_;     // Of the resource and the scope's name.
+  std::string context_;           // Of these and the metric's name.
 
   OtlpAttributes read_;
   bool is_read_ = false;
+  std::string wrong_;  // With the attributes of the point in hand.
   Timestamp time_{};
   std::string labels_;
   std::vector<Label> pairs_;
