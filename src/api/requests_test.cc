@@ -378,7 +378,23 @@ TEST(MaskSecrets, KeepsTheRest) {
              "tokens:\n  - name: kim\n    token: \"***\"\n");
   check_mask("secrets:\n  - one\n  - two\nnext: 1", "secrets:\n  - ***\n  - ***\nnext: 1");
   check_mask("secret: |\n  line 1\n  line 2\nnext: 1", "secret: |\n  ***\n  ***\nnext: 1");
-  check_mask("url: https://kim:pw@host/x?a=b@c", "url: https://***@host/x?a=b@c");
+  check_mask("url: https://kim:pw@host/x?a=b@c", "url: https://***@host/x?***");
+  check_mask("scrape:\n  - targets: [\"http://a:b@h/m?key=s3\", 'https://h/m?k=1&l=2']\n",
+             "scrape:\n  - targets: [\"http://***@h/m?***\", 'https://h/m?***']\n");
+  check_mask("  path: /metrics?key=s3 # why?", "  path: /metrics?*** # why?");
+  check_mask("{path: '/m?key=s3', text: 'is /a?b'}", "{path: '/m?***', text: 'is /a?***'}");
+  check_mask("text: why? http://h/?", "text: why? http://h/?");
+  check_mask(
+      "- headers:\n    Authorization: Basic abc\n    # Cookie: x=1\n    X: >\n      {b: c\n"
+      "  name: a\n",
+      "- headers:\n    Authorization: \"***\"\n    # Cookie: \"***\"\n    X: \"***\"\n"
+      "      {b: \"***\"\n  name: a\n");
+  check_mask("headers: {Authorization: Basic abc,\n  Cookie: c}\nname: a",
+             "headers: \"***\"\n  Cookie: \"***\"\nname: a");
+  check_mask("- {name: a, token: t, headers: {Cookie: c}}\n- {name: b}",
+             "- {name: a, token: \"***\", headers: \"***\"\n- {name: b}");
+  check_mask("{\"headers\":{\"Cookie\":\"c\"}}", "{\"headers\": \"***\"");
+  check_mask("from: headers.x", "from: headers.x");
   check_mask("\nkey: k", "\nkey: \"***\"");
   check_mask("monkey: k", "monkey: k");
 }

@@ -54,6 +54,46 @@ std::string mask_urls(std::string_view line) {
   return out + std::string(line);
 }
 
+// `https://host/x?key=abc` -> `https://host/x?***`; so in a `path:`.
+std::string mask_queries(std::string_view line) {
+  std::string out;
+  const bool has_path = line.contains("path:");
+  for (auto mark = line.find('?'); mark != line.npos; mark = line.find('?', mark)) {
+    const std::string_view before = line.substr(0, mark);
+    const std::string_view word = before.substr(before.find_last_of(" \t\"'[{(,") + 1);
+    ++mark;
+    if (!word.contains("://") && !(has_path && word.starts_with('/'))) continue;
+    const auto end = std::min(line.find_first_of(" \t\r", mark), line.size());
+    const auto last = line.substr(0, end).find_last_not_of("\"',]})");
+    out += line.substr(0, mark);
+    if (last != line.npos && last >= mark) {
+      out += "***";
+      mark = last + 1;
+    }
+    line.remove_prefix(mark);
+    mark = 0;
+  }
+  return out + std::string(line);
+}
+
+// One past `headers:`, which may be quoted; npos: it is not there.
+std::size_t end_of_headers_key(std::string_view line) {
+  constexpr std::string_view kKey = "headers";
+  const std::string lower = to_lower(line);
+  for (auto at = lower.find(kKey); at != lower.npos; at = lower.find(kKey, at + 1)) {
+    auto end = at + kKey.size();
+    if (at > 0 && !std::string_view(" \t{,\"'").contains(lower[at - 1])) continue;
+    if (end < lower.size() && (lower[end] == '"' || lower[end] == '\'')) ++end;
+    while (end < lower.size() && lower[end] == ' ') ++end;
+    if (end < lower.size() && lower[end] == ':') return end + 1;
+  }
+  return line.npos;
+}
+
+std::string mask_addresses(std::string_view line) {
+  return mask_queries(mask_urls(line));
+}
+
 struct YamlLine {
   std::size_t indent = 0;  // Of its key, behind the dashes of list items.
   bool is_item = false;
@@ -107,8 +147,31 @@ std::string mask_flow(std::string_view line) {
 class YamlMask {
  public:
   std::string operator()(std::string_view line) {
-    if (line.find('{') != line.npos) return mask_urls(mask_flow(line));
     const YamlLine read = read_line(line);
+    if (inside_headers_ && (trim(line).empty() || read.indent > headers_indent_)) {
+      return masked_header(line, read);
+    }
+    const auto headers = end_of_headers_key(line);
+    inside_headers_ = headers != line.npos;
+    if (inside_headers_) {
+      headers_indent_ = read.indent;
+      inside_secret_ = false;
+      const std::string before = mask_line(line.substr(0, headers), read_line(""));
+      return trim(line.substr(headers)).empty() ? before : before + " \"***\"";
+    }
+    return mask_line(line, read);
+  }
+
+ private:
+  // The values of headers are secrets, whatever their names.
+  static std::string masked_header(std::string_view line, const YamlLine& read) {
+    if (read.value.empty()) return std::string(line);
+    const auto value_at = static_cast<std::size_t>(read.value.data() - line.data());
+    return std::string(line.substr(0, value_at)) + "\"***\"";
+  }
+
+  std::string mask_line(std::string_view line, const YamlLine& read) {
+    if (line.find('{') != line.npos) return mask_addresses(mask_flow(line));
     if (inside_secret_ && !read.value.empty() && read.key.empty() &&
         (read.is_item || read.indent > secret_indent_)) {
       return std::string(line.substr(0, read.indent)) + "***";
@@ -118,15 +181,16 @@ class YamlMask {
     const bool continues = read.value.empty() || read.value[0] == '|' || read.value[0] == '>';
     inside_secret_ = is_secret && continues;
     secret_indent_ = read.indent;
-    if (!is_secret || read.value.empty()) return mask_urls(line);
+    if (!is_secret || read.value.empty()) return mask_addresses(line);
     if (continues) return std::string(line);
     const auto value_at = static_cast<std::size_t>(read.value.data() - line.data());
     return std::string(line.substr(0, value_at)) + "\"***\"";
   }
 
- private:
   bool inside_secret_ = false;
   std::size_t secret_indent_ = 0;
+  bool inside_headers_ = false;
+  std::size_t headers_indent_ = 0;
 };
 
 }  // namespace

@@ -76,7 +76,8 @@ Result<std::string> read_tenant(const YamlNode& item) {
 
 Status check_url(const YamlNode& node, std::string_view url) {
   if (url.starts_with("http://") || url.starts_with("https://")) return {};
-  return node.error(fmt::format("'{}' does not begin with http:// or https://", url));
+  return node.error(
+      fmt::format("'{}' does not begin with http:// or https://", shown_address(url)));
 }
 
 // `host:port` with scheme and path of the job, or a whole URL.
@@ -85,14 +86,21 @@ Result<ScrapeSetting> read_target(const YamlNode& node, ScrapeSetting setting,
   TRY(const auto text, node.text("targets"));
   if (text.empty()) return node.error("a target is empty");
   if (!text.contains("://")) {
-    setting.instance = text;
+    if (text.contains('@')) {
+      return node.error("a target with a user must be a whole URL: http://user:password@host:port");
+    }
+    setting.instance = text.substr(0, text.find_first_of("/?#"));
     setting.url = fmt::format("{}://{}{}", scheme, text, path);
     return setting;
   }
   TRY_STATUS(check_url(node, text));
   const std::string_view rest = text.substr(text.find("://") + 3);
-  setting.instance = rest.substr(0, rest.find('/'));
-  setting.url = rest.contains('/') ? std::string(text) : std::string(text) + std::string(path);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  setting.instance = authority.substr(authority.rfind('@') + 1);
+  setting.url = text;
+  if (!rest.substr(authority.size()).starts_with('/')) {
+    setting.url.insert(text.size() - rest.size() + authority.size(), path);
+  }
   return setting;
 }
 

@@ -27,10 +27,14 @@ fetch::HttpRequest request_of(const CollectAccess& access, std::string url,
   return request;
 }
 
-CollectAnswer answer_of(Result<fetch::HttpResponse> response) {
+CollectAnswer answer_of(Result<fetch::HttpResponse> response, const std::string& url) {
   CollectAnswer answer;
   if (!response) {
-    answer.status = std::unexpected(response.error());
+    Error error = response.error();
+    if (const auto at = error.message.find(url); at != std::string::npos) {
+      error.message.replace(at, url.size(), shown_address(url));
+    }
+    answer.status = std::unexpected(std::move(error));
     return answer;
   }
   answer.http_status = response->status;
@@ -79,10 +83,10 @@ void Collector::set(const CollectSettings& settings) {
   for (const ScrapeSetting& setting : settings.scrapes) {
     const auto phase = static_cast<std::int64_t>(
         hash64(setting.url) % static_cast<std::uint64_t>(setting.access.interval.count()));
-    fresh.push_back(std::make_shared<Task>(
-        Task{.what = ScrapeTarget(setting),
-             .due = now + std::min(Duration{phase}, setting.access.interval),
-             .facts = {.kind = "scrape", .source = setting.job, .target = setting.url}}));
+    fresh.push_back(std::make_shared<Task>(Task{
+        .what = ScrapeTarget(setting),
+        .due = now + std::min(Duration{phase}, setting.access.interval),
+        .facts = {.kind = "scrape", .source = setting.job, .target = shown_address(setting.url)}}));
   }
   for (const PollSetting& setting : settings.polls) {
     const auto last = hooks_.last_sample(setting.tenant, setting.name);
@@ -166,7 +170,7 @@ void Collector::run(const std::stop_token& stop) {
 void Collector::ask(Task& task, const std::stop_token& stop) {
   const Timestamp asked_at = clock_.now();
   const auto asked = [&](const fetch::HttpRequest& request) {
-    return answer_of(fetch::fetch(request));
+    return answer_of(fetch::fetch(request), request.url);
   };
   if (auto* target = std::get_if<ScrapeTarget>(&task.what)) {
     const ScrapeSetting& setting = target->setting();
@@ -177,7 +181,8 @@ void Collector::ask(Task& task, const std::stop_token& stop) {
     request.answer_bytes_max = setting.body_bytes_max;
     const CollectAnswer answer = asked(request);
     if (stop.stop_requested()) return;
-    hand_over(target->on_answer(answer, asked_at, clock_.now() - asked_at), setting.url);
+    hand_over(target->on_answer(answer, asked_at, clock_.now() - asked_at),
+              shown_address(setting.url));
     return;
   }
   auto& poll = std::get<PollQuery>(task.what);
@@ -190,7 +195,7 @@ void Collector::ask(Task& task, const std::stop_token& stop) {
   const CollectAnswer answer = asked(request);
   if (stop.stop_requested()) return;
   hand_over(poll.on_answer(question, answer, asked_at, clock_.now() - asked_at),
-            poll.setting().url);
+            shown_address(poll.setting().url));
 }
 
 }  // namespace quell

@@ -16,6 +16,22 @@ std::string outcome(std::string_view yaml, const Environment& environment = {}) 
   return settings ? "ok" : settings.error().to_string();
 }
 
+void check_target(std::string_view target, std::string_view instance, std::string_view url) {
+  const auto settings =
+      parse_settings(fmt::format("scrape: [{{name: a, targets: ['{}']}}]", target), "q.yaml",
+                     Environment{}, no_files());
+  ASSERT_TRUE(settings) << settings.error().to_string();
+  EXPECT_EQ(settings->collect.scrapes.front().instance, instance);
+  EXPECT_EQ(settings->collect.scrapes.front().url, url);
+}
+
+TEST(Settings, InstancesHoldNoSecrets) {
+  check_target("h:1", "h:1", "http://h:1/metrics");
+  check_target("https://h:1", "h:1", "https://h:1/metrics");
+  check_target("http://kim:pw@h:1/m?key=s", "h:1", "http://kim:pw@h:1/m?key=s");
+  check_target("http://kim:pw@h?key=s", "h", "http://kim:pw@h/metrics?key=s");
+}
+
 TEST(Settings, ErrorsSayWhatAndWhere) {
   EXPECT_EQ(outcome(""), "ok");
   EXPECT_EQ(outcome("server: {listen: '127.0.0.1:0'}"), "ok");
@@ -32,6 +48,11 @@ TEST(Settings, ErrorsSayWhatAndWhere) {
             "q.yaml:1:18: 'gihub' is neither a built-in source nor a provider pack, did you mean "
             "'github'?");
   EXPECT_EQ(outcome("sources: [{name: mine, kind: grafana}]"), "ok");
+  EXPECT_EQ(outcome("scrape: [{name: a, targets: ['kim:pw@h:1']}]"),
+            "q.yaml:1:30: a target with a user must be a whole URL: "
+            "http://user:password@host:port");
+  EXPECT_EQ(outcome("scrape: [{name: a, targets: ['ftp://kim:pw@h?k=s']}]"),
+            "q.yaml:1:30: 'ftp://h' does not begin with http:// or https://");
   EXPECT_EQ(outcome("server: {body_max: 0}"),
             "q.yaml:1:20: 'server.body_max': '0' is not a size such as 64MB, from 1KB to 1024MB");
   EXPECT_EQ(outcome("server: {tokens: [{name: a, token: short}]}"),

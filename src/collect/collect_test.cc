@@ -126,6 +126,23 @@ TEST(Scrape, LabelsOfTheTargetWin) {
                                "job=\"shop\"} 1\nup"));
 }
 
+void check_shown(std::string_view url, std::string_view want) {
+  EXPECT_EQ(shown_address(url), want) << url;
+}
+
+TEST(Scrape, SecretsOfTheAddressAreNotShown) {
+  check_shown("http://a:1/metrics", "http://a:1/metrics");
+  check_shown("http://admin:hunter2@a:1/metrics?key=s3cr3t", "http://a:1/metrics");
+  check_shown("https://u:p@q@a?x=b@c#d", "https://a");
+  check_shown("https://a/x@y", "https://a/x@y");
+  check_shown("u:p@a:1", "a:1");
+  ScrapeSetting setting = shop();
+  setting.url = "http://admin:hunter2@a:1/metrics?key=s3cr3t";
+  ScrapeTarget target(setting);
+  (void)scraped(target, page("a 1\n"));
+  EXPECT_EQ(target.facts().target, "http://a:1/metrics");
+}
+
 PollSetting errors() {
   return {.source = "up1",
           .url = "http://p:9090",

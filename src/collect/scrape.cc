@@ -36,6 +36,15 @@ Result<SeriesLabels> from_pairs(std::vector<Label> pairs) {
 
 }  // namespace
 
+std::string shown_address(std::string_view url) {
+  url = url.substr(0, url.find_first_of("?#"));
+  const auto scheme = url.find("://");
+  const auto host = scheme == url.npos ? 0 : scheme + 3;
+  const auto user = url.substr(0, url.find('/', host)).rfind('@');
+  if (user == url.npos || user < host) return std::string(url);
+  return std::string(url.substr(0, host)) + std::string(url.substr(user + 1));
+}
+
 std::string_view ScrapeTarget::accept() {
   return "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.5,"
          "*/*;q=0.1";
@@ -128,7 +137,7 @@ Frame ScrapeTarget::on_answer(const CollectAnswer& answer, Timestamp asked_at, D
   add_report("scrape_series_added", ms, static_cast<double>(added_), request);
   facts_ = {.kind = "scrape",
             .source = setting_.job,
-            .target = setting_.url,
+            .target = shown_address(setting_.url),
             .up = taken.has_value(),
             .rounds = facts_.rounds + 1,
             .failures = taken ? 0 : facts_.failures + 1,

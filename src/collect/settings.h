@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct CollectAccess {
   Duration timeout = std::chrono::seconds(10);
   bool operator==(const CollectAccess&) const = default;
 };
+
+// The address of an answerer as it may be shown: without user, query and fragment, which may hold
+// secrets.
+std::string shown_address(std::string_view url);
 
 // One target.
 struct ScrapeSetting {
