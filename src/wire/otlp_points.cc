@@ -167,10 +167,10 @@ void OtlpPoints::end_point() {
   if (columns_.refused() != refused_before_) ++points_refused_;
 }
 
-void OtlpPoints::refuse(std::string reason) {
+void OtlpPoints::refuse(std::string_view reason) {
   begin_point({});
   columns_.begin_series(points_ - 1);
-  columns_.refuse_series(std::move(reason), 1);
+  columns_.refuse_series(reason, 1);
   end_point();
 }
 
@@ -255,6 +255,7 @@ void OtlpPoints::number(const OtlpPoint& point, double value) {
 
 void OtlpPoints::histogram(const OtlpPoint& point, const OtlpHistogram& histogram, bool is_delta) {
   if (!histogram.buckets.empty() && histogram.buckets.size() != histogram.bounds.size() + 1) {
+    if (!columns_.lists_more()) return refuse({});
     return refuse(fmt::format("{} buckets for {} bounds: there must be one more",
                               histogram.buckets.size(), histogram.bounds.size()));
   }

@@ -105,7 +105,7 @@ class OtlpPoints {
   void summary(const OtlpPoint& point, double count, double sum,
                const std::vector<OtlpQuantile>& quantiles);
   // A point that cannot be taken.
-  void refuse(std::string reason);
+  void refuse(std::string_view reason);
 
   void refuse_all(std::string reason, std::string place) {
     columns_.refuse_all(std::move(reason), std::move(place));

@@ -340,24 +340,28 @@ class WriteRequestReader {
   std::string make_key() {
     key_.clear();
     metric_ = {};
+    const auto wrong = [&]<class... A>(fmt::format_string<A...> why, A&&... of) {
+      // There may be millions.
+      return columns_.lists_more() ? fmt::format(why, std::forward<A>(of)...) : "not listed";
+    };
     if (refs_.size() > 2 * kRefsMax) {
-      return fmt::format("{} labels, the limit is {}", refs_.size() / 2, kRefsMax);
+      return wrong("{} labels, the limit is {}", refs_.size() / 2, kRefsMax);
     }
     if (refs_.size() % 2 != 0) {
-      return fmt::format("{} references to symbols: names and values come in pairs", refs_.size());
+      return wrong("{} references to symbols: names and values come in pairs", refs_.size());
     }
     for (std::size_t i = 0; i < refs_.size(); i += 2) {
       for (const std::uint64_t ref : {refs_[i], refs_[i + 1]}) {
         if (ref >= symbols_.size()) {
-          return fmt::format("a reference to symbol {}, there are {}", ref, symbols_.size());
+          return wrong("a reference to symbol {}, there are {}", ref, symbols_.size());
         }
       }
       const std::string_view name = symbols_[refs_[i]];
       const std::string_view value = symbols_[refs_[i + 1]];
       // A long text costs its sender nothing the second time.
       if (std::max(name.size(), value.size()) > limits_.label_value_bytes_max) {
-        return fmt::format("label '{}': {} bytes, the limit is {}", utf8_prefix(name, 64),
-                           std::max(name.size(), value.size()), limits_.label_value_bytes_max);
+        return wrong("label '{}': {} bytes, the limit is {}", utf8_prefix(name, 64),
+                     std::max(name.size(), value.size()), limits_.label_value_bytes_max);
       }
       if (name == kMetricLabel) metric_ = value;
       append_series_label(key_, name, value);

@@ -227,6 +227,19 @@ TEST(RemoteWriteOne, Limits) {
 }
 
 // Every prefix and many mutants of a request: no crash, and what comes out is whole.
+// What is refused is counted to the last; reasons are made for the first of it only.
+TEST(RemoteWriteOne, FloodsOfRefusals) {
+  std::string many = kUp;
+  for (int i = 0; i < 100; ++i) many += bytes_field(2, "");
+  const auto out = decode(RemoteWriteVersion::One, series(many) + series(kUp + sample(1, kNow)));
+  EXPECT_EQ(out.samples.size(), 1u);
+  EXPECT_EQ(out.samples_sent, 101u);
+  EXPECT_EQ(out.samples_refused, 100u);
+  ASSERT_EQ(out.rejected.size(), 21u);
+  EXPECT_EQ(out.rejected[19].place, "timeseries 0, sample 19");
+  EXPECT_EQ(out.rejected[20].reason, "80 more were refused; only the first 20 are listed");
+}
+
 TEST(RemoteWriteOne, DamagedRequests) {
   const std::string good = series(kUp + sample(1, kNow) + sample(2, kNow + 1) +
                                   bytes_field(4, histogram(3, 1.5, kNow))) +
@@ -293,6 +306,18 @@ TEST(RemoteWriteTwo, OneBadSeriesDoesNotCostTheOthers) {
             "requests_total{} 1@0\n"
             "rejected timeseries 0: 3 references to symbols: names and values come in pairs\n"
             "rejected timeseries 1: a reference to symbol 99, there are 9\n");
+}
+
+TEST(RemoteWriteTwo, FloodsOfRefusals) {
+  std::string body = kSymbols;
+  for (int i = 0; i < 30; ++i) {
+    body += bytes_field(5, bytes_field(1, packed({1})) + sample(1, kNow) + sample(2, kNow));
+  }
+  const auto out = decode(RemoteWriteVersion::Two, body);
+  EXPECT_EQ(out.samples_refused, 60u);
+  ASSERT_EQ(out.rejected.size(), 21u);
+  EXPECT_EQ(out.rejected[19].reason, "1 references to symbols: names and values come in pairs");
+  EXPECT_EQ(out.rejected[20].reason, "10 more were refused; only the first 20 are listed");
 }
 
 TEST(RemoteWriteTwo, TextsThatAreUsedAgainAndAgain) {

@@ -76,8 +76,14 @@ void SampleColumns::refuse_ms(std::int64_t ms) {
   refuse_time(from_ms(ms));
 }
 
+// There may be millions.
 void SampleColumns::refuse_time(Timestamp time) {
   ++refused_;
+  if (!lists_more()) {
+    ++refused_in_;
+    ++unlisted_;
+    return;
+  }
   const std::string place = fmt::format("{} {}, sample {}", samples_.place_word, place_,
                                         samples_.size() - first_ + refused_in_++);
   if (time > arrived_at_ + limits_.future_max) {
@@ -103,17 +109,24 @@ bool SampleColumns::is_in_body(std::string_view key) const {
 void SampleColumns::end_series(std::string_view key, SeriesKind kind) {
   if (samples_.size() == first_) return;
   if (samples_.series.size() >= limits_.series_max) {
-    return refuse_series(fmt::format("more than {} series in one request: the rest was refused",
-                                     limits_.series_max));
+    if (drop_series(0)) {
+      list(fmt::format("more than {} series in one request: the rest was refused",
+                       limits_.series_max),
+           place_of_series());
+    }
+    return;
   }
   const bool is_made = !is_in_body(key);
-  is_made_full_ = is_made_full_ ||
-                  (is_made && samples_.made.size() + key.size() > limits_.unpacked_bytes_max);
+  is_made_full_ =
+      is_made_full_ || (is_made && samples_.made.size() + key.size() > limits_.unpacked_bytes_max);
   if (is_made && is_made_full_) {
-    return refuse_series(
-        fmt::format("the labels of the request take more than {} bytes together: "
-                    "the rest was refused",
-                    limits_.unpacked_bytes_max));
+    if (drop_series(0)) {
+      list(fmt::format("the labels of the request take more than {} bytes together: "
+                       "the rest was refused",
+                       limits_.unpacked_bytes_max),
+           place_of_series());
+    }
+    return;
   }
   WireSamples::Run& run = samples_.series.emplace_back();
   run.is_made = is_made;
@@ -135,11 +148,21 @@ void SampleColumns::end_part(std::string_view key, std::string_view ending, Seri
   if (samples_.series.size() > before) samples_.series.back().of_histogram = true;
 }
 
-void SampleColumns::refuse_series(std::string reason, std::uint64_t more) {
+bool SampleColumns::drop_series(std::uint64_t more) {
   refused_ += samples_.size() - first_ + more;
   samples_.times.resize(first_);
   samples_.values.resize(first_);
-  list(std::move(reason), fmt::format("{} {}", samples_.place_word, place_));
+  if (lists_more()) return true;
+  ++unlisted_;
+  return false;
+}
+
+std::string SampleColumns::place_of_series() const {
+  return fmt::format("{} {}", samples_.place_word, place_);
+}
+
+void SampleColumns::refuse_series(std::string_view reason, std::uint64_t more) {
+  if (drop_series(more)) list(std::string(reason), place_of_series());
 }
 
 void SampleColumns::add_metadata(std::string_view metric, SeriesKind kind, std::string_view unit,

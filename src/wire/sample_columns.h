@@ -40,7 +40,9 @@ class SampleColumns {
   // The series has these labels: bytes for SeriesLabels::parse(). A series without samples is none.
   void end_series(std::string_view key, SeriesKind kind);
   // Instead of end_series(): the samples are refused, and `more` that were not added.
-  void refuse_series(std::string reason, std::uint64_t more = 0);
+  void refuse_series(std::string_view reason, std::uint64_t more = 0);
+  // Whether a reason is wanted: else what is refused is counted, and no text is made of it.
+  bool lists_more() const { return rejected_.size() < kReasonsListed; }
 
   // The same for a series that is a part of the one before, with an ending to the metric's name.
   void begin_part(std::uint32_t place) { begin_series(place); }
@@ -59,6 +61,9 @@ class SampleColumns {
   void refuse_ms(std::int64_t ms);
   void refuse_time(Timestamp time);
   void list(std::string reason, std::string place);
+  // Returns: lists_more(); else it is counted.
+  bool drop_series(std::uint64_t more);
+  std::string place_of_series() const;
   bool is_in_body(std::string_view key) const;
 
   WireSamples& samples_;
