@@ -246,6 +246,7 @@ class WriteRequestReader {
   // A family of one name may be series of several.
   void add_family(MetricType type, std::string_view family, std::string_view unit,
                   std::string_view help) {
+    if (family.size() > limits_.label_value_bytes_max) return;
     const auto add = [&](std::string_view ending) {
       const std::string metric = std::string(family) + std::string(ending);
       columns_.add_metadata(metric, kind_of(type, metric), unit, help);
@@ -266,6 +267,7 @@ class WriteRequestReader {
       symbols_.push_back(field.bytes);
     }
     if (!fields.ok()) return broken(fields.started(), "a field that is malformed or cut off");
+    is_described_.resize(symbols_.size());
     if (!symbols_.empty() && !symbols_[0].empty()) {
       return broken(symbols_[0].data(), "the first symbol is not the empty text");
     }
@@ -291,11 +293,19 @@ class WriteRequestReader {
       if (!field_two(field, metadata)) return broken(fields.started(), "a field that is malformed");
     }
     if (!fields.ok()) return broken(fields.started(), "a field that is malformed or cut off");
-    if (const std::string wrong = make_key(); !wrong.empty()) {
+    if (const std::string wrong = check_labels(); !wrong.empty()) {
       columns_.refuse_series(wrong, histograms_.size() * 2);
       return true;
     }
-    columns_.end_series(key_, take_metadata(metadata));
+    if (!columns_.has_samples() && histograms_.empty()) return true;
+    // Texts that are used again cost their sender nothing, but each key is bytes of ours.
+    SeriesKind kind = SeriesKind::Unknown;
+    key_.clear();
+    if (!columns_.is_full()) {
+      put_key();
+      kind = take_metadata(metadata);
+    }
+    columns_.end_series(key_, kind);
     add_histograms(place, key_);
     return true;
   }
@@ -336,10 +346,9 @@ class WriteRequestReader {
     return fields.ok();
   }
 
-  // Puts the labels together. Returns: what is wrong with them.
-  std::string make_key() {
-    key_.clear();
-    metric_ = {};
+  // Returns: what is wrong with the labels, or nothing.
+  std::string check_labels() {
+    std::size_t bytes = 0;
     const auto wrong = [&]<class... A>(fmt::format_string<A...> why, A&&... of) {
       // There may be millions.
       return columns_.lists_more() ? fmt::format(why, std::forward<A>(of)...) : "not listed";
@@ -363,23 +372,36 @@ class WriteRequestReader {
         return wrong("label '{}': {} bytes, the limit is {}", utf8_prefix(name, 64),
                      std::max(name.size(), value.size()), limits_.label_value_bytes_max);
       }
-      if (name == kMetricLabel) metric_ = value;
-      append_series_label(key_, name, value);
+      bytes += name.size() + value.size();
+    }
+    if (bytes > kKeyBytesMax) {
+      return wrong("labels of {} bytes together, the limit is {}", bytes, kKeyBytesMax);
     }
     return {};
   }
 
+  // Puts the labels together in key_, which is empty. Requires: check_labels().
+  void put_key() {
+    metric_ref_ = 0;
+    for (std::size_t i = 0; i < refs_.size(); i += 2) {
+      const std::string_view name = symbols_[refs_[i]];
+      if (name == kMetricLabel) metric_ref_ = refs_[i + 1];
+      append_series_label(key_, name, symbols_[refs_[i + 1]]);
+    }
+  }
+
   // Returns: what the series means. Help and unit are told once for each metric of a request.
   SeriesKind take_metadata(const MetadataRefs& metadata) {
-    const SeriesKind kind = kind_of(metadata.type, metric_);
+    const std::string_view metric = metric_ref_ == 0 ? std::string_view() : symbols_[metric_ref_];
+    const SeriesKind kind = kind_of(metadata.type, metric);
     const auto symbol = [&](std::uint64_t ref) {
       return ref < symbols_.size() ? symbols_[ref] : std::string_view();
     };
     const std::string_view help = symbol(metadata.help);
     const std::string_view unit = symbol(metadata.unit);
-    if ((!help.empty() || !unit.empty()) && metric_ != described_) {
-      described_ = metric_;
-      columns_.add_metadata(metric_, kind, unit, help);
+    if (metric_ref_ != 0 && !is_described_[metric_ref_] && (!help.empty() || !unit.empty())) {
+      is_described_[metric_ref_] = true;
+      columns_.add_metadata(metric, kind, unit, help);
     }
     return kind;
   }
@@ -406,7 +428,9 @@ class WriteRequestReader {
     columns_.end_part(key, "_sum", kind);
   }
 
-  static constexpr std::size_t kRefsMax = 1000;  // The series table allows less.
+  // The series table allows less of both.
+  static constexpr std::size_t kRefsMax = 1000;
+  static constexpr std::size_t kKeyBytesMax = 64 * 1024;
 
   const RemoteWriteVersion version_;
   const WireLimits& limits_;
@@ -416,8 +440,8 @@ class WriteRequestReader {
   std::vector<std::uint64_t> refs_;
   std::vector<NativeHistogram> histograms_;  // Of the series in hand.
   std::string key_;
-  std::string_view metric_;
-  std::string_view described_;
+  std::uint64_t metric_ref_ = 0;    // The symbol of the metric's name; 0: it has none.
+  std::vector<bool> is_described_;  // By symbol: the metric's help and unit were told.
   std::uint32_t series_ = 0;
   std::uint64_t exemplars_ = 0;
   const char* broken_at_ = nullptr;

@@ -320,6 +320,25 @@ TEST(RemoteWriteTwo, FloodsOfRefusals) {
   EXPECT_EQ(out.rejected[20].reason, "10 more were refused; only the first 20 are listed");
 }
 
+// Two metrics that take turns are described once each, and not where they have no samples.
+TEST(RemoteWriteTwo, MetadataOfAMetricIsToldOnce) {
+  const auto one = [](std::uint64_t metric, std::string_view samples) {
+    return bytes_field(5, bytes_field(1, packed({1, metric})) + std::string(samples) +
+                              bytes_field(5, number_field(1, 2) + number_field(3, 5)));
+  };
+  check_two(kSymbols + one(2, "") + one(7, "") + one(2, ""), "");
+  check_two(kSymbols + one(2, sample(1, kNow)) + one(7, sample(2, kNow)) + one(2, sample(3, kNow)) +
+                one(7, "") + one(7, sample(4, kNow)),
+            "requests_total{} (gauge) 1@0\nlatency{} (gauge) 2@0\nrequests_total{} (gauge) 3@0\n"
+            "latency{} (gauge) 4@0\n"
+            "metadata requests_total gauge '' 'Requests.'\n"
+            "metadata latency gauge '' 'Requests.'\n");
+  // Without a name there is no metric to describe.
+  check_two(kSymbols + bytes_field(5, bytes_field(1, packed({3, 4})) + sample(1, kNow) +
+                                          bytes_field(5, number_field(3, 5))),
+            "there is no metric name (the label '__name__') 1@0\n");
+}
+
 TEST(RemoteWriteTwo, TextsThatAreUsedAgainAndAgain) {
   const std::string text(100, 'x');
   std::string body = symbols({"", "__name__", text, "long", "l", std::string(9000, 'y')});
@@ -338,6 +357,11 @@ TEST(RemoteWriteTwo, TextsThatAreUsedAgainAndAgain) {
   for (int i = 0; i < 3000; ++i) refs += packed({1, 2});
   check_two(kSymbols + bytes_field(5, bytes_field(1, refs) + sample(1, kNow)),
             "rejected timeseries 0: 3000 labels, the limit is 1000\n");
+  std::string wide;
+  for (int i = 0; i < 10; ++i) wide += packed({1, 2});
+  check_two(symbols({"", "l", std::string(8000, 'y')}) +
+                bytes_field(5, bytes_field(1, wide) + sample(1, kNow)),
+            "rejected timeseries 0: labels of 80010 bytes together, the limit is 65536\n");
 }
 
 TEST(RemoteWriteTwo, WhatIsNoProtobuf) {

@@ -10,6 +10,7 @@ namespace quell::wire {
 namespace {
 
 constexpr std::size_t kMetadataMax = 100'000;
+constexpr std::uint64_t kMetadataBytesMax = 32u << 20;
 constexpr std::size_t kHelpBytesMax = 1024;
 constexpr std::size_t kUnitBytesMax = 64;
 
@@ -171,12 +172,15 @@ void SampleColumns::add_metadata(std::string_view metric, SeriesKind kind, std::
       samples_.metadata.size() >= kMetadataMax) {
     return;
   }
+  unit = utf8_prefix(unit, kUnitBytesMax);
+  help = utf8_prefix(help, kHelpBytesMax);
+  const std::uint64_t bytes = metric.size() + unit.size() + help.size();
+  if (metadata_bytes_ + bytes > kMetadataBytesMax) return;
   for (const std::string_view text : {metric, unit, help}) {
     if (invalid_utf8_at(text)) return;
   }
-  samples_.metadata.push_back({std::string(metric), kind,
-                               std::string(utf8_prefix(unit, kUnitBytesMax)),
-                               std::string(utf8_prefix(help, kHelpBytesMax))});
+  metadata_bytes_ += bytes;
+  samples_.metadata.push_back({std::string(metric), kind, std::string(unit), std::string(help)});
 }
 
 void SampleColumns::refuse_all(std::string reason, std::string place) {

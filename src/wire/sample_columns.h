@@ -48,6 +48,7 @@ class SampleColumns {
   void begin_part(std::uint32_t place) { begin_series(place); }
   void end_part(std::string_view key, std::string_view ending, SeriesKind kind);
 
+  // Of at most 100,000 metrics and 32 MB of a request; help and unit are cut.
   void add_metadata(std::string_view metric, SeriesKind kind, std::string_view unit,
                     std::string_view help);
 
@@ -77,6 +78,7 @@ class SampleColumns {
   std::uint64_t refused_in_ = 0;  // Samples of the series in hand that were refused.
   std::uint64_t refused_ = 0;
   std::uint64_t unlisted_ = 0;
+  std::uint64_t metadata_bytes_ = 0;
   bool is_made_full_ = false;  // The labels that were put together take all the room.
 };
 
