@@ -48,9 +48,11 @@ std::string text_of(const Labels& labels) {
 
 class Evaluator {
  public:
-  Evaluator(const Inputs& inputs, const Steps& steps) : inputs_(inputs), steps_(steps) {}
+  Evaluator(const Inputs& inputs, const Steps& steps, const EvaluationLimits& limits)
+      : inputs_(inputs), steps_(steps), limits_(limits) {}
 
   Result<Value> value(const Expr& expr) {
+    TRY_STATUS(spend(steps_.count));
     switch (expr.kind) {
       case Expr::Kind::Number: return scalar(std::vector<double>(steps_.count, expr.number));
       case Expr::Kind::Select:
@@ -69,6 +71,21 @@ class Evaluator {
     return {.type = Type::Scalar, .scalar = std::move(values)};
   }
   static Value vector() { return {.type = Type::Vector}; }
+
+  // Counts what is looked at, and ends what takes too long.
+  Status spend(std::uint64_t visits) {
+    visits_ += visits;
+    if (visits_ > limits_.visits_max) {
+      return fail(Errc::TooLarge,
+                  fmt::format("the query looks at more than {} samples and steps: ask for fewer "
+                              "series, a shorter range or a longer step",
+                              limits_.visits_max));
+    }
+    if (visits_ < look_at_) return {};
+    look_at_ = visits_ + kVisitsPerLook;
+    if (!limits_.is_late || !limits_.is_late()) return {};
+    return fail(Errc::Timeout, "query timed out in expression evaluation");
+  }
 
   Status check_size(std::size_t series) const {
     if (series <= kCellsMax / steps_.count) return {};
@@ -123,6 +140,7 @@ class Evaluator {
     TRY_STATUS(check_size(input.size()));
     Value result = vector();
     for (const InputSeries& in : input) {
+      TRY_STATUS(spend(in.values.size() + steps_.count));
       OutputSeries series = empty_series(in.labels);
       std::size_t next = 0;  // The first sample behind the step.
       for (std::size_t step = 0; step < steps_.count; ++step) {
@@ -156,6 +174,7 @@ class Evaluator {
     const std::int64_t end = steps_.at(0) - to_ms(selector.offset);
     const std::int64_t begin = end - to_ms(selector.range);
     for (const InputSeries& in : inputs_[selector.number]) {
+      TRY_STATUS(spend(in.values.size()));
       RangeSeries series{.labels = in.labels};
       for (std::size_t i = 0; i < in.values.size(); ++i) {
         const std::int64_t time = in.times_ms[i];
@@ -190,6 +209,7 @@ class Evaluator {
         const std::int64_t since = until - to_ms(selector.range);
         while (end < times.size() && times[end] <= until) ++end;
         while (first < end && times[first] < since) ++first;
+        TRY_STATUS(spend(end - first + 1));
         const RangeSamples samples{std::span(times).subspan(first, end - first),
                                    std::span(values).subspan(first, end - first), since, until};
         series.present[step] = range_function(expr.function, samples, series.values[step]);
@@ -223,6 +243,7 @@ class Evaluator {
     Value result = vector();
     std::vector<Bucket> buckets;
     for (const auto& [labels, bounded] : groups) {
+      TRY_STATUS(spend(bounded.size() * steps_.count));
       OutputSeries series = empty_series(labels);
       for (std::size_t step = 0; step < steps_.count; ++step) {
         buckets.clear();
@@ -243,7 +264,7 @@ class Evaluator {
     double bound = 0;
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, bound);
-    if (error != std::errc{} || stop != end) return std::nullopt;
+    if (error != std::errc{} || stop != end || std::isnan(bound)) return std::nullopt;
     return bound;
   }
 
@@ -277,6 +298,7 @@ class Evaluator {
     TRY(const Value input, value(*expr.args[0]));
     std::map<Labels, Group> groups;
     for (const OutputSeries& series : input.series) {
+      TRY_STATUS(spend(steps_.count));
       Group& group = groups[grouped(series.labels, expr.labels, !expr.without)];
       if (group.values.empty()) {
         group.values.resize(steps_.count);
@@ -331,6 +353,7 @@ class Evaluator {
     const bool filters = is_comparison(expr.op) && !expr.is_bool;
     Value result = vector();
     for (OutputSeries& series : input.series) {
+      TRY_STATUS(spend(steps_.count));
       if (!filters) drop(series.labels, kMetricLabel);
       for (std::size_t step = 0; step < steps_.count; ++step) {
         if (!series.present[step]) continue;
@@ -363,7 +386,17 @@ class Evaluator {
       groups[grouped(s.labels, expr.labels, expr.on)].right.push_back(&s);
     }
     Value result = vector();
-    for (const auto& [labels, side] : groups) TRY_STATUS(match(expr, labels, side, result));
+    std::vector<bool> left_any(steps_.count);
+    for (const OutputSeries& s : left.series) {
+      for (std::size_t step = 0; step < steps_.count; ++step) {
+        if (s.present[step]) left_any[step] = true;
+      }
+    }
+    for (const auto& [labels, side] : groups) {
+      TRY_STATUS(spend((side.left.size() + side.right.size()) * steps_.count));
+      TRY_STATUS(check_right_is_unique(labels, side, left_any));
+      TRY_STATUS(match(expr, side, result));
+    }
     TRY_STATUS(settle(result));
     return result;
   }
@@ -379,26 +412,35 @@ class Evaluator {
     return labels;
   }
 
-  Status match(const Expr& expr, const Labels& labels, const Side& side, Value& result) {
+  // Also of groups that nothing on the left is in, at steps where there is anything on the left.
+  Status check_right_is_unique(const Labels& labels, const Side& side,
+                               const std::vector<bool>& left_any) const {
+    if (side.right.size() < 2) return {};
+    for (std::size_t step = 0; step < steps_.count; ++step) {
+      const auto count =
+          std::ranges::count_if(side.right, [&](const auto* s) { return s->present[step]; });
+      if (count < 2 || !left_any[step]) continue;
+      return fail(Errc::InvalidArgument,
+                  fmt::format("found duplicate series for the match group {} on the right "
+                              "hand-side of the operation: many-to-many matching not allowed: "
+                              "matching labels must be unique on one side",
+                              text_of(labels)));
+    }
+    return {};
+  }
+
+  // Requires: at each step at most one on the right.
+  Status match(const Expr& expr, const Side& side, Value& result) {
     if (side.left.empty() || side.right.empty()) return {};
     const bool filters = is_comparison(expr.op) && !expr.is_bool;
     std::vector<OutputSeries> made;
     for (const OutputSeries* s : side.left)
       made.push_back(empty_series(result_labels(expr, s->labels)));
     for (std::size_t step = 0; step < steps_.count; ++step) {
-      const OutputSeries* right = nullptr;
-      for (const OutputSeries* s : side.right) {
-        if (!s->present[step]) continue;
-        if (right != nullptr) {
-          return fail(Errc::InvalidArgument,
-                      fmt::format("found duplicate series for the match group {} on the right "
-                                  "hand-side of the operation: many-to-many matching not allowed: "
-                                  "matching labels must be unique on one side",
-                                  text_of(labels)));
-        }
-        right = s;
-      }
-      if (right == nullptr) continue;
+      const auto found =
+          std::ranges::find_if(side.right, [&](const auto* s) { return s->present[step]; });
+      if (found == side.right.end()) continue;
+      const OutputSeries* const right = *found;
       bool is_matched = false;
       for (std::size_t i = 0; i < side.left.size(); ++i) {
         const OutputSeries& s = *side.left[i];
@@ -421,12 +463,16 @@ class Evaluator {
 
   const Inputs& inputs_;
   const Steps& steps_;
+  const EvaluationLimits& limits_;
+  std::uint64_t visits_ = 0;
+  std::uint64_t look_at_ = 0;
 };
 
 }  // namespace
 
-Result<Value> evaluate(const Query& query, const Inputs& inputs, const Steps& steps) {
-  return Evaluator(inputs, steps).value(*query.root);
+Result<Value> evaluate(const Query& query, const Inputs& inputs, const Steps& steps,
+                       const EvaluationLimits& limits) {
+  return Evaluator(inputs, steps, limits).value(*query.root);
 }
 
 std::pair<std::int64_t, std::int64_t> times_needed(const Selector& selector, const Steps& steps) {

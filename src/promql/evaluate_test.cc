@@ -243,5 +243,50 @@ TEST(PromqlEvaluate, TimesNeeded) {
             std::pair(std::int64_t{930'000}, std::int64_t{992'000}));
 }
 
+void check_limited(std::string_view query_text, EvaluationLimits limits, std::string_view want) {
+  const auto query = parse_query(query_text);
+  ASSERT_TRUE(query);
+  const Steps steps{.start_ms = 0, .step_ms = 1000, .count = 60};
+  const auto value = evaluate(*query, pick(*query, kData), steps, limits);
+  EXPECT_EQ(value ? "ok" : value.error().to_string(), want) << query_text;
+}
+
+TEST(Evaluate, Limits) {
+  check_limited("sum_over_time(c[1m])", {}, "ok");
+  check_limited("sum_over_time(c[1m])", {.visits_max = 100},
+                "the query looks at more than 100 samples and steps: ask for fewer series, a "
+                "shorter range or a longer step");
+  check_limited("c", {.visits_max = 60},
+                "the query looks at more than 60 samples and steps: ask for fewer series, a "
+                "shorter range or a longer step");
+  check_limited("1", {.visits_max = 60}, "ok");
+  check_limited("c", {.is_late = [] { return true; }}, "query timed out in expression evaluation");
+  check_limited("c", {.is_late = [] { return false; }}, "ok");
+}
+
+void check_ambiguous(std::string_view query, std::string_view want) {
+  const std::vector<Data> data{{{{"__name__", "l"}, {"job", "a"}}, {1}},
+                               {{{"__name__", "r"}, {"job", "b"}, {"pod", "1"}}, {1}},
+                               {{{"__name__", "r"}, {"job", "b"}, {"pod", "2"}}, {1}},
+                               {{{"__name__", "h"}, {"le", "NaN"}}, {1}},
+                               {{{"__name__", "h"}, {"le", "1"}}, {2}},
+                               {{{"__name__", "h"}, {"le", "+Inf"}}, {2}}};
+  EXPECT_EQ(evaluated(query, data, {}), want) << query;
+}
+
+TEST(Evaluate, AmbiguousMatchesAreErrors) {
+  check_ambiguous("l / on(job) r",
+                  "found duplicate series for the match group {job=\"b\"} on the right hand-side "
+                  "of the operation: many-to-many matching not allowed: matching labels must be "
+                  "unique on one side");
+  check_ambiguous("nothing / on(job) r",
+                  "");  // As there: with nothing on the left none is looked at.
+  check_ambiguous("r / on(job) l", "");
+}
+
+TEST(Evaluate, BoundsThatAreNoNumberAreNone) {
+  check_ambiguous("histogram_quantile(0.5, h)", "{} 0.5\n");
+}
+
 }  // namespace
 }  // namespace quell::promql

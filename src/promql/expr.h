@@ -73,6 +73,7 @@ struct Query {
 
 inline constexpr std::size_t kQueryBytesMax = 64 * 1024;
 inline constexpr int kDepthMax = 64;
+inline constexpr std::size_t kRegexesMax = 20;  // Of one text: each is compiled and run.
 
 // Method: Prometheus' grammar; what is not in the subset is refused by its name.
 // Errors: InvalidArgument, as Prometheus writes them: `1:5: parse error: …`.

@@ -394,6 +394,11 @@ class Parser {
       return error_at(at, "metric name must not be set twice");
     }
     if (++matchers_ > kMatchersMax) return error_at(at, "the expression has too many matchers");
+    const bool is_regex = op == MatchOp::Regex || op == MatchOp::NotRegex;
+    if (is_regex && ++regexes_ > kRegexesMax) {
+      return error_at(
+          at, fmt::format("the expression has more than {} regular expressions", kRegexesMax));
+    }
     auto matcher = Matcher::make(std::move(name), op, std::move(value));
     if (!matcher) return error_at(at, matcher.error().message);
     matchers.push_back(*std::move(matcher));
@@ -475,6 +480,7 @@ class Parser {
   int depth_ = 0;
   int nodes_ = 0;
   int matchers_ = 0;
+  std::size_t regexes_ = 0;
   bool in_parenthesis_ = false;  // The operand that was read last.
 };
 

@@ -200,5 +200,17 @@ TEST(PromqlParse, Steps) {
              "1:1: parse error: bad number or duration syntax: \"99999999999999999999y\"");
 }
 
+TEST(Parse, RegularExpressionsAreLimited) {
+  const auto with = [](std::size_t count) {
+    std::string text = "a{b=\"c\"";
+    for (std::size_t i = 0; i < count; ++i) text += ",d=~\"e.*\"";
+    return text + "}";
+  };
+  EXPECT_TRUE(parse_query(with(kRegexesMax)));
+  const auto refused = parse_query(with(kRegexesMax + 1));
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.contains("the expression has more than 20 regular"));
+}
+
 }  // namespace
 }  // namespace quell::promql

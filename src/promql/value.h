@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -56,13 +57,21 @@ inline constexpr std::int64_t kLookbackMs = 5 * 60 * 1000;
 // Of series and steps in any intermediate value.
 inline constexpr std::size_t kCellsMax = 20'000'000;
 
+// What one evaluation may take.
+struct EvaluationLimits {
+  std::uint64_t visits_max = 2'000'000'000;  // Of samples and steps: about 20 s.
+  std::function<bool()> is_late{};  // Asked about each kVisitsPerLook visits; may be empty.
+};
+inline constexpr std::uint64_t kVisitsPerLook = 1 << 18;
+
 // Method: Prometheus 2's engine: ranges and the lookback include both of their ends; rates are
 // extrapolated to the ends of the range; quantiles are interpolated in the bucket.
 // Requires: inputs.size() is the number of selectors, times rise.
 // Errors: InvalidArgument, where Prometheus fails an execution: several series get the same labels,
-// or match one; TooLarge when a value has more than kCellsMax cells.
+// or match one; TooLarge when a value has more than kCellsMax cells, or after visits_max; Timeout.
 // Cost: about 10 ns per sample and step of a range function.
-Result<Value> evaluate(const Query& query, const Inputs& inputs, const Steps& steps);
+Result<Value> evaluate(const Query& query, const Inputs& inputs, const Steps& steps,
+                       const EvaluationLimits& limits = {});
 
 // The times that a selector needs at these steps: [first, last].
 std::pair<std::int64_t, std::int64_t> times_needed(const Selector& selector, const Steps& steps);
