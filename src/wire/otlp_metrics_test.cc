@@ -188,6 +188,25 @@ TEST(OtlpJson, ResourcesTellWhoAndNotHow) {
              "(gauge) 1@0\n");
 }
 
+// What the kubeletstats and hostmetrics receivers send: containers of one pod, processes of a host.
+TEST(OtlpJson, ResourcesOfOnePlaceStayApart) {
+  const auto resource = [](std::initializer_list<std::string_view> names) {
+    std::string text;
+    for (const std::string_view name : names) {
+      text += fmt::format(R"({}{{"key":"{}","value":{{"stringValue":"x"}}}})",
+                          text.empty() ? "" : ",", name);
+    }
+    return json_metrics(R"({"name":"m","gauge":{"dataPoints":[{"asInt":1}]}})", text);
+  };
+  check_json(resource({"k8s.pod.name", "k8s.container.name", "k8s.container.restart_count",
+                       "k8s.container.status.last_terminated_reason"}),
+             "m{k8s.container.name=\"x\", k8s.pod.name=\"x\", otel.scope.name=\"app\"} (gauge) "
+             "1@0\n");
+  check_json(resource({"host.name", "process.pid", "service.instance.id"}),
+             "m{host.name=\"x\", otel.scope.name=\"app\", process.pid=\"x\", "
+             "service.instance.id=\"x\"} (gauge) 1@0\n");
+}
+
 TEST(OtlpJson, TimesAndMissingValues) {
   check_json(point(R"(,"flags":1)"), "m{otel.scope.name=\"app\"} (gauge) stale@0\n");
   check_json(json_metrics(R"({"name":"m","gauge":{"dataPoints":[{"asInt":1}]}})"),

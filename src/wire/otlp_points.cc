@@ -14,14 +14,18 @@ namespace {
 // What describes a resource and does not tell it from others: it changes with a release or a
 // restart, and a series should not.
 bool is_descriptive(std::string_view name) {
-  constexpr std::array<std::string_view, 9> kBeginnings{"telemetry.",       "os.",
-                                                        "host.image.",      "host.cpu.",
-                                                        "container.image.", "container.command",
-                                                        "k8s.container.",   "webengine.",
-                                                        "faas.version"};
-  constexpr std::array<std::string_view, 7> kNames{
-      "service.version", "host.arch",         "host.type",  "host.ip",
-      "host.mac",        "container.runtime", "process.pid"};
+  constexpr std::array<std::string_view, 8> kBeginnings{
+      "telemetry.",        "os.",        "host.image.", "host.cpu.", "container.image.",
+      "container.command", "webengine.", "faas.version"};
+  constexpr std::array<std::string_view, 9> kNames{"service.version",
+                                                   "host.arch",
+                                                   "host.type",
+                                                   "host.ip",
+                                                   "host.mac",
+                                                   "container.runtime",
+                                                   "process.pid",
+                                                   "k8s.container.restart_count",
+                                                   "k8s.container.status.last_terminated_reason"};
   if (name.starts_with("process.") && name != "process.pid") return true;
   return std::ranges::any_of(kBeginnings, [&](auto b) { return name.starts_with(b); }) ||
          std::ranges::find(kNames, name) != kNames.end();
@@ -92,11 +96,12 @@ void OtlpPoints::begin_resource(const OtlpAttributes& attributes) {
   resource_bytes_.assign(1, 'r');
   resource_wrong_.clear();
   resource_context_.clear();
-  // Without an instance, the process is what tells two of one host apart.
+  // Unless it is the instance of a service, the process is what tells two of one host apart: an
+  // instance alone may be that of the agent which looks at them all.
   const auto has = [&](std::string_view name) {
     return std::ranges::any_of(attributes, [&](const auto& a) { return a.name == name; });
   };
-  const bool needs_pid = !has("service.instance.id");
+  const bool needs_pid = !has("service.instance.id") || !has("service.name");
   ByteWriter w(resource_bytes_);
   for (const OtlpAttribute& attribute : attributes) {
     const bool kept = attribute.name == "process.pid" ? needs_pid : !is_descriptive(attribute.name);
