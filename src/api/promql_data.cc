@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <unordered_map>
 
 namespace quell {
@@ -15,29 +16,82 @@ bool matches(const promql::Selector& selector, const Series& series, std::string
          });
 }
 
-// The names that the matchers on the name allow.
-std::vector<std::string> metrics_of(const promql::Selector& selector, const SeriesTable& table) {
-  if (const auto name = selector.metric(); !name.empty()) return {std::string(name)};
-  std::vector<std::string> names = table.metrics();
-  std::erase_if(names, [&](const std::string& name) {
-    return !std::ranges::all_of(selector.matchers, [&](const Matcher& m) {
-      return m.name() != kMetricLabel || m.matches(name);
-    });
-  });
-  return names;
-}
+// Finds the series of selectors, within what a query may look at.
+class Finder {
+ public:
+  Finder(std::string_view tenant, const SeriesTable& table, const PromqlLimits& limits)
+      : tenant_(tenant), table_(table), limits_(limits) {}
 
-// Calls f(slot, series) for those that match, until it returns false.
-template <class F>
-void each_match(const promql::Selector& selector, const std::vector<std::string>& metrics,
-                std::string_view tenant, const SeriesTable& table, F&& f) {
-  for (const std::string& metric : metrics) {
-    for (const SeriesSlot slot : table.slots_of(metric)) {
-      const auto& series = table.series(slot);
-      if (matches(selector, *series, tenant) && !f(slot, series)) return;
+  // Before anything is looked at.
+  Status check(std::span<const promql::Selector* const> selectors) const {
+    std::size_t nameless = 0;
+    std::size_t regexes = 0;
+    for (const promql::Selector* selector : selectors) {
+      if (selector->metric().empty()) ++nameless;
+      regexes +=
+          static_cast<std::size_t>(std::ranges::count_if(selector->matchers, &Matcher::is_regex));
     }
+    if (nameless > limits_.nameless_max) {
+      return fail(Errc::TooLarge,
+                  fmt::format("{} selectors name no metric, the limit is {}: name their metrics",
+                              nameless, limits_.nameless_max));
+    }
+    if (regexes > limits_.regexes_max) {
+      return fail(Errc::TooLarge, fmt::format("there are {} regular expressions, the limit is {}",
+                                              regexes, limits_.regexes_max));
+    }
+    return {};
   }
-}
+
+  // The names that the matchers on the name allow.
+  Result<std::vector<std::string>> metrics_of(const promql::Selector& selector) {
+    if (const auto name = selector.metric(); !name.empty()) {
+      return std::vector{std::string(name)};
+    }
+    if (names_.empty()) names_ = table_.metrics();
+    std::vector<std::string> names;
+    for (const std::string& name : names_) {
+      TRY_STATUS(look(1));
+      bool fits = true;
+      for (const Matcher& m : selector.matchers) {
+        if (m.name() != kMetricLabel) continue;
+        TRY_STATUS(look(1));
+        fits = fits && m.matches(name);
+      }
+      if (fits) names.push_back(name);
+    }
+    return names;
+  }
+
+  // Calls f(slot, series) for those that match, until it returns false.
+  template <class F>
+  Status each(const promql::Selector& selector, const std::vector<std::string>& metrics, F&& f) {
+    for (const std::string& metric : metrics) {
+      for (const SeriesSlot slot : table_.slots_of(metric)) {
+        const auto& series = table_.series(slot);
+        TRY_STATUS(look(1 + selector.matchers.size()));
+        if (matches(selector, *series, tenant_) && !f(slot, series)) return {};
+      }
+    }
+    return {};
+  }
+
+ private:
+  Status look(std::size_t count) {
+    looks_ += count;
+    if (looks_ <= limits_.looks_max) return {};
+    return fail(Errc::TooLarge,
+                fmt::format("the query looks through too many series: the limit is {}, each "
+                            "matcher counted; name the metrics, or use fewer selectors",
+                            limits_.looks_max));
+  }
+
+  const std::string_view tenant_;
+  const SeriesTable& table_;
+  const PromqlLimits& limits_;
+  std::vector<std::string> names_;
+  std::size_t looks_ = 0;
+};
 
 // Times in milliseconds, both ends included.
 struct Span {
@@ -179,15 +233,16 @@ Result<std::vector<SelectedSeries>> select_series(const promql::Query& query,
   std::vector<SelectedSeries> all;
   std::size_t series_count = 0;
   std::size_t block_count = 0;
+  Finder finder(tenant, table, limits);
+  TRY_STATUS(finder.check(query.selectors));
   for (const promql::Selector* selector : query.selectors) {
     SelectedSeries& selected = all.emplace_back();
-    selected.metrics = metrics_of(*selector, table);
-    each_match(*selector, selected.metrics, tenant, table,
-               [&](SeriesSlot slot, const auto& series) {
-                 selected.series.push_back({series, book.blocks_of(slot)});
-                 block_count += selected.series.back().blocks.size();
-                 return ++series_count <= limits.series_max && block_count <= limits.blocks_max;
-               });
+    TRY(selected.metrics, finder.metrics_of(*selector));
+    TRY_STATUS(finder.each(*selector, selected.metrics, [&](SeriesSlot slot, const auto& series) {
+      selected.series.push_back({series, book.blocks_of(slot)});
+      block_count += selected.series.back().blocks.size();
+      return ++series_count <= limits.series_max && block_count <= limits.blocks_max;
+    }));
     if (series_count > limits.series_max || block_count > limits.blocks_max) {
       return fail(Errc::TooLarge,
                   fmt::format("the query matches too many series: the limit is {} series and {} "
@@ -212,20 +267,23 @@ Result<promql::Inputs> load_samples(const promql::Query& query,
   return inputs;
 }
 
-std::vector<std::shared_ptr<const Series>> matching_series(
+Result<std::vector<std::shared_ptr<const Series>>> matching_series(
     const std::vector<promql::Selector>& selectors, std::string_view tenant,
-    const SeriesTable& table) {
+    const SeriesTable& table, const PromqlLimits& limits) {
   std::vector<std::shared_ptr<const Series>> found;
   const auto take = [&](SeriesSlot, const std::shared_ptr<const Series>& series) {
     found.push_back(series);
     return true;
   };
-  if (selectors.empty()) {
-    static const promql::Selector kAll;
-    each_match(kAll, table.metrics(), tenant, table, take);
-  }
-  for (const promql::Selector& selector : selectors) {
-    each_match(selector, metrics_of(selector, table), tenant, table, take);
+  static const promql::Selector kAll;
+  std::vector<const promql::Selector*> wanted;
+  for (const promql::Selector& selector : selectors) wanted.push_back(&selector);
+  if (wanted.empty()) wanted.push_back(&kAll);
+  Finder finder(tenant, table, limits);
+  TRY_STATUS(finder.check(wanted));
+  for (const promql::Selector* selector : wanted) {
+    TRY(const auto metrics, finder.metrics_of(*selector));
+    TRY_STATUS(finder.each(*selector, metrics, take));
   }
   if (selectors.size() > 1) {
     std::ranges::sort(found);

@@ -20,6 +20,10 @@ struct PromqlLimits {
   std::size_t blocks_max = 1'000'000;    // Of 128 bytes, that are copied for a query.
   std::size_t samples_max = 20'000'000;  // That are decoded for a query.
   std::uint32_t chunks_max = 200'000;    // Read from the store for one metric.
+  // What is done where the series are, which takes in no samples meanwhile:
+  std::size_t nameless_max = 4;       // Selectors that do not name a metric: each looks at all.
+  std::size_t regexes_max = 20;       // Of all selectors.
+  std::size_t looks_max = 4'000'000;  // Series looked at, and matchers tried on them: about 0.3 s.
 };
 
 // What memory has for one selector.
@@ -43,10 +47,10 @@ Result<promql::Inputs> load_samples(const promql::Query& query,
                                     const PromqlLimits& limits = {});
 
 // Series of the tenant that match any of the selectors; all of them where there is none. In no
-// particular order. Thread: the owner's of the table.
-std::vector<std::shared_ptr<const Series>> matching_series(
+// particular order. Thread: the owner's of the table. Errors: TooLarge.
+Result<std::vector<std::shared_ptr<const Series>>> matching_series(
     const std::vector<promql::Selector>& selectors, std::string_view tenant,
-    const SeriesTable& table);
+    const SeriesTable& table, const PromqlLimits& limits = {});
 
 promql::Labels promql_labels(const Series& series);
 

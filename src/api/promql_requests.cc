@@ -16,8 +16,9 @@
 namespace quell {
 namespace {
 
-constexpr std::size_t kPointsMax = 11'000;            // Of one series, as in Prometheus.
-constexpr std::size_t kMatchesMax = 100;              // Parameters match[].
+constexpr std::size_t kPointsMax = 11'000;  // Of one series, as in Prometheus.
+constexpr std::size_t kMatchesMax = 100;    // Parameters match[].
+constexpr std::size_t kAnswerBytesMax = 64 << 20;
 constexpr std::string_view kBuildVersion = "2.42.0";  // Whose semantics these are.
 
 // ---------------------------------------------------------------------------------------------
@@ -129,6 +130,7 @@ Result<promql::Steps> range_of(const http::Request& request) {
 
 Result<std::vector<promql::Selector>> matches_of(const http::Request& request) {
   std::vector<promql::Selector> selectors;
+  std::size_t regexes = 0;
   const auto texts = request.parameters("match[]");
   if (texts.size() > kMatchesMax) {
     return std::unexpected(
@@ -137,6 +139,13 @@ Result<std::vector<promql::Selector>> matches_of(const http::Request& request) {
   for (const std::string& text : texts) {
     auto selector = promql::parse_selector(text);
     if (!selector) return std::unexpected(in_parameter(selector.error(), "match[]"));
+    regexes +=
+        static_cast<std::size_t>(std::ranges::count_if(selector->matchers, &Matcher::is_regex));
+    if (regexes > promql::kRegexesMax) {
+      return std::unexpected(in_parameter(
+          {.message = fmt::format("more than {} regular expressions", promql::kRegexesMax)},
+          "match[]"));
+    }
     selectors.push_back(*std::move(selector));
   }
   return selectors;
@@ -168,12 +177,29 @@ void write_point(JsonWriter& w, std::int64_t ms, double value) {
   w.begin_array().raw(time).value(promql::format_value(value)).end_array();
 }
 
+// Writes what was evaluated, as long as it is not too much.
+class ValueWriter {
+ public:
+  explicit ValueWriter(std::string& body) : body_(body), w_(body) {}
+  JsonWriter& json() { return w_; }
+  // Returns: false when the answer would be larger than kAnswerBytesMax; it ends anywhere then.
+  bool instant(const promql::Value& value, std::int64_t ms);
+  bool matrix(const promql::Value& value, const promql::Steps& steps);
+
+ private:
+  bool fits() const { return body_.size() <= kAnswerBytesMax; }
+
+  std::string& body_;
+  JsonWriter w_;
+};
+
 // As an instant query answers it.
-void write_instant(JsonWriter& w, const promql::Value& value, std::int64_t ms) {
+bool ValueWriter::instant(const promql::Value& value, std::int64_t ms) {
+  JsonWriter& w = w_;
   if (value.type == promql::Type::Scalar) {
     w.field("resultType", "scalar").key("result");
     write_point(w, ms, value.scalar[0]);
-    return;
+    return true;
   }
   w.field("resultType", value.type == promql::Type::Vector ? "vector" : "matrix");
   w.key("result").begin_array();
@@ -183,6 +209,7 @@ void write_instant(JsonWriter& w, const promql::Value& value, std::int64_t ms) {
     w.key("value");
     write_point(w, ms, series.values[0]);
     w.end_object();
+    if (!fits()) return false;
   }
   for (const promql::RangeSeries& series : value.ranges) {
     w.begin_object();
@@ -190,13 +217,16 @@ void write_instant(JsonWriter& w, const promql::Value& value, std::int64_t ms) {
     w.key("values").begin_array();
     for (std::size_t i = 0; i < series.values.size(); ++i) {
       write_point(w, series.times_ms[i], series.values[i]);
+      if (!fits()) return false;
     }
     w.end_array().end_object();
   }
   w.end_array();
+  return true;
 }
 
-void write_matrix(JsonWriter& w, const promql::Value& value, const promql::Steps& steps) {
+bool ValueWriter::matrix(const promql::Value& value, const promql::Steps& steps) {
+  JsonWriter& w = w_;
   w.field("resultType", "matrix").key("result").begin_array();
   const auto write = [&](const promql::Labels& labels, const auto& values, const auto* present) {
     w.begin_object();
@@ -209,8 +239,12 @@ void write_matrix(JsonWriter& w, const promql::Value& value, const promql::Steps
   };
   const std::vector<bool>* const always = nullptr;
   if (value.type == promql::Type::Scalar) write({}, value.scalar, always);
-  for (const auto& series : value.series) write(series.labels, series.values, &series.present);
+  for (const auto& series : value.series) {
+    write(series.labels, series.values, &series.present);  // Of kPointsMax at most.
+    if (!fits()) return false;
+  }
   w.end_array();
+  return true;
 }
 
 template <class F>
@@ -223,30 +257,44 @@ http::Response success(F&& write_data) {
   return json_response(std::move(body));
 }
 
+http::Response value_answer(const promql::Value& value, const promql::Steps& steps, bool is_range) {
+  std::string body;
+  ValueWriter writer(body);
+  JsonWriter& w = writer.json();
+  w.begin_object().field("status", "success").key("data").begin_object();
+  const bool fits = is_range ? writer.matrix(value, steps) : writer.instant(value, steps.start_ms);
+  if (!fits) {
+    return refusal(422, "execution",
+                   fmt::format("the answer has more than {} bytes: ask for fewer series, a shorter "
+                               "time or a longer step",
+                               kAnswerBytesMax));
+  }
+  w.end_object().end_object();
+  return json_response(std::move(body));
+}
+
+struct Execution {
+  promql::Steps steps{};
+  bool is_range = false;
+  std::string tenant{};
+};
+
 // Looks up the series here, and does the rest on another thread.
-Result<Reply> run(promql::Query query, const promql::Steps& steps, bool is_range,
-                  std::string tenant, LiveView& live) {
+Result<Reply> run(promql::Query query, Execution execution, LiveView& live) {
   static const SeriesTable kNoTable;
   static const SampleBook kNoBook;
   const bool has_series = live.series != nullptr && live.samples != nullptr;
-  TRY(auto selected, select_series(query, tenant, has_series ? *live.series : kNoTable,
+  TRY(auto selected, select_series(query, execution.tenant, has_series ? *live.series : kNoTable,
                                    has_series ? *live.samples : kNoBook));
-  auto rest = [query = std::move(query), steps, is_range, tenant = std::move(tenant),
+  auto rest = [query = std::move(query), execution = std::move(execution),
                selected =
                    std::move(selected)](const History& history) mutable -> Result<http::Response> {
+    const auto& [steps, is_range, tenant] = execution;
     auto inputs = load_samples(query, std::move(selected), tenant, steps, history.store);
     if (!inputs) return refusal(inputs.error());
     const auto value = promql::evaluate(query, *inputs, steps);
     if (!value) return refusal(value.error());
-    return success([&](JsonWriter& w) {
-      w.begin_object();
-      if (is_range) {
-        write_matrix(w, *value, steps);
-      } else {
-        write_instant(w, *value, steps.start_ms);
-      }
-      w.end_object();
-    });
+    return value_answer(*value, steps, is_range);
   };
   return Reply(Deferred(std::move(rest)));
 }
@@ -288,7 +336,7 @@ Result<Reply> promql_query(const Call& call, LiveView& live) {
     const http::Request request = with_form(call.request);
     TRY(const std::int64_t time, time_of(request, "time", call.now));
     TRY(auto query, query_of(request));
-    return run(std::move(query), {.start_ms = time}, false, tenant_of(request), live);
+    return run(std::move(query), {.steps = {.start_ms = time}, .tenant = tenant_of(request)}, live);
   });
 }
 
@@ -303,7 +351,8 @@ Result<Reply> promql_query_range(const Call& call, LiveView& live) {
                                    "be Scalar or instant Vector"},
                        "query"));
     }
-    return run(std::move(query), steps, true, tenant_of(request), live);
+    return run(std::move(query), {.steps = steps, .is_range = true, .tenant = tenant_of(request)},
+               live);
   });
 }
 
