@@ -244,7 +244,8 @@ class OtlpJsonReader {
                                              : OtlpTemporality::Unspecified;
       is_delta_ = temporal == OtlpTemporality::Delta;
       points_.begin_metric(name, unit, description,
-                           otlp_kind(kind == "gauge", kind == "sum", temporal, is_monotonic));
+                           otlp_kind(kind == "gauge", kind == "sum", temporal, is_monotonic),
+                           otlp_wrong_kind(kind == "sum", temporal, is_monotonic));
       return each(data, "dataPoints", inner, [&](const Json& point, const Place& p) -> Status {
         if (kind == "summary") return summary(point, p);
         if (kind == "gauge" || kind == "sum") return number_point(point, p);

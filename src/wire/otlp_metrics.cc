@@ -150,7 +150,8 @@ class OtlpProtobufReader {
     if (data.number != 0 && !read_temporality(data.bytes, more)) return false;
     points_.begin_metric(
         name, unit, description,
-        wire::otlp_kind(data.number == 5, data.number == 7, more.temporality, more.is_monotonic));
+        wire::otlp_kind(data.number == 5, data.number == 7, more.temporality, more.is_monotonic),
+        wire::otlp_wrong_kind(data.number == 7, more.temporality, more.is_monotonic));
     const bool is_delta = more.temporality == OtlpTemporality::Delta;
     return each(data.bytes, [&](const ProtoField& field) {
       if (!field.is(1, WireType::Bytes)) return true;

@@ -98,6 +98,9 @@ TEST(OtlpJson, GaugesAndSums) {
   check_json(sum(1, "true"), "requests{otel.scope.name=\"app\"} (delta) 3@0\n");
   check_json(sum(2, "false"), "requests{otel.scope.name=\"app\"} (gauge) 3@0\n");
   check_json(sum(0, "true"), "requests{otel.scope.name=\"app\"} (counter) 3@0\n");
+  check_json(sum(1, "false"),
+             "rejected data point 0: a sum that may fall, of delta temporality: send it as a "
+             "cumulative one\n");
 }
 
 TEST(OtlpJson, Histograms) {
@@ -266,6 +269,11 @@ TEST(OtlpProtobuf, AllKindsOfPoints) {
   check_protobuf(request(metric("requests", 7,
                                 bytes_field(1, integer) + number_field(2, 2) + number_field(3, 1))),
                  "requests{otel.scope.name=\"app\"} (counter) -3@0\n");
+  check_protobuf(request(metric("requests", 7, bytes_field(1, integer) + number_field(2, 1)) +
+                         metric("size", 7, bytes_field(1, integer) + number_field(2, 2))),
+                 "size{otel.scope.name=\"app\"} (gauge) -3@0\n"
+                 "rejected data point 0: a sum that may fall, of delta temporality: send it as a "
+                 "cumulative one\n");
   const std::string histogram =
       bytes_field(9, key_value("room", "a")) + fixed_field(3, kNow) + fixed_field(4, 3) +
       double_field(5, 1.5) + bytes_field(6, std::string("\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0", 16)) +

@@ -130,11 +130,13 @@ void OtlpPoints::begin_scope(std::string_view name, std::string_view version) {
 }
 
 void OtlpPoints::begin_metric(std::string_view name, std::string_view unit,
-                              std::string_view description, SeriesKind kind) {
+                              std::string_view description, SeriesKind kind,
+                              std::string_view wrong) {
   metric_ = name;
   kind_ = kind;
+  metric_wrong_ = wrong;
   context_.clear();
-  columns_.add_metadata(name, kind, unit, description);
+  if (wrong.empty()) columns_.add_metadata(name, kind, unit, description);
 }
 
 bool OtlpPoints::number_into(std::string& context, std::string_view bytes) {
@@ -243,6 +245,7 @@ void OtlpPoints::part(const OtlpPoint& point, std::string_view ending, const Otl
   columns_.add(time_, point.has_no_value ? stale_marker() : value);
   if (!columns_.has_samples()) return;
   if (!resource_wrong_.empty()) return columns_.refuse_series(resource_wrong_);
+  if (!metric_wrong_.empty()) return columns_.refuse_series(metric_wrong_);
   if (columns_.is_full()) return columns_.end_series({}, kind);
   const std::string_view labels = labels_of(point, ending, more);
   if (labels.empty()) {

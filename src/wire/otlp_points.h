@@ -96,8 +96,9 @@ class OtlpPoints {
 
   void begin_resource(const OtlpAttributes& attributes);
   void begin_scope(std::string_view name, std::string_view version);
+  // `wrong`: why none of its points is taken; it outlives the metric.
   void begin_metric(std::string_view name, std::string_view unit, std::string_view description,
-                    SeriesKind kind);
+                    SeriesKind kind, std::string_view wrong = {});
 
   void number(const OtlpPoint& point, double value);
   // `is_delta`: what was added since the last one.
@@ -143,9 +144,10 @@ class OtlpPoints {
   std::string scope_;
   std::string metric_;
   SeriesKind kind_ = SeriesKind::Unknown;
-  std::string resource_context_;  // A short form of the resource. Empty: not asked for.
-  std::string scope_context_;     // Of the resource and the scope's name.
-  std::string context_;           // Of these and the metric's name.
+  std::string_view metric_wrong_;  // Why no point of the metric is taken.
+  std::string resource_context_;   // A short form of the resource. Empty: not asked for.
+  std::string scope_context_;      // Of the resource and the scope's name.
+  std::string context_;            // Of these and the metric's name.
 
   OtlpAttributes read_;
   bool is_read_ = false;

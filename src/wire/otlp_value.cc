@@ -113,4 +113,10 @@ SeriesKind otlp_kind(bool is_gauge, bool is_sum, OtlpTemporality temporality, bo
   return temporality == OtlpTemporality::Delta ? SeriesKind::Delta : SeriesKind::Counter;
 }
 
+// Kept as they come, the changes would look like the value.
+std::string_view otlp_wrong_kind(bool is_sum, OtlpTemporality temporality, bool is_monotonic) {
+  if (!is_sum || is_monotonic || temporality != OtlpTemporality::Delta) return {};
+  return "a sum that may fall, of delta temporality: send it as a cumulative one";
+}
+
 }  // namespace quell::wire

@@ -19,4 +19,7 @@ void append_number(std::string& out, double value);
 // What the values of a metric mean, from what OTLP says of it.
 SeriesKind otlp_kind(bool is_gauge, bool is_sum, OtlpTemporality temporality, bool is_monotonic);
 
+// Why such a metric cannot be taken. Empty: it can.
+std::string_view otlp_wrong_kind(bool is_sum, OtlpTemporality temporality, bool is_monotonic);
+
 }  // namespace quell::wire
