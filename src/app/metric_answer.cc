@@ -14,8 +14,13 @@ WireReply metric_answer(const DecodedFrame& decoded, std::uint64_t taken,
     return otlp_reply(is_json ? OtlpEncoding::Json : OtlpEncoding::Protobuf, decoded.failure,
                       decoded.refused + refused.places, reasons);
   }
-  // A native histogram became two samples, its count and its sum; senders count it as one.
-  const std::uint64_t parts = decoded.samples.histograms * 2 - refused.of_histograms;
+  // A native histogram became two samples, its count and its sum; senders count it as one. What the
+  // decoder refused is in no run.
+  std::uint64_t parts = 0;
+  for (const WireSamples::Run& run : decoded.samples.series) {
+    if (run.of_histogram) parts += run.count;
+  }
+  parts -= std::min(parts, refused.of_histograms);
   WrittenCounts written;
   written.histograms = parts / 2;
   written.samples = taken - std::min(taken, parts);
