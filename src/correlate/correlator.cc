@@ -215,9 +215,8 @@ void Correlator::on_began(const AlertKey& key, const Step& step) {
 // What links it to others may be other than before, and its beginning earlier.
 void Correlator::on_changed(const Alert& before, const AlertKey& key, const Step& step) {
   const Alert& alert = *alerts_.find(key);
-  const Timestamp began = before.counts_from();
   if (alert.announced && !alert.flapping) {
-    const bool settled = is_settled(key, began);
+    const bool settled = alert.counts_from() <= watermark_;
     for (const RuleMatch& match : rules_.match(before)) rules_.remove(match, before);
     for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, settled);
   }
@@ -284,15 +283,21 @@ void Correlator::relink_member(IncidentId id, const Alert& before, const AlertKe
   incidents_.annotate(id, [&](Incident& changed) {
     changed.find_member(key.fingerprint)->text_template = is.text_template;
   });
+  const bool settles = !was_settled && is.starts_at <= watermark_;
+  if (settles) unsettled_.insert({is.starts_at, key});  // Else it is counted as settled twice.
   index_incident(id);
-  if (was_settled || is.starts_at > watermark_) return;
+  if (!settles) return;
+  unsettled_.erase({is.starts_at, key});
   settle(key, is.starts_at, step);  // It turns out to have begun before what is settled.
   bring_home(step);
 }
 
 void Correlator::on_ended(const AlertKey& key, const Step& step) {
   const Alert& alert = *alerts_.find(key);
-  for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, false);
+  if (alert.announced) {  // Else it began, and flapped, when that was no news.
+    const bool settled = alert.counts_from() <= watermark_;
+    for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, settled);
+  }
   if (alert.incident != 0) member_state(alert, false, step);
   const bool loose = alert.incident == 0 || (astray_.contains(key) && group_of(alert) == 0);
   if (loose) end_loose(key, alerts_.find(key)->ends_at.value_or(step.now));

@@ -98,6 +98,8 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
                      incident.members.end();
   const bool listed = known || incident.members.size() < Incident::kMembersListed;
   if (listed) {
+    // It may be held, or flap, and still settles as a member.
+    if (link.starts_at > watermark_) unsettled_.insert({link.starts_at, key});
     append(id,
            {.event_time = alert.counts_from(),
             .kind = IncidentEventKind::AlertAdded,

@@ -87,7 +87,7 @@ void Correlator::on_watermark(Timestamp watermark, const Step& step) {
 
 void Correlator::settle(const AlertKey& key, Timestamp starts_at, const Step& step) {
   const Alert& alert = *alerts_.find(key);
-  if (alert.counts_from() == starts_at) {
+  if (alert.counts_from() == starts_at && alert.announced && !alert.flapping) {
     for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, true);
   }
   Linkable link = linkable(alert);

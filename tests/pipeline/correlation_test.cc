@@ -183,6 +183,72 @@ TEST(Correlation, ALooseAlertThatEndsTwiceCountsUntilItsSecondEnd) {
   EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
 }
 
+// A rule that brings the alerts of a team together, and such an alert, named after its service.
+std::string by_team(int threshold, std::string_view window) {
+  return fmt::format("alerts: {{flap_changes: 5, flap_calm: 1m}}\n"
+                     "correlation:\n  rules:\n"
+                     "    - {{name: burst, match: 'team=\"a\"', group_by: [team], window: {},"
+                     " threshold: {}}}\n",
+                     window, threshold);
+}
+
+std::string of_team(std::string_view name, std::string_view service, std::string_view severity,
+                    Duration from, Duration to = std::chrono::hours(9)) {
+  return fmt::format(R"([{{"labels":{{"alertname":"{}","service":"{}","severity":"{}",)"
+                     R"("team":"a"}},"startsAt":"{}","endsAt":"{}"}}])",
+                     name, service, severity, format_rfc3339(kBegin + from),
+                     format_rfc3339(kBegin + to));
+}
+
+// A member whose beginning turns out to be earlier settles at once: as one alert, not as two, so
+// that three do not make a rule's four.
+TEST(Correlation, AMemberThatBeganEarlierSettlesOnce) {
+  World world(by_team(4, "1m"));
+  world.post(of_team("Down", "shop", "critical", seconds(0)), seconds(0));
+  world.post(of_team("Slow", "shop", "critical", seconds(1)), seconds(1));
+  world.post(of_team("Full", "shop", "critical", seconds(45)), seconds(45));
+  world.post(of_team("Full", "shop", "critical", seconds(20)), seconds(46));
+  EXPECT_EQ(world.only_incident().members.size(), 3u);
+  world.post(of_team("Late", "bank", "critical", seconds(75)), seconds(75));
+  world.post("[]", seconds(100));
+  EXPECT_EQ(world.pipeline().incidents().find(1)->members.size(), 3u);
+  ASSERT_NE(world.pipeline().incidents().find(2), nullptr);
+  EXPECT_EQ(world.pipeline().incidents().find(2)->members.size(), 1u);
+  EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
+}
+
+// A rule takes along, for a firing of before, what flaps by now: as a member it settles.
+TEST(Correlation, AFlappingAlertThatARuleTakesAlongSettles) {
+  World world(by_team(3, "1m"));
+  world.post(of_team("Flap", "bank", "warning", seconds(0)), seconds(0));
+  world.post(of_team("Flap", "bank", "warning", seconds(0), seconds(2)), seconds(2));
+  world.post(of_team("Flap", "bank", "warning", seconds(3)), seconds(3));
+  world.post(of_team("Flap", "bank", "warning", seconds(3), seconds(5)), seconds(5));
+  world.post(of_team("Flap", "bank", "warning", seconds(6)), seconds(6));
+  world.post(of_team("Down", "shop", "critical", seconds(1)), seconds(7));
+  world.post(of_team("Slow", "shop", "critical", seconds(1)), seconds(8));
+  EXPECT_EQ(world.only_incident().members.size(), 3u);
+  world.post(of_team("Late", "mail", "critical", seconds(64)), seconds(64));
+  world.post("[]", seconds(90));
+  EXPECT_EQ(world.only_incident().members.size(), 4u);
+  EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
+}
+
+// What began while it flapped counts for no rule, also when it is calm again and over.
+TEST(Correlation, WhatBeganFlappingCountsForNoRuleWhenItIsCalm) {
+  World world(by_team(2, "1h"));
+  world.post(of_team("Flap", "bank", "warning", seconds(0)), seconds(0));
+  world.post(of_team("Flap", "bank", "warning", seconds(0), seconds(2)), seconds(2));
+  world.post(of_team("Flap", "bank", "warning", seconds(3)), seconds(3));
+  world.post(of_team("Flap", "bank", "warning", seconds(3), seconds(5)), seconds(5));
+  world.post(of_team("Flap", "bank", "warning", seconds(6)), seconds(6));
+  world.post(of_team("Flap", "bank", "warning", seconds(6), seconds(9)), seconds(9));
+  world.post("[]", seconds(90));
+  world.post(of_team("Down", "shop", "critical", seconds(8)), seconds(95));
+  EXPECT_EQ(world.only_incident().title, "Down");
+  EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
+}
+
 // Differences and sums of times must not leave their range.
 TEST(Correlation, Times300YearsAwayAreTimesLikeOthers) {
   World world;
