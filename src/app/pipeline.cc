@@ -324,7 +324,8 @@ Status Pipeline::take_config(std::string text, std::vector<Event>& ended) {
 
 bool Pipeline::has_changes() const {
   return alerts_.has_dirty() || incidents_.has_dirty() || !batch_.events.empty() ||
-         !batch_.dead_letters.empty() || batch_.next_offset != next_offset_;
+         !batch_.dead_letters.empty() || batch_.next_offset != next_offset_ ||
+         metrics_.has_waiting();
 }
 
 StoreBatch Pipeline::take_batch() {

@@ -102,6 +102,9 @@ class SampleBook {
   Taken take(std::uint64_t next_offset, Timestamp now, const SeriesTable& table,
              std::vector<StatePage>& pages);
 
+  // Whether there are chunks for the next take(), besides what changes until then.
+  bool has_waiting() const { return !closed_.empty() || !ready_.empty(); }
+
   // Restart, after the table was loaded. Errors: Corrupt. Requires: nothing was added yet.
   Status load(const StatePage& page, const SeriesTable& table);
 

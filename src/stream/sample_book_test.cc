@@ -333,7 +333,9 @@ TEST(SampleBook, ChunksArePacedAndTooManyAreDropped) {
   EXPECT_EQ(world.commit(101), 2u);
   EXPECT_GT(world.book->stats().chunks_dropped, 0u);
   EXPECT_EQ(world.commit(102), 2u);
+  EXPECT_TRUE(world.book->has_waiting());
   EXPECT_EQ(world.commit(103), 2u);
+  EXPECT_FALSE(world.book->has_waiting());
   EXPECT_EQ(world.commit(104), 0u);
 }
 
@@ -344,6 +346,7 @@ TEST(SampleBook, ASeriesThatLeftBeginsAnew) {
   const auto silent = world.book->silent_since(test_at(50), *world.table);
   ASSERT_EQ(silent, (std::vector<SeriesSlot>{0}));
   world.book->forget(0, *world.table);
+  EXPECT_TRUE(world.book->has_waiting());
   world.table->remove(0);
   world.add(TestRequest().add("cpu{host=c}", 101, {3}), 101);
   EXPECT_EQ(world.read({.metric = "cpu"}, false), "b 100=2; c 101=3");
