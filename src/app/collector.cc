@@ -58,8 +58,11 @@ Collector::Collector(Journal& journal, const Clock& clock, const Log& log, Colle
     : journal_(journal), clock_(clock), log_(log), hooks_(std::move(hooks)) {}
 
 void Collector::stop() {
-  for (std::jthread& thread : threads_) thread.request_stop();
-  threads_.clear();
+  std::vector<std::jthread> threads = threads_.with([](Threads& threads) {
+    threads.is_stopped = true;
+    return std::move(threads.all);
+  });
+  for (std::jthread& thread : threads) thread.request_stop();
 }
 
 std::vector<CollectFacts> Collector::facts() const {
@@ -70,11 +73,13 @@ std::vector<CollectFacts> Collector::facts() const {
   });
 }
 
-void Collector::hand_over(Frame frame, std::string_view what) {
-  if (const Status queued = journal_.append(std::move(frame)); !queued) {
+Status Collector::hand_over(Frame frame, std::string_view what) {
+  Status queued = journal_.append(std::move(frame));
+  if (!queued) {
     log_.warning("what was collected is lost",
                  {{"target", std::string(what)}, {"error", queued.error().message}});
   }
+  return queued;
 }
 
 void Collector::set(const CollectSettings& settings) {
@@ -117,11 +122,13 @@ void Collector::set(const CollectSettings& settings) {
     state.tasks = fresh;
   });
   for (const auto& task : ended) {
-    std::visit([&](auto& what) { hand_over(what.end(now), task->facts.target); }, task->what);
+    std::visit([&](auto& what) { (void)hand_over(what.end(now), task->facts.target); }, task->what);
   }
-  while (!fresh.empty() && threads_.size() < std::min(kThreads, fresh.size())) {
-    threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
-  }
+  threads_.with([&](Threads& threads) {
+    while (!threads.is_stopped && threads.all.size() < std::min(kThreadsMax, fresh.size())) {
+      threads.all.emplace_back([this](const std::stop_token& stop) { run(stop); });
+    }
+  });
 }
 
 std::shared_ptr<Collector::Task> Collector::take_due(Timestamp now, Duration& wait) {
@@ -163,7 +170,7 @@ void Collector::run(const std::stop_token& stop) {
       return task->is_gone;
     });
     if (!is_gone) continue;
-    std::visit([&](auto& what) { hand_over(what.end(now), task->facts.target); }, task->what);
+    std::visit([&](auto& what) { (void)hand_over(what.end(now), task->facts.target); }, task->what);
   }
 }
 
@@ -181,8 +188,8 @@ void Collector::ask(Task& task, const std::stop_token& stop) {
     request.answer_bytes_max = setting.body_bytes_max;
     const CollectAnswer answer = asked(request);
     if (stop.stop_requested()) return;
-    hand_over(target->on_answer(answer, asked_at, clock_.now() - asked_at),
-              shown_address(setting.url));
+    (void)hand_over(target->on_answer(answer, asked_at, clock_.now() - asked_at),
+                    shown_address(setting.url));
     return;
   }
   auto& poll = std::get<PollQuery>(task.what);
@@ -194,8 +201,13 @@ void Collector::ask(Task& task, const std::stop_token& stop) {
   request.answer_bytes_max = 64ull << 20;
   const CollectAnswer answer = asked(request);
   if (stop.stop_requested()) return;
-  hand_over(poll.on_answer(question, answer, asked_at, clock_.now() - asked_at),
-            shown_address(poll.setting().url));
+  Frame frame = poll.on_answer(question, answer, asked_at, clock_.now() - asked_at);
+  const Status kept = hand_over(std::move(frame), shown_address(poll.setting().url));
+  if (kept) {
+    poll.on_kept();
+  } else {
+    poll.on_lost(kept.error());
+  }
 }
 
 }  // namespace quell

@@ -26,12 +26,13 @@ struct CollectorHooks {
       last_sample{};
 };
 
-// Method: kThreads threads, each of which takes what is due first; nothing is asked twice at once.
+// Method: one thread for each thing to ask, up to kThreadsMax, so that what hangs does not hold up
+// the others; each takes what is due first, and nothing is asked twice at once.
 // Targets are spread over their interval by their address, so that they do not come all at once.
 // Thread: any, for all of it.
 class Collector {
  public:
-  static constexpr std::size_t kThreads = 4;
+  static constexpr std::size_t kThreadsMax = 64;
 
   Collector(Journal& journal, const Clock& clock, const Log& log, CollectorHooks hooks);
   ~Collector() { stop(); }
@@ -53,14 +54,18 @@ class Collector {
   // Takes the task that is due first, if it is due; else says how long to wait at most.
   std::shared_ptr<Task> take_due(Timestamp now, Duration& wait);
   void ask(Task& task, const std::stop_token& stop);
-  void hand_over(Frame frame, std::string_view what);
+  Status hand_over(Frame frame, std::string_view what);
 
   Journal& journal_;
   const Clock& clock_;
   const Log& log_;
   const CollectorHooks hooks_;
   mutable Guarded<State> state_;
-  std::vector<std::jthread> threads_;
+  struct Threads {
+    bool is_stopped = false;
+    std::vector<std::jthread> all{};
+  };
+  Guarded<Threads> threads_;
 };
 
 }  // namespace quell

@@ -20,6 +20,7 @@
 namespace quell {
 namespace {
 
+constexpr std::size_t kQueriesMax = 100;          // Of PromQL, that wait.
 constexpr std::size_t kUpstreamQueriesMax = 100;  // That wait.
 
 // Headers that carry secrets, or that only Quell itself may set, are not journaled.
@@ -97,6 +98,7 @@ Gateway::Gateway(GatewayConfig config, Core& core, Worker& worker, Journal& jour
       clock_(clock),
       metrics_(metrics),
       hooks_(std::move(hooks)),
+      queries_(kQueriesMax),
       upstream_(kUpstreamQueriesMax) {}
 
 void Gateway::set_config(GatewayConfig config) {
@@ -346,7 +348,8 @@ void Gateway::on_reply(std::shared_ptr<Pending> pending, Reply reply) {
     return submit(std::move(pending), std::move(*submission));
   }
   auto deferred = std::make_shared<Deferred>(std::move(std::get<Deferred>(reply)));
-  const bool queued = worker_.run([this, pending, deferred] {
+  Worker& worker = pending->route->operation.contains("promql_") ? queries_ : worker_;
+  const bool queued = worker.run([this, pending, deferred] {
     answer(*pending->responder, run_deferred(*deferred, history()));
   });
   if (!queued) {
@@ -369,7 +372,8 @@ void Gateway::to_worker(Pending pending) {
 }
 
 History Gateway::history() const {
-  return {.store = store_, .read_frame = [this](std::uint64_t offset) -> Result<Frame> {
+  return {.store = store_,
+          .read_frame = [this](std::uint64_t offset) -> Result<Frame> {
             std::optional<Frame> found;
             TRY_STATUS(journal_.read(offset, [&](Frame frame) {
               if (frame.offset == offset) found = std::move(frame);

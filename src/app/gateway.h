@@ -64,6 +64,8 @@ class Gateway final : public http::Handler {
           const Clock& clock, MetricList& metrics, GatewayHooks hooks);
 
   void set_config(GatewayConfig config);
+  // Works off the queries that wait.
+  void stop() { queries_.stop(); }
 
   void handle(http::Request request, std::unique_ptr<http::Responder> responder) override;
   std::uint64_t body_limit(std::string_view method, std::string_view path) const override;
@@ -98,7 +100,8 @@ class Gateway final : public http::Handler {
   const Clock& clock_;
   GatewayMetrics metrics_;
   const GatewayHooks hooks_;
-  Worker upstream_;  // Its own: a slow upstream keeps nothing else waiting.
+  Worker queries_;   // Of PromQL. Their own: slow ones keep nothing else waiting,
+  Worker upstream_;  // as little as a slow upstream does.
 };
 
 }  // namespace quell

@@ -55,13 +55,13 @@ class ServiceImpl final : public Service {
     config_facts_ = {options_.config_yaml, options_.config_path, started_at_};
     TRY_STATUS(open_data());
     TRY_STATUS(send_config(settings.pipeline_text));
-    TRY_STATUS(serve(listen));
     collector_ = std::make_unique<Collector>(
         *journal_, clock_, log_,
         CollectorHooks{.last_sample = [this](std::string_view tenant, std::string_view metric) {
           return last_sample(tenant, metric);
         }});
     collector_->set(settings.collect);
+    TRY_STATUS(serve(listen));
     ready_ = true;
     ticker_ = std::jthread([this](std::stop_token stop) { tick(stop); });
     return {};
@@ -70,7 +70,12 @@ class ServiceImpl final : public Service {
   std::uint16_t port() const override { return server_->port(); }
   const std::string& address() const override { return address_; }
 
+  // From a signal or a request: one after the other.
   Result<Reloaded> reload() override {
+    return reload_turn_.with([this](auto&) { return reload_now(); });
+  }
+
+  Result<Reloaded> reload_now() {
     if (options_.config_path.empty()) {
       return fail(Errc::Conflict, "the server was started without --config: nothing to reload");
     }
@@ -108,6 +113,7 @@ class ServiceImpl final : public Service {
     if (server_) server_->stop(kStopGrace);
     if (journal_) journal_->close();
     worker_.stop();
+    if (gateway_) gateway_->stop();
     if (core_) core_->stop();
     writer_.reset();
     log_.info("stopped");
@@ -535,6 +541,7 @@ class ServiceImpl final : public Service {
   Timestamp started_at_{};
   std::atomic<bool> ready_{false};
   bool stopped_ = false;
+  Guarded<std::monostate> reload_turn_;
 
   std::unique_ptr<Disk> disk_;
   std::unique_ptr<Store> store_;

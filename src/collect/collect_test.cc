@@ -166,8 +166,9 @@ CollectAnswer json(std::string body, int status = 200) {
 std::string polled(PollQuery& poll, const CollectAnswer& answer, Timestamp now = kNow) {
   const auto question = poll.question(now);
   const Timestamp at{std::chrono::milliseconds(question.last_ms)};
-  return text_of(poll.on_answer(question, answer, at, std::chrono::milliseconds(20)), at,
-                 "poll_duration_seconds");
+  Frame frame = poll.on_answer(question, answer, at, std::chrono::milliseconds(20));
+  poll.on_kept();
+  return text_of(std::move(frame), at, "poll_duration_seconds");
 }
 
 std::string poll_report(int up, int samples, int warnings) {
@@ -225,6 +226,51 @@ TEST(Poll, CatchesUpAfterAnOutage) {
   // From an earlier life.
   PollQuery again(errors(), minutes(-2));
   EXPECT_TRUE(asked(again, kNow).starts_with("/api/v1/query_range "));
+}
+
+// `first-last` in minutes after kNow's.
+std::string asked_minutes(const PollQuery& poll, Timestamp now) {
+  const auto q = poll.question(now);
+  const std::int64_t zero = to_unix_ms(kNow) / 60'000;
+  return fmt::format("{}-{}", q.first_ms / 60'000 - zero, q.last_ms / 60'000 - zero);
+}
+
+TEST(Poll, LongRangesThatFailAreHalvedAndNothingIsPassedOver) {
+  const CollectAnswer late{.status = fail(Errc::Timeout, "late")};
+  const CollectAnswer none =
+      json(R"({"status":"success","data":{"resultType":"matrix","result":[]}})");
+  PollSetting setting = errors();
+  setting.catch_up = std::chrono::hours(1);
+  PollQuery poll(setting, kNow);
+  const Timestamp now = kNow + std::chrono::minutes(16);
+  EXPECT_EQ(asked_minutes(poll, now), "1-16");
+  for (const std::string_view want : {"1-8", "1-4", "1-2", "1-1", "1-1"}) {
+    (void)polled(poll, late, now);
+    EXPECT_EQ(asked_minutes(poll, now), want);
+  }
+  EXPECT_GT(poll.next(now), now);
+  for (const std::string_view want : {"2-3", "4-7", "8-15", "16-16"}) {
+    (void)polled(poll, none, now);
+    EXPECT_EQ(asked_minutes(poll, now), want);
+    EXPECT_EQ(poll.next(now), now);  // At once.
+  }
+  (void)polled(poll, none, now);
+  EXPECT_EQ(poll.next(now), Timestamp{std::chrono::floor<std::chrono::minutes>(
+                                now.time_since_epoch() + std::chrono::minutes(1))});
+}
+
+TEST(Poll, WhatIsLostIsAskedAgain) {
+  PollQuery poll(errors(), std::nullopt);
+  (void)polled(poll, json(std::string(kVector)));
+  const Timestamp now = kNow + std::chrono::minutes(2);
+  EXPECT_EQ(asked_minutes(poll, now), "1-2");
+  const auto question = poll.question(now);
+  (void)poll.on_answer(question, json(std::string(kOne)), now, std::chrono::milliseconds(20));
+  poll.on_lost({Errc::Unavailable, "the disk is full", {}});
+  EXPECT_EQ(asked_minutes(poll, now), "1-2");
+  EXPECT_EQ(poll.facts().error, "what was collected is lost: the disk is full");
+  EXPECT_GT(poll.next(now), now);
+  EXPECT_TRUE(polled(poll, json(std::string(kOne)), now).contains("job=\"b\", via=\"p\"} stale"));
 }
 
 TEST(Poll, FailuresAndBackOff) {

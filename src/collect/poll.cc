@@ -109,6 +109,7 @@ PollQuery::PollQuery(PollSetting setting, std::optional<Timestamp> last)
           1, std::chrono::duration_cast<std::chrono::milliseconds>(setting_.access.interval)
                  .count())) {
   if (last) done_ms_ = to_unix_ms(*last);
+  answered_ms_ = done_ms_;
   facts_ = {.kind = "poll", .source = setting_.source, .target = setting_.query};
 }
 
@@ -120,8 +121,9 @@ PollQuery::Question PollQuery::question(Timestamp now) const {
     const std::int64_t back =
         std::chrono::duration_cast<std::chrono::milliseconds>(setting_.catch_up).count();
     const std::int64_t steps =
-        std::min({(q.last_ms - *done_ms_ - 1) / interval_ms_, back / interval_ms_, kStepsMax});
+        std::min((q.last_ms - *done_ms_ - 1) / interval_ms_, back / interval_ms_);
     q.first_ms = q.last_ms - steps * interval_ms_;
+    q.last_ms = std::min(q.last_ms, q.first_ms + (steps_max_ - 1) * interval_ms_);
   }
   q.form = "query=" + form_encode(setting_.query);
   if (q.first_ms == q.last_ms) {
@@ -221,11 +223,16 @@ Frame PollQuery::on_answer(const Question& question, const CollectAnswer& answer
   const Status taken = take(question, answer, request);
   const std::int64_t ms = to_unix_ms(asked_at);
   if (taken) {
-    done_ms_ = question.last_ms;
-    for (const SeriesLabels& gone : seen_.take_gone()) {
+    answered_ms_ = question.last_ms;
+    steps_max_ = std::min(kStepsMax, steps_max_ * 2);
+    gone_ = seen_.take_gone();
+    for (const SeriesLabels& gone : gone_) {
       request.add_sample(gone, question.last_ms, stale_marker());
     }
   } else {
+    gone_.clear();
+    const std::int64_t asked = (question.last_ms - question.first_ms) / interval_ms_ + 1;
+    steps_max_ = std::max<std::int64_t>(1, asked / 2);
     request = {};  // What is known is known: the answer may come later.
     samples_ = 0;
   }
@@ -245,8 +252,17 @@ Frame PollQuery::on_answer(const Question& question, const CollectAnswer& answer
   return request.frame(setting_.source, setting_.tenant);
 }
 
+void PollQuery::on_lost(const Error& error) {
+  answered_ms_ = done_ms_;
+  for (const SeriesLabels& gone : gone_) (void)seen_.see(gone);  // Marked by the next answer.
+  ++facts_.failures;
+  facts_.error = fmt::format("what was collected is lost: {}", error.message);
+}
+
 Timestamp PollQuery::next(Timestamp now) const {
   const std::int64_t ms = to_unix_ms(now);
+  const bool is_behind = done_ms_ && *done_ms_ < ms / interval_ms_ * interval_ms_;
+  if (facts_.failures == 0 && is_behind) return now;
   if (facts_.failures == 0) {
     return Timestamp{std::chrono::milliseconds((ms / interval_ms_ + 1) * interval_ms_)};
   }

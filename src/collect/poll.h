@@ -19,7 +19,8 @@
 namespace quell {
 
 // Method: asked at whole multiples of the interval. After an outage, of the server or of Quell,
-// what was missed is asked for as a range, at most `catch_up` back. While it fails, it is asked
+// what was missed is asked for in ranges, the oldest first, at most `catch_up` back. A range that
+// fails is halved, and grows again with each that is answered. While it fails, it is asked
 // less and less often, up to five minutes apart. Results get the name of the setting; each round
 // gives `poll_up`, `poll_duration_seconds`, `poll_samples` and `poll_warnings`. A series that is
 // not in an answer any more gets a stale marker. Thread: one at a time.
@@ -42,9 +43,14 @@ class PollQuery {
     std::int64_t last_ms = 0;  // The same for a query at one time.
   };
   Question question(Timestamp now) const;
+  // The frame must be told of by on_kept() or on_lost() before the next question.
   Frame on_answer(const Question& question, const CollectAnswer& answer, Timestamp asked_at,
                   Duration duration);
-  // When to ask next, after an answer at `now`.
+  // The frame is in the journal: what it answers is not asked again.
+  void on_kept() { done_ms_ = answered_ms_; }
+  // It is not, and is asked for again.
+  void on_lost(const Error& error);
+  // When to ask next, after an answer at `now`; at once as long as something is missed.
   Timestamp next(Timestamp now) const;
   Frame end(Timestamp at);
 
@@ -58,7 +64,10 @@ class PollQuery {
 
   PollSetting setting_;
   const std::int64_t interval_ms_;
-  std::optional<std::int64_t> done_ms_;  // Until when there are results.
+  std::optional<std::int64_t> done_ms_;      // Until when there are results.
+  std::optional<std::int64_t> answered_ms_;  // The same, with those in the frame on its way.
+  std::int64_t steps_max_ = kStepsMax;       // Of the next range.
+  std::vector<SeriesLabels> gone_;           // In the frame on its way.
   SeriesSeen seen_;
   std::uint64_t samples_ = 0;  // Of the round in hand.
   std::vector<std::string> warnings_;
