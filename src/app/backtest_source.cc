@@ -24,21 +24,39 @@ namespace {
 
 using Found = std::map<std::string, BacktestSamples, std::less<>>;
 
-Result<BacktestSamples*> series_of(Found& found, std::string_view name) {
+// The tenant is said where it is not the default one; tenants do not share series.
+Result<BacktestSamples*> series_of(Found& found, std::string name, std::string_view tenant) {
+  if (tenant != kDefaultTenant) name += fmt::format(" of the tenant {}", tenant);
   if (const auto known = found.find(name); known != found.end()) return &known->second;
   if (found.size() == kBacktestSeriesMax) {
     return fail(Errc::TooLarge,
                 fmt::format("the rule matches more than {} series: narrow it with `match`",
                             kBacktestSeriesMax));
   }
-  BacktestSamples& samples = found[std::string(name)];
+  BacktestSamples& samples = found[name];
   samples.series = name;
   return &samples;
+}
+
+// Samples may come late; of several at one time the last counts.
+void settle(BacktestSamples& samples) {
+  std::map<Timestamp, double> by_time;
+  if (std::ranges::is_sorted(samples.times, std::ranges::less_equal{})) return;
+  for (std::size_t i = 0; i < samples.times.size(); ++i) {
+    by_time.insert_or_assign(samples.times[i], samples.values[i]);
+  }
+  samples.times.clear();
+  samples.values.clear();
+  for (const auto& [time, value] : by_time) {
+    samples.times.push_back(time);
+    samples.values.push_back(value);
+  }
 }
 
 Result<std::vector<BacktestSamples>> in_order(Found found, const std::string& where) {
   std::vector<BacktestSamples> all;
   for (auto& [name, samples] : found) {
+    settle(samples);
     if (!samples.times.empty()) all.push_back(std::move(samples));
   }
   if (all.empty()) {
@@ -66,15 +84,30 @@ Result<std::vector<BacktestSamples>> from_csv(const std::string& path) {
 // ---- A Prometheus-compatible server
 // --------------------------------------------------------------
 
-std::string selector_of(const BacktestRule& rule) {
+}  // namespace
+
+std::string backtest_selector(const BacktestRule& rule) {
   if (!rule.query.empty()) return rule.query;
   std::string matchers;
   for (const Matcher& matcher : rule.matchers) {
     if (!matchers.empty()) matchers += ',';
     matchers += matcher.to_string();
   }
+  constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:";
+  const std::string& name = rule.metric;
+  const auto other = name.find_first_not_of(kFirst);
+  const bool is_plain =
+      other == name.npos ||
+      (other > 0 && name.find_first_not_of(std::string(kFirst) + "0123456789") == name.npos);
+  if (!is_plain) {
+    const auto named = Matcher::make(std::string(kMetricLabel), MatchOp::Equal, name);
+    QUELL_ASSERT(named, "a comparison needs nothing to compile");
+    return fmt::format("{{{}{}{}}}", named->to_string(), matchers.empty() ? "" : ",", matchers);
+  }
   return matchers.empty() ? rule.metric : fmt::format("{}{{{}}}", rule.metric, matchers);
 }
+
+namespace {
 
 std::string series_name(simdjson::dom::object labels) {
   std::string metric;
@@ -106,7 +139,7 @@ Status take_matrix(std::string_view body, const std::string& url, Found& found) 
         series["values"].get(values) != simdjson::SUCCESS) {
       return strange();
     }
-    TRY(BacktestSamples * samples, series_of(found, series_name(labels)));
+    TRY(BacktestSamples * samples, series_of(found, series_name(labels), kDefaultTenant));
     for (const simdjson::dom::element pair : values) {
       double seconds = 0;
       std::string_view text;
@@ -115,6 +148,7 @@ Status take_matrix(std::string_view body, const std::string& url, Found& found) 
         return strange();
       }
       double value = std::nan("");
+      if (text.starts_with('+')) text.remove_prefix(1);
       std::from_chars(text.data(), text.data() + text.size(), value);
       samples->times.emplace_back(std::chrono::milliseconds(std::llround(seconds * 1000)));
       samples->values.push_back(value);
@@ -127,7 +161,7 @@ Result<std::vector<BacktestSamples>> from_server(const BacktestSource& source,
                                                  const BacktestRule& rule, Timestamp now,
                                                  const BacktestProgress& progress) {
   constexpr std::int64_t kPointsMax = 10'000;  // Prometheus answers 11,000 per series.
-  const std::string selector = selector_of(rule);
+  const std::string selector = backtest_selector(rule);
   if (selector.empty()) {
     return fail(Errc::InvalidArgument, "the rule needs metric, match or query to ask a server");
   }
@@ -202,7 +236,7 @@ class JournalReader {
       known.asked = true;
       const Series& series = *stage_.table().series(slot);
       if (looks_at(rule_, series)) {
-        TRY(known.samples, series_of(found_, series.labels.to_string()));
+        TRY(known.samples, series_of(found_, series.labels.to_string(), series.tenant));
       }
     }
     return known.samples;

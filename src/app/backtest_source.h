@@ -21,6 +21,9 @@ struct BacktestSource {
 
 inline constexpr std::size_t kBacktestSeriesMax = 1'000;
 
+// What a Prometheus-compatible server is asked for; empty: the rule says nothing.
+std::string backtest_selector(const BacktestRule& rule);
+
 // How far it is; `all` is 0 when nobody knows.
 using BacktestProgress = std::function<void(std::size_t done, std::size_t all)>;
 
