@@ -58,9 +58,9 @@ Collector::Collector(Journal& journal, const Clock& clock, const Log& log, Colle
     : journal_(journal), clock_(clock), log_(log), hooks_(std::move(hooks)) {}
 
 void Collector::stop() {
-  std::vector<std::jthread> threads = threads_.with([](Threads& threads) {
-    threads.is_stopped = true;
-    return std::move(threads.all);
+  std::vector<std::jthread> threads = threads_.with([](Threads& own) {
+    own.is_stopped = true;
+    return std::move(own.all);
   });
   for (std::jthread& thread : threads) thread.request_stop();
 }
