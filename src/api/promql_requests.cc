@@ -24,21 +24,6 @@ constexpr std::string_view kBuildVersion = "2.42.0";  // Whose semantics these a
 // ---------------------------------------------------------------------------------------------
 // Parameters and errors.
 
-// A request whose form, if any, is part of its query.
-http::Request with_form(const http::Request& request) {
-  http::Request joined;
-  joined.query = request.query;
-  joined.headers = request.headers;
-  const std::string_view type = request.header("content-type");
-  const bool is_form =
-      equals_ignore_case(trim(type.substr(0, type.find(';'))), "application/x-www-form-urlencoded");
-  if (is_form && !request.body.empty()) {
-    if (!joined.query.empty()) joined.query += '&';
-    joined.query += request.body;
-  }
-  return joined;
-}
-
 http::Response refusal(int status, std::string_view type, std::string_view text) {
   std::string body;
   JsonWriter w(body);
@@ -85,20 +70,11 @@ std::string tenant_of(const http::Request& request) {
 // Unix seconds with a fraction, or RFC 3339; in milliseconds.
 Result<std::int64_t> time_of(const http::Request& request, std::string_view name,
                              std::optional<Timestamp> fallback) {
-  constexpr double kMost = 9e9;  // Seconds that fit into 64 bits of nanoseconds.
   const std::string text = request.parameter(name);
   if (text.empty() && fallback) {
     return std::chrono::floor<std::chrono::milliseconds>(fallback->time_since_epoch()).count();
   }
-  double seconds = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
-  if (error == std::errc{} && stop == end && !text.empty() && std::abs(seconds) <= kMost) {
-    return static_cast<std::int64_t>(std::llround(seconds * 1000));
-  }
-  if (const auto time = parse_rfc3339(text)) {
-    return std::chrono::floor<std::chrono::milliseconds>(time->time_since_epoch()).count();
-  }
+  if (const auto ms = promql_time_ms(text)) return *ms;
   return std::unexpected(in_parameter(
       {.message = fmt::format("cannot parse \"{}\" to a valid timestamp", utf8_prefix(text, 64))},
       name));
@@ -331,9 +307,36 @@ bool is_label_name(std::string_view name) {
 
 }  // namespace
 
+http::Request promql_parameters(const http::Request& request) {
+  http::Request joined;
+  joined.query = request.query;
+  joined.headers = request.headers;
+  const std::string_view type = request.header("content-type");
+  const bool is_form =
+      equals_ignore_case(trim(type.substr(0, type.find(';'))), "application/x-www-form-urlencoded");
+  if (is_form && !request.body.empty()) {
+    if (!joined.query.empty()) joined.query += '&';
+    joined.query += request.body;
+  }
+  return joined;
+}
+
+std::optional<std::int64_t> promql_time_ms(std::string_view text) {
+  constexpr double kMost = 9e9;  // Seconds that fit into 64 bits of nanoseconds.
+  double seconds = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
+  if (error == std::errc{} && stop == end && std::abs(seconds) <= kMost) {
+    return static_cast<std::int64_t>(std::llround(seconds * 1000));
+  }
+  const auto time = parse_rfc3339(text);
+  if (!time) return std::nullopt;
+  return std::chrono::floor<std::chrono::milliseconds>(time->time_since_epoch()).count();
+}
+
 Result<Reply> promql_query(const Call& call, LiveView& live) {
   return answered([&]() -> Result<Reply> {
-    const http::Request request = with_form(call.request);
+    const http::Request request = promql_parameters(call.request);
     TRY(const std::int64_t time, time_of(request, "time", call.now));
     TRY(auto query, query_of(request));
     return run(std::move(query), {.steps = {.start_ms = time}, .tenant = tenant_of(request)}, live);
@@ -342,7 +345,7 @@ Result<Reply> promql_query(const Call& call, LiveView& live) {
 
 Result<Reply> promql_query_range(const Call& call, LiveView& live) {
   return answered([&]() -> Result<Reply> {
-    const http::Request request = with_form(call.request);
+    const http::Request request = promql_parameters(call.request);
     TRY(const promql::Steps steps, range_of(request));
     TRY(auto query, query_of(request));
     if (query.root->type == promql::Type::Range) {
@@ -358,7 +361,7 @@ Result<Reply> promql_query_range(const Call& call, LiveView& live) {
 
 Result<Reply> promql_labels_request(const Call& call, LiveView& live) {
   return answered([&]() -> Result<Reply> {
-    const http::Request request = with_form(call.request);
+    const http::Request request = promql_parameters(call.request);
     TRY(auto series, series_of(request, live));
     return Reply(Deferred([series = std::move(series),
                            limit = limit_of(request)](const History&) -> Result<http::Response> {
@@ -373,7 +376,7 @@ Result<Reply> promql_labels_request(const Call& call, LiveView& live) {
 
 Result<Reply> promql_label_values(const Call& call, LiveView& live) {
   return answered([&]() -> Result<Reply> {
-    const http::Request request = with_form(call.request);
+    const http::Request request = promql_parameters(call.request);
     std::string name(call.parameter("name"));
     if (!is_label_name(name)) {
       return std::unexpected(in_parameter({.message = "invalid label name"}, "name"));
@@ -392,7 +395,7 @@ Result<Reply> promql_label_values(const Call& call, LiveView& live) {
 
 Result<Reply> promql_series(const Call& call, LiveView& live) {
   return answered([&]() -> Result<Reply> {
-    const http::Request request = with_form(call.request);
+    const http::Request request = promql_parameters(call.request);
     if (request.parameters("match[]").empty()) {
       return Reply(refusal(400, "bad_data", "no match[] parameter provided"));
     }
@@ -417,7 +420,7 @@ Result<Reply> promql_series(const Call& call, LiveView& live) {
 
 Result<Reply> promql_metadata(const Call& call, LiveView& live) {
   return answered([&]() -> Result<Reply> {
-    const http::Request request = with_form(call.request);
+    const http::Request request = promql_parameters(call.request);
     const std::string tenant = tenant_of(request);
     const std::string wanted = request.parameter("metric");
     std::size_t limit = limit_of(request);

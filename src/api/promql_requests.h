@@ -4,9 +4,18 @@
 // errors have Prometheus' shape. The tenant is the header X-Scope-OrgID or the parameter `tenant`.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
 #include "api/call.h"
 
 namespace quell {
+
+// A request whose form, if any, is part of its query.
+http::Request promql_parameters(const http::Request& request);
+// Unix seconds with a fraction, or RFC 3339.
+std::optional<std::int64_t> promql_time_ms(std::string_view text);
 
 Result<Reply> promql_query(const Call& call, LiveView& live);
 Result<Reply> promql_query_range(const Call& call, LiveView& live);

@@ -7,30 +7,12 @@
 #include <charconv>
 #include <vector>
 
-#include "base/time.h"
-#include "base/yaml.h"
+#include "app/yaml_readers.h"
 
 namespace quell {
 namespace {
 
 constexpr std::array<std::string_view, 7> kDays{"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-
-Result<double> read_number(const YamlNode& node, std::string_view key) {
-  TRY(const auto text, node.text(key));
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    return node.error(fmt::format("'{}' must be a number, got '{}'", key, text));
-  }
-  return value;
-}
-
-Result<Duration> read_length(const YamlNode& node, std::string_view key) {
-  TRY(const auto text, node.text(key));
-  auto length = parse_duration(text);
-  if (!length) return node.error(fmt::format("'{}': {}", key, length.error().message));
-  return *length;
-}
 
 // `09:00-18:00`; an end before the beginning is on the next day.
 Status read_hours(const YamlNode& node, WorkingHours& hours) {
@@ -98,12 +80,9 @@ Status read_what(const YamlNode& node, BacktestRule& rule) {
   TRY_STATUS(text("query", rule.query));
   if (!rule.metric.empty()) rule.name = rule.metric;
   TRY_STATUS(text("name", rule.name));
-  const YamlNode* match = node.find("match");
-  if (match == nullptr) return {};
-  TRY(const auto matchers, match->text("match"));
-  auto parsed = parse_matchers(matchers);
-  if (!parsed) return match->error(parsed.error().message);
-  rule.matchers = *std::move(parsed);
+  if (const YamlNode* match = node.find("match")) {
+    TRY(rule.matchers, read_matchers(*match));
+  }
   return {};
 }
 
@@ -117,19 +96,19 @@ Status read_detector(const YamlNode& node, NamedDetectorOptions& options) {
   for (const auto& [key, into] :
        {std::pair{"above", &options.above}, std::pair{"below", &options.below}}) {
     if (const YamlNode* n = node.find(key)) {
-      TRY(*into, read_number(*n, key));
+      TRY(*into, n->number(key));
     }
   }
   for (const auto& [key, into] :
        {std::pair{"coverage", &options.coverage}, std::pair{"p", &options.p}}) {
     if (const YamlNode* n = node.find(key)) {
-      TRY(*into, read_number(*n, key));
+      TRY(*into, n->number(key));
     }
   }
   for (const auto& [key, into] :
        {std::pair{"horizon", &options.horizon}, std::pair{"silence", &options.silence}}) {
     if (const YamlNode* n = node.find(key)) {
-      TRY(*into, read_length(*n, key));
+      TRY(*into, n->duration(key));
     }
   }
   if (const YamlNode* n = node.find("warmup")) {
@@ -142,25 +121,18 @@ Status read_detector(const YamlNode& node, NamedDetectorOptions& options) {
 
 Status read_gate(const YamlNode& node, RuleGateOptions& gate) {
   if (const YamlNode* n = node.find("direction")) {
-    TRY(const auto word, n->text("direction"));
-    if (word == "up") {
-      gate.direction = GateDirection::Up;
-    } else if (word == "down") {
-      gate.direction = GateDirection::Down;
-    } else if (word != "both") {
-      return n->error(fmt::format("'direction' is up, down or both, got '{}'", word));
-    }
+    TRY_STATUS(read_word(*n, "direction", gate.direction, parse_direction, "both, up or down"));
   }
-  for (const auto& [key, into] : {std::pair{"min_effect", &gate.min_effect},
-                                  std::pair{"min_effect_share", &gate.min_effect_share}}) {
+  for (const auto& [key, into] :
+       {std::pair{"min_change", &gate.min_change}, std::pair{"min_effect", &gate.min_effect}}) {
     if (const YamlNode* n = node.find(key)) {
-      TRY(*into, read_number(*n, key));
+      TRY(*into, n->number(key));
     }
   }
   for (const auto& [key, into] :
-       {std::pair{"for", &gate.min_duration}, std::pair{"calm", &gate.calm}}) {
+       {std::pair{"min_duration", &gate.min_duration}, std::pair{"calm", &gate.calm}}) {
     if (const YamlNode* n = node.find(key)) {
-      TRY(*into, read_length(*n, key));
+      TRY(*into, n->duration(key));
     }
   }
   const YamlNode* hours = node.find("hours");
@@ -206,14 +178,15 @@ Status check_together(const YamlNode& node, const BacktestRule& rule) {
       (rule.detector.warmup_samples < 30 || rule.detector.warmup_samples > 4'000)) {
     return node.find("warmup")->error("'warmup' of the detector 'auto' is 30 to 4000 samples");
   }
-  const YamlNode* least_time = node.find("for");
+  const YamlNode* least_time = node.find("min_duration");
   if (kind == Kind::ChangePoint && rule.gate.min_duration > Duration::zero()) {
     return least_time->error(
-        "'for' cannot be used with the detector 'change_point': a change is said once, when it is "
+        "'min_duration' cannot be used with the detector 'change_point': a change is said once, "
+        "when it is "
         "certain");
   }
-  for (const auto& [key, value] : {std::pair{"min_effect", rule.gate.min_effect},
-                                   std::pair{"min_effect_share", rule.gate.min_effect_share}}) {
+  for (const auto& [key, value] : {std::pair{"min_change", rule.gate.min_change},
+                                   std::pair{"min_effect", rule.gate.min_effect}}) {
     if (kind != Kind::Forecast || value <= 0) continue;
     return node.find(key)->error(
         fmt::format("'{}' cannot be used with the detector 'forecast': while a trend goes on, the "
@@ -228,11 +201,11 @@ Status check_together(const YamlNode& node, const BacktestRule& rule) {
 Result<BacktestRule> read_backtest_rule(std::string_view yaml, std::string_view file) {
   TRY(const YamlNode node, parse_yaml(yaml, file));
   TRY_STATUS(node.must_be_map("a rule"));
-  TRY_STATUS(node.check_keys({"name",  "metric", "match",     "query",      "detector",
-                              "above", "below",  "horizon",   "silence",    "coverage",
-                              "p",     "warmup", "direction", "min_effect", "min_effect_share",
-                              "for",   "calm",   "hours",     "weekdays",   "timezone"},
-                             "a detection rule"));
+  TRY_STATUS(node.check_keys(
+      {"name",       "metric",       "match",    "query", "detector", "above",     "below",
+       "horizon",    "silence",      "coverage", "p",     "warmup",   "direction", "min_change",
+       "min_effect", "min_duration", "calm",     "hours", "weekdays", "timezone"},
+      "a detection rule"));
   BacktestRule rule{.name = stem_of(file)};
   TRY_STATUS(read_what(node, rule));
   TRY_STATUS(read_detector(node, rule.detector));

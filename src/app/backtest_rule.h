@@ -5,7 +5,7 @@
 //   detector: forecast                 # auto, threshold, absence, seasonal, change_point, forecast
 //   above: 100000
 //   horizon: 4h
-//   for: 5m
+//   min_duration: 5m
 //   direction: up
 //   hours: 09:00-18:00
 //   weekdays: mon-fri

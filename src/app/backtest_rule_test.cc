@@ -26,12 +26,13 @@ TEST(BacktestRule, WhatADetectorCannotUseIsRefused) {
 
 TEST(BacktestRule, WhatMakesNoSenseTogetherIsRefused) {
   check_rule("{detector: change_point, hours: '09:00-18:00'}", "ok");
-  check_rule("{detector: change_point, for: 5m}",
-             "r.yaml:1:31: 'for' cannot be used with the detector 'change_point': a change is said "
+  check_rule("{detector: change_point, min_duration: 5m}",
+             "r.yaml:1:40: 'min_duration' cannot be used with the detector 'change_point': a "
+             "change is said "
              "once, when it is certain");
-  check_rule("{detector: forecast, above: 1, min_effect: 0}", "ok");
-  check_rule("{detector: forecast, above: 1, min_effect_share: 0.1}",
-             "r.yaml:1:50: 'min_effect_share' cannot be used with the detector 'forecast': while a "
+  check_rule("{detector: forecast, above: 1, min_change: 0}", "ok");
+  check_rule("{detector: forecast, above: 1, min_effect: 0.1}",
+             "r.yaml:1:44: 'min_effect' cannot be used with the detector 'forecast': while a "
              "trend goes on, the value is never far from it");
 }
 

@@ -180,7 +180,7 @@ Result<std::vector<BacktestSamples>> from_server(const BacktestSource& source,
     const std::int64_t to = std::min(end, from + (kPointsMax - 1) * step_ms);
     fetch::HttpRequest request{
         .url = fmt::format("{}/api/v1/query_range?query={}&start={:.3f}&end={:.3f}&step={:.3f}",
-                           base, fetch::percent_encode(selector), static_cast<double>(from) / 1000,
+                           base, percent_encode(selector), static_cast<double>(from) / 1000,
                            static_cast<double>(to) / 1000, static_cast<double>(step_ms) / 1000)};
     if (!source.token.empty()) {
       request.headers.emplace_back("authorization", "Bearer " + source.token);

@@ -13,6 +13,7 @@
 #include "app/client_print.h"
 #include "app/service.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "fetch/http_client.h"
 
 namespace quell {
@@ -78,7 +79,7 @@ std::string actor(const Environment& environment) {
 }
 
 std::string incident_path(const std::string& id) {
-  return "/api/v1/incidents/" + fetch::percent_encode(id);
+  return "/api/v1/incidents/" + percent_encode(id);
 }
 
 // What all commands share.
@@ -114,9 +115,9 @@ void add_lists(Setup& setup) {
   incidents->add_option("--limit", filters->limit, "At most so many")->capture_default_str();
   incidents->callback([setup, filters] {
     std::string path = fmt::format("/api/v1/incidents?limit={}", filters->limit);
-    for (const auto& s : filters->status) path += "&status=" + fetch::percent_encode(s);
-    for (const auto& m : filters->match) path += "&filter=" + fetch::percent_encode(m);
-    if (!filters->text.empty()) path += "&q=" + fetch::percent_encode(filters->text);
+    for (const auto& s : filters->status) path += "&status=" + percent_encode(s);
+    for (const auto& m : filters->match) path += "&filter=" + percent_encode(m);
+    if (!filters->text.empty()) path += "&q=" + percent_encode(filters->text);
     setup.code = Client(*setup.connection).request("GET", path, {}, print_incidents);
   });
 }
@@ -151,10 +152,10 @@ void add_dead_letters(Setup& setup) {
       setup.code = retry_dead_letters(client, base + "/retry");
     } else if (!letters->retry.empty()) {
       setup.code = retry_dead_letters(
-          client, fmt::format("{}/{}/retry", base, fetch::percent_encode(letters->retry)));
+          client, fmt::format("{}/{}/retry", base, percent_encode(letters->retry)));
     } else if (!letters->id.empty()) {
-      setup.code = client.request("GET", base + "/" + fetch::percent_encode(letters->id), {},
-                                  print_dead_letter);
+      setup.code =
+          client.request("GET", base + "/" + percent_encode(letters->id), {}, print_dead_letter);
     } else {
       setup.code = client.request("GET", fmt::format("{}?limit={}", base, letters->limit), {},
                                   print_dead_letters);
@@ -194,12 +195,12 @@ void add_findings(Setup& setup) {
       std::string path = fmt::format("{}?limit={}", base, f->limit);
       for (const auto& [name, value] :
            {std::pair("status", f->status), {"entity", f->entity}, {"metric", f->metric}}) {
-        if (!value.empty()) path += fmt::format("&{}={}", name, fetch::percent_encode(value));
+        if (!value.empty()) path += fmt::format("&{}={}", name, percent_encode(value));
       }
       setup.code = client.request("GET", path, {}, print_findings);
       return;
     }
-    const std::string path = base + "/" + fetch::percent_encode(f->id);
+    const std::string path = base + "/" + percent_encode(f->id);
     if (!f->useful && !f->noise) {
       setup.code = client.request("GET", path, {}, print_finding);
       return;
@@ -227,7 +228,7 @@ void add_details(Setup& setup) {
   trace->callback([setup, subject] {
     const bool is_alert = parse_fingerprint(*subject).has_value();
     const std::string path =
-        is_alert ? "/api/v1/alerts/" + fetch::percent_encode(*subject) : incident_path(*subject);
+        is_alert ? "/api/v1/alerts/" + percent_encode(*subject) : incident_path(*subject);
     setup.code = Client(*setup.connection).request("GET", path + "/trace", {}, print_trace);
   });
 }
@@ -288,9 +289,9 @@ void add_send(Setup& setup) {
       setup.code = ExitCode::Failed;
       return;
     }
-    setup.code = Client(*setup.connection)
-                     .request("POST", "/ingest/" + fetch::percent_encode(values->source), *body,
-                              print_accepted);
+    setup.code =
+        Client(*setup.connection)
+            .request("POST", "/ingest/" + percent_encode(values->source), *body, print_accepted);
   });
 }
 

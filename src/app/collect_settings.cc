@@ -17,14 +17,12 @@ constexpr Duration kIntervalMin = std::chrono::milliseconds(100);
 constexpr Duration kIntervalMax = std::chrono::hours(24);
 
 Result<Duration> read_interval(const YamlNode& node, std::string_view what) {
-  TRY(const auto text, node.text(what));
-  const auto duration = parse_duration(text);
-  if (!duration) return node.error(fmt::format("'{}': {}", what, duration.error().message));
-  if (*duration < kIntervalMin || *duration > kIntervalMax) {
+  TRY(const Duration duration, node.duration(what));
+  if (duration < kIntervalMin || duration > kIntervalMax) {
     return node.error(fmt::format("'{}' must be from {} to {}", what, format_duration(kIntervalMin),
                                   format_duration(kIntervalMax)));
   }
-  return *duration;
+  return duration;
 }
 
 Result<CollectPairs> read_pairs(const YamlNode& node, std::string_view what) {

@@ -285,7 +285,12 @@ void Gateway::ingest(Pending pending) {
     return answer(*pending.responder, problem(checked.error()));
   }
   metrics_.ingested.at(source.name).add();
-  const std::string host(pending.request.header("host"));
+  std::string external_url;  // Only the webhook's answer has links.
+  if (source.kind == "alertmanager") {
+    external_url = config->external_url.empty()
+                       ? fmt::format("http://{}", pending.request.header("host"))
+                       : config->external_url;
+  }
   Frame frame{.kind = FrameKind::Ingest,
               .source = source.kind,
               .tenant = tenant_of(source, pending.request),
@@ -301,8 +306,7 @@ void Gateway::ingest(Pending pending) {
       [this, name = source.name](const Frame& f, const FrameOutcome& outcome) {
         hooks_.on_ingested(name, f, outcome);
       },
-      [this, name = source.name] { metrics_.refused.at(name).add(); },
-      config->external_url.empty() ? fmt::format("http://{}", host) : config->external_url);
+      [this, name = source.name] { metrics_.refused.at(name).add(); }, std::move(external_url));
   if (auto queued = journal_.append(std::move(frame), std::move(waiter)); !queued) {
     metrics_.refused.at(source.name).add();
     answer(*responder, problem(as_sender_knows_it(source, queued.error())));
@@ -323,10 +327,10 @@ void Gateway::to_core(Pending pending) {
 
 // Takes a PromQL query that begins before what is kept here, if there is somebody else to ask.
 bool Gateway::to_upstream(Pending& pending) {
-  const auto config = this->config();
   const std::string_view path = pending.request.path;
+  if (path != "/api/v1/query" && path != "/api/v1/query_range") return false;
+  const auto config = this->config();
   if (config->upstream.url.empty() || config->metrics_kept == Duration{0} ||
-      (path != "/api/v1/query" && path != "/api/v1/query_range") ||
       !asks_upstream(pending.request, pending.now - config->metrics_kept)) {
     return false;
   }
@@ -372,8 +376,7 @@ void Gateway::to_worker(Pending pending) {
 }
 
 History Gateway::history() const {
-  return {.store = store_,
-          .read_frame = [this](std::uint64_t offset) -> Result<Frame> {
+  return {.store = store_, .read_frame = [this](std::uint64_t offset) -> Result<Frame> {
             std::optional<Frame> found;
             TRY_STATUS(journal_.read(offset, [&](Frame frame) {
               if (frame.offset == offset) found = std::move(frame);

@@ -2,41 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <optional>
 
+#include "app/yaml_readers.h"
 #include "base/time.h"
 
 namespace quell {
 namespace {
 
 constexpr std::size_t kRulesMax = 1000;
-
-// A matcher list: one text with commas, or a list of texts.
-Result<std::vector<Matcher>> read_matchers(const YamlNode& node) {
-  std::vector<Matcher> matchers;
-  const auto add = [&](const YamlNode& item) -> Status {
-    TRY(const auto text, item.text("match"));
-    auto parsed = parse_matchers(text);
-    if (!parsed) return item.error(parsed.error().message);
-    for (Matcher& m : *parsed) matchers.push_back(std::move(m));
-    return {};
-  };
-  if (!node.is_list()) {
-    TRY_STATUS(add(node));
-    return matchers;
-  }
-  for (const YamlNode& item : node.items()) TRY_STATUS(add(item));
-  return matchers;
-}
-
-Result<Duration> read_duration(const YamlNode& node, std::string_view what) {
-  TRY(const auto text, node.text(what));
-  auto duration = parse_duration(text);
-  if (!duration) return node.error(fmt::format("'{}': {}", what, duration.error().message));
-  if (*duration == Duration{0}) return node.error(fmt::format("'{}' must be more than 0", what));
-  return *duration;
-}
 
 Result<CorrelationRule> read_rule(const YamlNode& node) {
   TRY_STATUS(node.must_be_map("a rule"));
@@ -118,12 +92,7 @@ namespace {
 Result<std::optional<double>> read_bound(const YamlNode& rule, std::string_view key) {
   const YamlNode* node = rule.find(key);
   if (node == nullptr) return std::optional<double>{};
-  TRY(const auto text, node->text(key));
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    return node->error(fmt::format("'{}' must be a number, got '{}'", key, text));
-  }
+  TRY(const double value, node->number(key));
   return std::optional<double>{value};
 }
 
@@ -177,24 +146,10 @@ Result<std::vector<ThresholdRule>> read_thresholds(const YamlNode& node) {
 namespace {
 
 Result<double> read_at_least_zero(const YamlNode& node, std::string_view key) {
-  TRY(const auto text, node.text(key));
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !(value >= 0) || value > 1e300) {
-    return node.error(fmt::format("'{}' must be a number of at least 0, got '{}'", key, text));
-  }
-  return value;
-}
-
-// A word of a few, or an error that names them.
-template <class T>
-Status read_word(const YamlNode& node, std::string_view key, T& value,
-                 std::optional<T> (*parse)(std::string_view), std::string_view choices) {
-  TRY(const auto text, node.text(key));
-  const auto known = parse(text);
-  if (!known) return node.error(fmt::format("'{}' is {}, got '{}'", key, choices, text));
-  value = *known;
-  return {};
+  TRY(const double value, node.number(key));
+  if (value >= 0 && value <= 1e300) return value;
+  return node.error(
+      fmt::format("'{}' must be a number of at least 0, got '{}'", key, node.raw_text()));
 }
 
 Result<DetectionRule> read_detection_rule(const YamlNode& node) {
@@ -210,8 +165,9 @@ Result<DetectionRule> read_detection_rule(const YamlNode& node) {
     TRY(rule.matchers, read_matchers(*n));
   }
   if (rule.metric.empty() && rule.matchers.empty()) {
-    return node.error("a detection rule needs metric or match; what holds for all series are the "
-                      "options of detection");
+    return node.error(
+        "a detection rule needs metric or match; what holds for all series are the "
+        "options of detection");
   }
   if (const YamlNode* n = node.find("detector")) {
     TRY_STATUS(read_word(*n, "detector", rule.detector, parse_detector_kind,
@@ -231,8 +187,8 @@ Result<DetectionRule> read_detection_rule(const YamlNode& node) {
   }
   if (const YamlNode* n = node.find("severity")) {
     Severity severity{};
-    TRY_STATUS(read_word(*n, "severity", severity, parse_severity,
-                         "info, warning, error or critical"));
+    TRY_STATUS(
+        read_word(*n, "severity", severity, parse_severity, "info, warning, error or critical"));
     rule.severity = severity;
   }
   return rule;

@@ -2,28 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <optional>
-
+#include "api/promql_requests.h"
 #include "base/json.h"
-#include "base/text.h"
-#include "base/time.h"
 #include "fetch/http_client.h"
 
 namespace quell {
 namespace {
-
-std::optional<Timestamp> read_time(const std::string& text) {
-  constexpr double kMost = 9e9;  // Seconds that fit into 64 bits of nanoseconds.
-  double seconds = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, seconds);
-  if (error == std::errc{} && stop == end && seconds > -kMost && seconds < kMost) {
-    return Timestamp(std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000)));
-  }
-  const auto time = parse_rfc3339(text);
-  return time ? std::optional(*time) : std::nullopt;
-}
 
 http::Response unreachable(const std::string& why) {
   std::string body;
@@ -40,12 +24,11 @@ http::Response unreachable(const std::string& why) {
 }  // namespace
 
 bool asks_upstream(const http::Request& request, Timestamp kept_since) {
-  http::Request joined;
-  joined.query = request.query + '&' + request.body;  // Of a GET the body is empty.
-  std::string text = joined.parameter("start");
-  if (text.empty()) text = joined.parameter("time");
-  const auto time = read_time(text);
-  return time && *time < kept_since;
+  const http::Request parameters = promql_parameters(request);
+  std::string text = parameters.parameter("start");
+  if (text.empty()) text = parameters.parameter("time");
+  const auto ms = promql_time_ms(text);
+  return ms && Timestamp(std::chrono::milliseconds(*ms)) < kept_since;
 }
 
 http::Response ask_upstream(const UpstreamSetting& upstream, const http::Request& request) {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "base/time.h"
 
 namespace quell {
@@ -66,6 +67,11 @@ TEST(Duration, RoundTrips) {
   check_duration("5x", "error");
   check_duration("-5m", "error");
   check_duration("99999999999w", "error");
+}
+
+TEST(Text, EncodesForAddresses) {
+  EXPECT_EQ(percent_encode("a-z.0_~"), "a-z.0_~");
+  EXPECT_EQ(percent_encode("a b/ä%"), "a%20b%2F%C3%A4%25");
 }
 
 TEST(Hash, Crc32cMatchesThePublishedVector) {

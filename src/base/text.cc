@@ -1,6 +1,9 @@
 #include "base/text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 namespace quell {
@@ -120,6 +123,20 @@ std::string printable(std::string_view text) {
     const std::string_view sequence = text.substr(0, std::max<std::size_t>(length, 1));
     out += length == 0 || is_control(sequence) ? " " : sequence;
     text.remove_prefix(sequence.size());
+  }
+  return out;
+}
+
+std::string percent_encode(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
+    if (plain) {
+      out += c;
+    } else {
+      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
+    }
   }
   return out;
 }

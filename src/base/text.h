@@ -22,6 +22,9 @@ std::string_view utf8_prefix(std::string_view text, std::size_t max_bytes);
 // or turn the direction of text (C0, DEL, C1, bidirectional controls), become spaces.
 std::string printable(std::string_view text);
 
+// With everything but letters, digits and -._~ percent-encoded: for paths, queries and forms.
+std::string percent_encode(std::string_view text);
+
 std::string to_lower(std::string_view text);   // ASCII only.
 std::string_view trim(std::string_view text);  // Spaces, tabs, line ends.
 std::vector<std::string_view> split(std::string_view text, char separator);

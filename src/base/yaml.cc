@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "base/time.h"
 
 namespace quell {
 namespace {
@@ -150,6 +151,21 @@ Result<std::int64_t> YamlNode::integer(std::string_view what) const {
   const auto [end, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (bad == std::errc{} && end == digits.data() + digits.size()) return value;
   return error(fmt::format("'{}' must be a whole number, got '{}'", what, digits));
+}
+
+Result<double> YamlNode::number(std::string_view what) const {
+  TRY(const std::string_view digits, text(what));
+  double value = 0;
+  const auto [end, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (bad == std::errc{} && end == digits.data() + digits.size()) return value;
+  return error(fmt::format("'{}' must be a number, got '{}'", what, digits));
+}
+
+Result<Duration> YamlNode::duration(std::string_view what) const {
+  TRY(const std::string_view length, text(what));
+  auto value = parse_duration(length);
+  if (!value) return error(fmt::format("'{}': {}", what, value.error().message));
+  return *value;
 }
 
 Result<bool> YamlNode::boolean(std::string_view what) const {

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace quell {
@@ -32,6 +33,8 @@ class YamlNode {
   Result<std::string_view> text(std::string_view what) const;
   Result<std::span<const YamlNode>> list(std::string_view what) const;
   Result<std::int64_t> integer(std::string_view what) const;
+  Result<double> number(std::string_view what) const;
+  Result<Duration> duration(std::string_view what) const;  // `30s`, `5m`, `0`.
   Result<bool> boolean(std::string_view what) const;
   Status must_be_map(std::string_view what) const;
 

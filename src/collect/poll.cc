@@ -23,20 +23,6 @@ using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
-std::string form_encode(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
 std::string seconds_text(std::int64_t ms) {
   return fmt::format("{}.{:03}", ms / 1000, ms % 1000);
 }
@@ -125,7 +111,7 @@ PollQuery::Question PollQuery::question(Timestamp now) const {
     q.first_ms = q.last_ms - steps * interval_ms_;
     q.last_ms = std::min(q.last_ms, q.first_ms + (steps_max_ - 1) * interval_ms_);
   }
-  q.form = "query=" + form_encode(setting_.query);
+  q.form = "query=" + percent_encode(setting_.query);
   if (q.first_ms == q.last_ms) {
     q.path = "/api/v1/query";
     q.form += "&time=" + seconds_text(q.last_ms);

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/matcher.h"
 #include "detect/component.h"
+#include "detect/detector.h"
+#include "detect/direction.h"
 #include "model/severity.h"
 
 namespace quell {
@@ -26,30 +28,27 @@ std::string_view detector_kind_name(DetectorKind kind);  // "auto", "seasonal", 
 std::optional<DetectorKind> parse_detector_kind(std::string_view word);
 ComponentSet components_of(DetectorKind kind);
 
-enum class Direction : std::uint8_t { Both, Up, Down };
-std::string_view direction_name(Direction direction);  // "both", "up", "down".
-std::optional<Direction> parse_direction(std::string_view word);
-
 // What a series' deviation must be to count. Of the rules of a file, the first that matches holds.
 struct DetectionRule {
   std::string metric{};             // Empty: any.
   std::vector<Matcher> matchers{};  // On tenant, metric and the labels.
   DetectorKind detector = DetectorKind::Auto;
   Direction direction = Direction::Both;
-  double min_effect = 0;              // Share of what was expected.
-  double min_change = 0;              // In the metric's own unit.
-  Duration min_duration{};            // From the first unusual sample to the last.
+  double min_effect = 0;               // Share of what was expected.
+  double min_change = 0;               // In the metric's own unit.
+  Duration min_duration{};             // From the first unusual sample to the last.
   std::optional<Severity> severity{};  // Of a finding that it counts in, at least.
 };
 
 struct FindingOptions {
   bool enabled = true;
-  double series_p = 1.5e-3;    // A series' episode begins with a sample as rare as this.
-  double finding_p = 1e-3;     // A finding begins when an entity's series are together so rare;
-  double incident_p = 1e-6;    // with this it is an error, which opens an incident alone.
-  std::uint32_t warmup = 150;  // Samples of a series before it counts,
-  std::uint32_t incident_warmup = 1'500;  // and before it helps to make an error.
-  DetectionRule usual{.min_effect = 0.05};  // For series that no rule matches.
+  double series_p =
+      DetectSettings{}.finding_p;  // A series' episode begins with a sample as rare as this.
+  double finding_p = 1e-3;         // A finding begins when an entity's series are together so rare;
+  double incident_p = 1e-6;        // with this it is an error, which opens an incident alone.
+  std::uint32_t warmup = DetectSettings{}.warmup_samples;  // Samples of a series before it counts,
+  std::uint32_t incident_warmup = 1'500;                   // and before it helps to make an error.
+  DetectionRule usual{.min_effect = 0.05};                 // For series that no rule matches.
   std::vector<DetectionRule> rules{};
 };
 

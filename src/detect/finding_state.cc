@@ -9,22 +9,6 @@ namespace {
 
 constexpr std::uint8_t kTrackerVersion = 1;
 
-void write_point(ByteWriter& w, const FindingPoint& p) {
-  w.time(p.time);
-  w.f64(p.value);
-  w.f64(p.expected);
-  w.f64(static_cast<double>(p.scale));
-}
-
-FindingPoint read_point(ByteReader& r) {
-  FindingPoint p;
-  p.time = r.time();
-  p.value = r.f64();
-  p.expected = r.f64();
-  p.scale = static_cast<float>(r.f64());
-  return p;
-}
-
 void write_open_signal(ByteWriter& w, const FindingSignal& s) {
   w.boolean(s.is_rate);
   w.time(s.onset);

@@ -19,11 +19,11 @@ bool has_lasted(Timestamp from, Timestamp to, Duration least) {
 
 std::string_view RuleGate::why_not(const Reading& reading) const {
   if (reading.is_learning) return "the model is still learning";
-  if (options_.direction == GateDirection::Up && reading.side < 0) return "only rises count";
-  if (options_.direction == GateDirection::Down && reading.side > 0) return "only falls count";
-  const double effect = std::abs(reading.value - reading.expected);
-  if (effect < options_.min_effect) return "less than the least effect";
-  if (effect < options_.min_effect_share * std::abs(reading.expected)) {
+  if (options_.direction == Direction::Up && reading.side < 0) return "only rises count";
+  if (options_.direction == Direction::Down && reading.side > 0) return "only falls count";
+  const double change = std::abs(reading.value - reading.expected);
+  if (change < options_.min_change) return "less than the least change";
+  if (change < options_.min_effect * std::abs(reading.expected)) {
     return "less than the least share of what was expected";
   }
   return {};

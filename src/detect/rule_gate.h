@@ -11,11 +11,10 @@
 
 #include "base/clock.h"
 #include "detect/calendar.h"
+#include "detect/direction.h"
 #include "detect/named_detector.h"
 
 namespace quell {
-
-enum class GateDirection : std::uint8_t { Both, Up, Down };
 
 // Local time on some days of the week. An end that is not after the beginning is on the next day.
 struct WorkingHours {
@@ -25,9 +24,9 @@ struct WorkingHours {
 };
 
 struct RuleGateOptions {
-  GateDirection direction = GateDirection::Both;
-  double min_effect = 0;                // Least distance from `expected`, in the metric's unit,
-  double min_effect_share = 0;          // and as a share of `expected`.
+  Direction direction = Direction::Both;
+  double min_change = 0;                // Least distance from `expected`, in the metric's unit,
+  double min_effect = 0;                // and as a share of `expected`.
   Duration min_duration{};              // Unusual for so long first; not of events.
   Duration calm{};                      // Usual for so long before the finding ends.
   std::optional<WorkingHours> hours{};  // Outside of them nothing opens. Absent: always.

@@ -84,15 +84,15 @@ TEST(RuleGate, AClockThatIsSetBackDoesNotKeepItOpen) {
 }
 
 TEST(RuleGate, CountsOneSideOnly) {
-  EXPECT_EQ(run({.direction = GateDirection::Up}, "lhl"), ".Oc");
-  EXPECT_EQ(run({.direction = GateDirection::Down}, "lhl"), "OcO");
+  EXPECT_EQ(run({.direction = Direction::Up}, "lhl"), ".Oc");
+  EXPECT_EQ(run({.direction = Direction::Down}, "lhl"), "OcO");
 }
 
 TEST(RuleGate, IgnoresWhatIsSmall) {
-  EXPECT_EQ(run({.min_effect = 6}, "lh"), ".O");
-  EXPECT_EQ(run({.min_effect_share = 0.6}, "lh"), ".O");
-  RuleGate gate({.min_effect = 6});
-  EXPECT_EQ(gate.apply(at(0), kLow).reason, "less than the least effect");
+  EXPECT_EQ(run({.min_change = 6}, "lh"), ".O");
+  EXPECT_EQ(run({.min_effect = 0.6}, "lh"), ".O");
+  RuleGate gate({.min_change = 6});
+  EXPECT_EQ(gate.apply(at(0), kLow).reason, "less than the least change");
 }
 
 TEST(RuleGate, NothingOpensFromAModelThatLearns) {

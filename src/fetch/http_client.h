@@ -52,7 +52,4 @@ Result<HttpResponse> fetch(const HttpRequest& request);
 Result<HttpResponse> fetch_events(const HttpRequest& request,
                                   const std::function<bool(const ServerEvent&)>& on_event);
 
-// `text` with everything but letters, digits and -._~ percent-encoded.
-std::string percent_encode(std::string_view text);
-
 }  // namespace quell::fetch

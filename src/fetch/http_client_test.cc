@@ -26,10 +26,5 @@ TEST(Fetch, SaysWhatIsWrongWithAnAddress) {
               Errc::InvalidArgument, "the header X-A has a line end in it");
 }
 
-TEST(Fetch, EncodesForAddresses) {
-  EXPECT_EQ(percent_encode("a-z.0_~"), "a-z.0_~");
-  EXPECT_EQ(percent_encode("a b/ä%"), "a%20b%2F%C3%A4%25");
-}
-
 }  // namespace
 }  // namespace quell::fetch

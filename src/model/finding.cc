@@ -12,22 +12,6 @@ namespace {
 
 constexpr std::uint8_t kFindingVersion = 1;
 
-void write_point(ByteWriter& w, const FindingPoint& p) {
-  w.time(p.time);
-  w.f64(p.value);
-  w.f64(p.expected);
-  w.f64(static_cast<double>(p.scale));
-}
-
-FindingPoint read_point(ByteReader& r) {
-  FindingPoint p;
-  p.time = r.time();
-  p.value = r.f64();
-  p.expected = r.f64();
-  p.scale = static_cast<float>(r.f64());
-  return p;
-}
-
 void write_optional(ByteWriter& w, const std::optional<Timestamp>& t) {
   w.boolean(t.has_value());
   if (t) w.time(*t);
@@ -79,6 +63,22 @@ Result<FindingSignal> read_signal(ByteReader& r) {
 
 }  // namespace
 
+void write_point(ByteWriter& w, const FindingPoint& p) {
+  w.time(p.time);
+  w.f64(p.value);
+  w.f64(p.expected);
+  w.f64(static_cast<double>(p.scale));
+}
+
+FindingPoint read_point(ByteReader& r) {
+  FindingPoint p;
+  p.time = r.time();
+  p.value = r.f64();
+  p.expected = r.f64();
+  p.scale = static_cast<float>(r.f64());
+  return p;
+}
+
 std::string format_finding_id(FindingId id) {
   return fmt::format("FND-{:06}", id);
 }
@@ -89,8 +89,8 @@ Result<FindingId> parse_finding_id(std::string_view text) {
   FindingId id = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
   if (error != std::errc{} || end != digits.data() + digits.size() || id == 0) {
-    return fail(Errc::InvalidArgument, fmt::format("'{}' is not a finding id such as FND-000001",
-                                                   utf8_prefix(text, 64)));
+    return fail(Errc::InvalidArgument,
+                fmt::format("'{}' is not a finding id such as FND-000001", utf8_prefix(text, 64)));
   }
   return id;
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/result.h"
@@ -48,7 +49,7 @@ struct FindingSignal {
   std::shared_ptr<const Series> series{};  // Never null.
   bool is_rate = false;
   Timestamp onset{};
-  Timestamp last_time{};               // Of its last unusual sample.
+  Timestamp last_time{};                // Of its last unusual sample.
   std::optional<Timestamp> ended_at{};  // Empty while it lasts.
   std::uint32_t samples = 0;            // Unusual ones.
   // Of the sample with the highest score:
@@ -77,9 +78,9 @@ struct Finding {
 
   FindingId id = 0;
   std::string tenant{};
-  Entity entity{};              // Empty: series without one, or a storm over many.
-  bool is_storm = false;        // One cause, many entities.
-  std::uint32_t entities = 1;   // That it spans.
+  Entity entity{};             // Empty: series without one, or a storm over many.
+  bool is_storm = false;       // One cause, many entities.
+  std::uint32_t entities = 1;  // That it spans.
   FindingStatus status = FindingStatus::Open;
   Severity severity = Severity::Info;
   std::string title{};
@@ -90,9 +91,9 @@ struct Finding {
   std::optional<Timestamp> ended_at{};  // the same, when it is over.
   // The chance that so much, or more, is seen in usual samples of such an entity.
   double p = 1;
-  std::uint32_t series_count = 0;   // Series that were unusual in it, unlisted ones included.
-  std::uint32_t metric_count = 0;   // Their metrics.
-  std::uint32_t entity_series = 0;  // All series of the entity.
+  std::uint32_t series_count = 0;        // Series that were unusual in it, unlisted ones included.
+  std::uint32_t metric_count = 0;        // Their metrics.
+  std::uint32_t entity_series = 0;       // All series of the entity.
   std::vector<FindingSignal> signals{};  // The most telling ones, by falling score.
   Fingerprint alert = 0;
   Feedback feedback = Feedback::None;
@@ -102,6 +103,10 @@ struct Finding {
   double score() const { return signals.empty() ? 0 : signals.front().score; }
   void add_note(Timestamp at, std::string text);
 };
+
+// One point as the store and the snapshots keep it.
+void write_point(ByteWriter& w, const FindingPoint& p);
+FindingPoint read_point(ByteReader& r);
 
 // What the store keeps. Errors of decode: Corrupt.
 void encode_signal(const FindingSignal& signal, std::string& out);

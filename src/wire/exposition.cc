@@ -16,16 +16,16 @@
 namespace quell {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, FamilyType>, 9> kTypes{{
-    {"counter", FamilyType::Counter},
-    {"gauge", FamilyType::Gauge},
-    {"histogram", FamilyType::Histogram},
-    {"gaugehistogram", FamilyType::GaugeHistogram},
-    {"summary", FamilyType::Summary},
-    {"info", FamilyType::Info},
-    {"stateset", FamilyType::StateSet},
-    {"untyped", FamilyType::Unknown},
-    {"unknown", FamilyType::Unknown},
+constexpr std::array<std::pair<std::string_view, MetricType>, 9> kTypes{{
+    {"counter", MetricType::Counter},
+    {"gauge", MetricType::Gauge},
+    {"histogram", MetricType::Histogram},
+    {"gaugehistogram", MetricType::GaugeHistogram},
+    {"summary", MetricType::Summary},
+    {"info", MetricType::Info},
+    {"stateset", MetricType::StateSet},
+    {"untyped", MetricType::Unknown},
+    {"unknown", MetricType::Unknown},
 }};
 
 bool is_blank(char c) {

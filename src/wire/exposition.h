@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "wire/metric_type.h"
 
 namespace quell {
 
@@ -18,21 +19,9 @@ enum class ExpositionFormat : std::uint8_t { Text, OpenMetrics };
 // By the Content-Type of the answer; none is Text. Errors: Unsupported.
 Result<ExpositionFormat> exposition_format(std::string_view content_type);
 
-// The numbers are those of remote write.
-enum class FamilyType : std::uint8_t {
-  Unknown = 0,
-  Counter = 1,
-  Gauge = 2,
-  Histogram = 3,
-  GaugeHistogram = 4,
-  Summary = 5,
-  Info = 6,
-  StateSet = 7,
-};
-
 struct FamilyMetadata {
   std::string name{};
-  FamilyType type = FamilyType::Unknown;
+  MetricType type = MetricType::Unknown;
   std::string help{};
   std::string unit{};
   bool operator==(const FamilyMetadata&) const = default;

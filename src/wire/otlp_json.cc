@@ -216,13 +216,14 @@ class OtlpJsonReader {
   Status scope_metrics(const Json& item, const Place& place) {
     Json scope;
     std::string_view name;
-    std::string_view version;
     const Place inner{&place, "scope"};
     if (item["scope"].get(scope) == simdjson::SUCCESS && scope.is_object()) {
       TRY(name, text(scope, "name", inner));
-      TRY(version, text(scope, "version", inner));
+      if (auto version = text(scope, "version", inner); !version) {
+        return std::unexpected(std::move(version).error());
+      }
     }
-    points_.begin_scope(name, version);
+    points_.begin_scope(name);
     return each(item, "metrics", place,
                 [&](const Json& m, const Place& p) { return metric(m, p); });
   }

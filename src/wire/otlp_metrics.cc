@@ -116,16 +116,14 @@ class OtlpProtobufReader {
 
   bool scope_metrics(std::string_view message) {
     std::string_view name;
-    std::string_view version;
     const bool good = each(message, [&](const ProtoField& field) {
       return !field.is(1, WireType::Bytes) || each(field.bytes, [&](const ProtoField& f) {
         if (f.is(1, WireType::Bytes)) name = f.bytes;
-        if (f.is(2, WireType::Bytes)) version = f.bytes;
         return true;
       });
     });
     if (!good) return false;
-    points_.begin_scope(name, version);
+    points_.begin_scope(name);
     return each(message, [&](const ProtoField& field) {
       return !field.is(2, WireType::Bytes) || metric(field.bytes);
     });

@@ -432,7 +432,7 @@ TEST(OtlpPoints, ResourcesAreKeptOnce) {
     wire::OtlpPoints points(samples, rejected, test_time("2026-11-21T08:10:00Z"), limits, &memory);
     points.begin_resource({{"service.name", std::string(value_bytes, 'x')}});
     for (int i = 0; i < 1000; ++i) {
-      points.begin_scope(fmt::format("scope {}", i), "");
+      points.begin_scope(fmt::format("scope {}", i));
       points.begin_metric("m", "", "", SeriesKind::Gauge);
       const auto none = [](std::string_view, wire::OtlpAttributes&) { return true; };
       for (std::uint32_t n = 0; n < points_of_scope; ++n) {

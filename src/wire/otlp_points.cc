@@ -121,8 +121,7 @@ void OtlpPoints::begin_resource(const OtlpAttributes& attributes) {
   }
 }
 
-void OtlpPoints::begin_scope(std::string_view name, std::string_view version) {
-  (void)version;  // It changes with a release, as that of the service does.
+void OtlpPoints::begin_scope(std::string_view name) {
   scope_context_.clear();
   scope_ = name;
   resource_.resize(of_resource_);

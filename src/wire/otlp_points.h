@@ -95,7 +95,7 @@ class OtlpPoints {
              const WireLimits& limits, OtlpMemory* memory);
 
   void begin_resource(const OtlpAttributes& attributes);
-  void begin_scope(std::string_view name, std::string_view version);
+  void begin_scope(std::string_view name);
   // `wrong`: why none of its points is taken; it outlives the metric.
   void begin_metric(std::string_view name, std::string_view unit, std::string_view description,
                     SeriesKind kind, std::string_view wrong = {});

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "wire/metric_type.h"
 #include "wire/protobuf.h"
 #include "wire/sample_columns.h"
 
@@ -19,18 +20,6 @@ using wire::ProtoReader;
 using wire::read_varint;
 using wire::SampleColumns;
 using wire::WireType;
-
-// The enum of both versions.
-enum class MetricType : std::uint8_t {
-  Unknown = 0,
-  Counter = 1,
-  Gauge = 2,
-  Histogram = 3,
-  GaugeHistogram = 4,
-  Summary = 5,
-  Info = 6,
-  Stateset = 7,
-};
 
 struct FloatSample {
   double value = 0;
@@ -102,7 +91,7 @@ SeriesKind kind_of(MetricType type, std::string_view metric) {
     case MetricType::Gauge:
     case MetricType::GaugeHistogram:
     case MetricType::Info:
-    case MetricType::Stateset: return SeriesKind::Gauge;
+    case MetricType::StateSet: return SeriesKind::Gauge;
     case MetricType::Unknown: return SeriesKind::Unknown;
   }
   return SeriesKind::Unknown;
@@ -176,7 +165,6 @@ class WriteRequestReader {
       if (tag == 0x12) {
         FloatSample sample;
         if (!read_sample(p, end, sample)) return broken(started, "a sample that is malformed");
-        ++out_.samples_sent;
         columns_.add_ms(sample.ms, sample.value);
         continue;
       }
@@ -325,7 +313,6 @@ class WriteRequestReader {
         if (field.type != WireType::Bytes) return true;
         FloatSample sample;
         if (!parse_sample(field.bytes, sample)) return false;
-        ++out_.samples_sent;
         columns_.add_ms(sample.ms, sample.value);
         return true;
       }
@@ -412,7 +399,6 @@ class WriteRequestReader {
       return broken(message.data(), "a histogram that is malformed");
     }
     histograms_.push_back(histogram);
-    ++out_.histograms_sent;
     return true;
   }
 

@@ -28,8 +28,6 @@ Result<RemoteWriteVersion> remote_write_version(std::string_view content_type,
 
 struct RemoteWriteDecoded {
   WireSamples samples{};
-  std::uint64_t samples_sent = 0;  // All that the request has, and histograms the same way.
-  std::uint64_t histograms_sent = 0;
   // What is refused; the other samples are kept. When the request as a whole cannot be read it is
   // one, and there are no samples.
   std::vector<Rejected> rejected{};

@@ -208,7 +208,7 @@ class LifecycleTest(AcceptanceTest):
         series = self.directory / "queue.csv"
         lines = [f"{1760000000 + 60 * i},{500 if 300 <= i < 330 else 10}" for i in range(600)]
         series.write_text("\n".join(["timestamp,value", *lines]) + "\n")
-        rule = "name: full\ndetector: threshold\nabove: 100\nfor: 5m\n"
+        rule = "name: full\ndetector: threshold\nabove: 100\nmin_duration: 5m\n"
         picture = self.directory / "queue.svg"
         text = self.backtest(series, rule, "--svg", picture)
         self.assertIn("rule 'full' (threshold): 1 finding in 1 series", text)

@@ -61,3 +61,21 @@ export function CopyButton({ text, label = 'Copy' }: { text: string; label?: str
     </button>
   );
 }
+
+/** Below a list that has more pages. */
+export function OlderButton(props: {
+  pages: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage(): Promise<unknown> };
+}) {
+  const { pages } = props;
+  if (!pages.hasNextPage) return null;
+  return (
+    <button
+      type="button"
+      className="button"
+      disabled={pages.isFetchingNextPage}
+      onClick={() => void pages.fetchNextPage()}
+    >
+      Show older
+    </button>
+  );
+}

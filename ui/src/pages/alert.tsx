@@ -1,12 +1,12 @@
 // One alert: where senders' report links lead to.
 import { useQuery } from '@tanstack/react-query';
-import { Link, useSearch } from 'wouter';
+import { useSearch } from 'wouter';
 
 import { api, unwrap } from '../api/client';
 import { AlertFacts, AlertStatus } from '../components/alerts';
+import { DetailPage } from '../components/detail_page';
 import { Icon } from '../components/icon';
 import { EntityChip, SeverityMark } from '../components/marks';
-import { ErrorNotice, Loading } from '../components/notices';
 import { TraceView } from '../components/trace';
 import { listHref } from './incidents';
 
@@ -21,28 +21,13 @@ export function AlertPage({ fingerprint }: { fingerprint: string }) {
       unwrap(api.GET('/api/v1/alerts/{fingerprint}', { params: { path: { fingerprint }, query } })),
     refetchInterval: REFRESH_MS,
   });
-  const alert = answer.data;
+  const incident = answer.data?.incident;
+  const back = incident
+    ? { href: `/incidents/${incident}`, name: incident }
+    : { href: listHref(), name: 'Incidents' };
   return (
-    <div className="page scroll">
-      <nav className="crumbs" aria-label="Way back">
-        {alert?.incident ? (
-          <Link href={`/incidents/${alert.incident}`}>
-            <Icon name="back" /> {alert.incident}
-          </Link>
-        ) : (
-          <Link href={listHref()}>
-            <Icon name="back" /> Incidents
-          </Link>
-        )}
-        <span className="mono">{fingerprint}</span>
-      </nav>
-      {answer.isPending && <Loading />}
-      {answer.error && !alert && (
-        <div className="page-body">
-          <ErrorNotice error={answer.error} onRetry={() => void answer.refetch()} />
-        </div>
-      )}
-      {alert && (
+    <DetailPage back={back} id={fingerprint} answer={answer}>
+      {(alert) => (
         <article aria-label={`Alert ${alert.title}`}>
           <header className="incident-head">
             <div className="row wrap">
@@ -76,6 +61,6 @@ export function AlertPage({ fingerprint }: { fingerprint: string }) {
           </div>
         </article>
       )}
-    </div>
+    </DetailPage>
   );
 }

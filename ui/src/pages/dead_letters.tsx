@@ -4,10 +4,11 @@ import { Link, useLocation, useSearch } from 'wouter';
 
 import { api, unwrap } from '../api/client';
 import type { DeadLetter } from '../api/types';
+import { DetailPage } from '../components/detail_page';
 import { FrameView } from '../components/frame';
 import { Icon } from '../components/icon';
 import { Age, Time } from '../components/marks';
-import { Empty, ErrorNotice, Loading } from '../components/notices';
+import { Empty, ErrorNotice, Loading, OlderButton } from '../components/notices';
 import { showToast } from '../components/toasts';
 import { plural } from '../lib/format';
 import { findPlace } from '../lib/place';
@@ -110,16 +111,7 @@ export function DeadLettersPage() {
             ))}
           </ul>
         )}
-        {pages.hasNextPage && (
-          <button
-            type="button"
-            className="button"
-            disabled={pages.isFetchingNextPage}
-            onClick={() => void pages.fetchNextPage()}
-          >
-            Show older
-          </button>
-        )}
+        <OlderButton pages={pages} />
       </div>
     </div>
   );
@@ -163,22 +155,9 @@ export function DeadLetterPage({ id }: { id: string }) {
     queryKey: ['deadletters', 'one', id],
     queryFn: () => unwrap(api.GET('/api/v1/deadletters/{id}', { params: { path: { id } } })),
   });
-  const letter = answer.data;
   return (
-    <div className="page scroll">
-      <nav className="crumbs" aria-label="Way back">
-        <Link href="/deadletters">
-          <Icon name="back" /> Dead letters
-        </Link>
-        <span className="mono">{id}</span>
-      </nav>
-      {answer.isPending && <Loading />}
-      {answer.error && !letter && (
-        <div className="page-body">
-          <ErrorNotice error={answer.error} onRetry={() => void answer.refetch()} />
-        </div>
-      )}
-      {letter && (
+    <DetailPage back={{ href: '/deadletters', name: 'Dead letters' }} id={id} answer={answer}>
+      {(letter) => (
         <article aria-label={`Dead letter ${id}`}>
           <header className="incident-head">
             <div className="row wrap">
@@ -228,7 +207,7 @@ export function DeadLetterPage({ id }: { id: string }) {
           </div>
         </article>
       )}
-    </div>
+    </DetailPage>
   );
 }
 

@@ -6,10 +6,11 @@ import { Link, useLocation, useSearch } from 'wouter';
 
 import { api, unwrap } from '../api/client';
 import type { Finding, FindingDetail, FindingSignal } from '../api/types';
+import { DetailPage } from '../components/detail_page';
 import { FindingChart } from '../components/finding_chart';
 import { Icon } from '../components/icon';
 import { Age, EntityChip, SeverityMark, Time } from '../components/marks';
-import { Empty, ErrorNotice, Loading } from '../components/notices';
+import { Empty, ErrorNotice, Loading, OlderButton } from '../components/notices';
 import { showToast } from '../components/toasts';
 import { formatValue } from '../lib/chart';
 import { formatCount, plural } from '../lib/format';
@@ -97,16 +98,7 @@ export function FindingsPage() {
             ))}
           </ul>
         )}
-        {pages.hasNextPage && (
-          <button
-            type="button"
-            className="button"
-            disabled={pages.isFetchingNextPage}
-            onClick={() => void pages.fetchNextPage()}
-          >
-            Show older
-          </button>
-        )}
+        <OlderButton pages={pages} />
       </div>
     </div>
   );
@@ -155,23 +147,10 @@ export function FindingPage({ id }: { id: string }) {
     queryFn: () => unwrap(api.GET('/api/v1/findings/{id}', { params: { path: { id } } })),
     refetchInterval: REFRESH_MS,
   });
-  const finding = answer.data;
   return (
-    <div className="page scroll">
-      <nav className="crumbs" aria-label="Way back">
-        <Link href="/findings">
-          <Icon name="back" /> Findings
-        </Link>
-        <span className="mono">{id}</span>
-      </nav>
-      {answer.isPending && <Loading />}
-      {answer.error && !finding && (
-        <div className="page-body">
-          <ErrorNotice error={answer.error} onRetry={() => void answer.refetch()} />
-        </div>
-      )}
-      {finding && <FindingView finding={finding} />}
-    </div>
+    <DetailPage back={{ href: '/findings', name: 'Findings' }} id={id} answer={answer}>
+      {(finding) => <FindingView finding={finding} />}
+    </DetailPage>
   );
 }
 

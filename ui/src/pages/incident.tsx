@@ -12,6 +12,7 @@ import type {
   Transition,
 } from '../api/types';
 import { AlertRows } from '../components/alerts';
+import { DetailPage } from '../components/detail_page';
 import { Icon } from '../components/icon';
 import {
   AssignDialog,
@@ -28,7 +29,7 @@ import {
   StatusMark,
   Time,
 } from '../components/marks';
-import { ErrorNotice, Loading } from '../components/notices';
+import { ErrorNotice } from '../components/notices';
 import { NoteComposer, Timeline } from '../components/timeline';
 import { TraceView } from '../components/trace';
 import { formatCount, formatDuration, parseTime, plural } from '../lib/format';
@@ -85,21 +86,9 @@ export function IncidentPage({ id }: { id: string }) {
   const [, navigate] = useLocation();
   useKeys({ u: () => navigate(listHref()) });
   return (
-    <div className="page scroll">
-      <nav className="crumbs" aria-label="Way back">
-        <Link href={listHref()}>
-          <Icon name="back" /> Incidents
-        </Link>
-        <span className="mono">{id}</span>
-      </nav>
-      {incident.error && !incident.data && (
-        <div className="page-body">
-          <ErrorNotice error={incident.error} onRetry={() => void incident.refetch()} />
-        </div>
-      )}
-      {incident.isPending && <Loading />}
-      {incident.data && <IncidentView incident={incident.data} />}
-    </div>
+    <DetailPage back={{ href: listHref(), name: 'Incidents' }} id={id} answer={incident}>
+      {(data) => <IncidentView incident={data} />}
+    </DetailPage>
   );
 }
 
