@@ -9,6 +9,7 @@
 #include "eval/calibration_eval.h"
 #include "eval/kpi_eval.h"
 #include "eval/nab_eval.h"
+#include "eval/quiet_eval.h"
 #include "eval/smd_eval.h"
 
 namespace quell {
@@ -33,6 +34,10 @@ Result<std::string> evaluate(const EvalArguments& arguments) {
                                       calibration_json, calibration_table);
   }
   std::string directory = arguments.directory;
+  if (arguments.set == EvalSet::Quiet && directory.empty()) {
+    return text_of(evaluate_quiet(files, directory, progress), arguments.json, quiet_json,
+                   quiet_table);
+  }
   while (directory.size() > 1 && directory.ends_with('/')) directory.pop_back();
   if (!std::filesystem::is_directory(directory)) {
     return fail(Errc::NotFound, fmt::format("'{}' is no directory", directory));
@@ -44,6 +49,9 @@ Result<std::string> evaluate(const EvalArguments& arguments) {
       return text_of(evaluate_kpi(files, directory, progress), arguments.json, kpi_json, kpi_table);
     case EvalSet::Smd:
       return text_of(evaluate_smd(files, directory, progress), arguments.json, smd_json, smd_table);
+    case EvalSet::Quiet:
+      return text_of(evaluate_quiet(files, directory, progress), arguments.json, quiet_json,
+                     quiet_table);
     case EvalSet::Calibration: break;  // Above.
   }
   return fail(Errc::InvalidArgument, "no such set");

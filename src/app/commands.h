@@ -50,10 +50,10 @@ struct CheckArguments {
 ExitCode run_check(const CheckArguments& arguments, const Environment& environment);
 
 // What detection is measured on: public labelled data, or generated series without anomalies.
-enum class EvalSet { Nab, Kpi, Smd, Calibration };
+enum class EvalSet { Nab, Kpi, Smd, Calibration, Quiet };
 struct EvalArguments {
   EvalSet set = EvalSet::Nab;
-  std::string directory{};  // Not for Calibration.
+  std::string directory{};  // Not for Calibration; empty for Quiet: generated machines.
   bool json = false;
 };
 ExitCode run_eval(const EvalArguments& arguments);

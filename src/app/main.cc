@@ -108,7 +108,10 @@ void add_eval(CLI::App& app, ExitCode& code) {
       {"smd", quell::EvalSet::Smd,
        "Server Machine Dataset: DIR holds index.csv and NAME.bin or NAME.bin.xz"},
       {"calibration", quell::EvalSet::Calibration,
-       "Generated series without anomalies: is as much found as declared?"}};
+       "Generated series without anomalies: is as much found as declared?"},
+      {"quiet", quell::EvalSet::Quiet,
+       "Findings and incidents a day where nothing is wrong: generated machines, or the train part "
+       "of those in DIR, as for smd"}};
   auto* command = app.add_subcommand("eval", "Measure detection on labelled public data");
   command->require_subcommand(1);
   for (const Set& set : kSets) {
@@ -116,7 +119,8 @@ void add_eval(CLI::App& app, ExitCode& code) {
     auto arguments = std::make_shared<quell::EvalArguments>();
     arguments->set = set.set;
     if (set.set != quell::EvalSet::Calibration) {
-      one->add_option("DIR", arguments->directory, "Where the data lies")->required();
+      auto* dir = one->add_option("DIR", arguments->directory, "Where the data lies");
+      dir->required(set.set != quell::EvalSet::Quiet);
     }
     one->add_flag("--json", arguments->json, "Print JSON");
     one->callback([=, &code] { code = run_eval(*arguments); });

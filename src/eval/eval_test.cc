@@ -9,6 +9,7 @@
 #include "eval/calibration_eval.h"
 #include "eval/kpi_eval.h"
 #include "eval/nab_eval.h"
+#include "eval/quiet_eval.h"
 #include "eval/series_csv.h"
 #include "eval/smd_eval.h"
 
@@ -280,6 +281,34 @@ TEST(CalibrationEval, FindsAsMuchAsDeclaredWithinAFactorOfTwo) {
   EXPECT_GT(report.measured(), report.declared / 2);
   EXPECT_LT(report.measured(), report.declared * 2);
   EXPECT_EQ(calibration_json({.declared = 0.5}), R"({"declared":0.5,"measured":0})");
+}
+
+TEST(QuietEval, CountsWhatComesOfQuietMachines) {
+  const auto report = evaluate_quiet(in_memory({}), "", kSilent, 1);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->data_hash, 0u);
+  ASSERT_EQ(report->machines.size(), 1u);
+  const QuietReport::Machine& machine = report->machines[0];
+  EXPECT_EQ(machine.first.days, 1);
+  EXPECT_EQ(machine.later.days, 13);
+  EXPECT_LE(machine.first.findings, 5u);
+  EXPECT_LE(machine.later.findings, 13u);
+  EXPECT_LE(machine.later.incidents, 1u);
+}
+
+TEST(QuietEval, ReadsRecordedMachinesAndCountsTheirLabels) {
+  const Tree tree{{"d/index.csv", std::string(kIndex)},
+                  {"d/machine-9-9.bin.xz", packed(machine())}};
+  const auto report = evaluate_quiet(in_memory(tree), "d", kSilent);
+  ASSERT_TRUE(report) << report.error().to_string();
+  ASSERT_EQ(report->machines.size(), 1u);
+  EXPECT_EQ(report->absent, 1u);
+  EXPECT_EQ(report->machines[0].series, 4u);
+  EXPECT_EQ(report->machines[0].segments, 1u);
+  EXPECT_EQ(quiet_json({}), R"({"findings_per_day":0,"incidents_per_day":0})");
+  const auto absent = evaluate_quiet(in_memory({}), "d", kSilent);
+  ASSERT_FALSE(absent.has_value());
+  EXPECT_EQ(absent.error().code, Errc::NotFound);
 }
 
 }  // namespace

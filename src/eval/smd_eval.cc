@@ -4,97 +4,21 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <charconv>
-#include <cstring>
-#include <optional>
 #include <span>
 
 #include "base/json.h"
 #include "base/prng.h"
-#include "base/text.h"
 #include "detect/group_detector.h"
+#include "eval/machine_files.h"
 #include "eval/point_score.h"
 
 namespace quell {
 namespace {
 
 constexpr std::uint64_t kRandomSeeds = 5;  // Seeds 1 to 5.
-constexpr std::size_t kChannelsMax = 10'000;
-constexpr std::size_t kRowsMax = 100'000'000;
-static_assert(std::endian::native == std::endian::little, "the files are read as they are");
-
-struct IndexEntry {
-  std::string name{};
-  std::size_t channels = 0;
-  std::size_t train_rows = 0;
-  std::size_t test_rows = 0;
-  std::size_t line = 0;
-};
-
-struct Machine {
-  std::size_t rows = 0;                // Train and test.
-  std::vector<float> train{}, test{};  // Channel by channel.
-  std::vector<std::uint8_t> labels{};  // Of the test rows.
-};
-
-Result<std::vector<IndexEntry>> parse_index(std::string_view text, const std::string& path) {
-  std::vector<IndexEntry> entries;
-  bool is_first = true;
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const auto end = text.find('\n');
-    const std::string_view line = trim(text.substr(0, end));
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    if (line.empty()) continue;
-    const bool is_header = is_first && (line == "name" || line.starts_with("name,"));
-    is_first = false;
-    if (is_header) continue;
-    const auto fields = split(line, ',');
-    std::array<std::size_t, 3> numbers{};
-    bool is_good = fields.size() >= 4 && !fields[0].empty();
-    for (std::size_t i = 0; is_good && i < numbers.size(); ++i) {
-      const std::string_view f = trim(fields[i + 1]);
-      const auto [at, error] = std::from_chars(f.data(), f.data() + f.size(), numbers[i]);
-      is_good = error == std::errc{} && at == f.data() + f.size();
-    }
-    if (!is_good || numbers[0] == 0 || numbers[0] > kChannelsMax || numbers[1] > kRowsMax ||
-        numbers[2] == 0 || numbers[2] > kRowsMax) {
-      return fail(Errc::InvalidArgument,
-                  fmt::format("expected 'name,channels,train_rows,test_rows', got '{}'",
-                              utf8_prefix(line, 60)),
-                  fmt::format("{}:{}", path, number));
-    }
-    entries.push_back({std::string(trim(fields[0])), numbers[0], numbers[1], numbers[2], number});
-  }
-  if (entries.empty()) return fail(Errc::InvalidArgument, "names no entity", path);
-  return entries;
-}
-
-Result<Machine> read_machine(DataReader& reader, const std::string& directory,
-                             const IndexEntry& entry) {
-  const std::string path = fmt::format("{}/{}.bin", directory, entry.name);
-  TRY(const std::string bytes, reader.read(path));
-  const std::size_t train_bytes = entry.channels * entry.train_rows * sizeof(float);
-  const std::size_t test_bytes = entry.channels * entry.test_rows * sizeof(float);
-  if (bytes.size() != train_bytes + test_bytes + entry.test_rows) {
-    return fail(
-        Errc::Corrupt,
-        fmt::format("{} bytes, but index.csv:{} says {} channels of {} and {} rows: {} bytes",
-                    bytes.size(), entry.line, entry.channels, entry.train_rows, entry.test_rows,
-                    train_bytes + test_bytes + entry.test_rows),
-        path);
-  }
-  Machine machine{.rows = entry.train_rows + entry.test_rows};
-  machine.train.resize(entry.channels * entry.train_rows);
-  machine.test.resize(entry.channels * entry.test_rows);
-  std::memcpy(machine.train.data(), bytes.data(), train_bytes);
-  std::memcpy(machine.test.data(), bytes.data() + train_bytes, test_bytes);
-  machine.labels.assign(bytes.end() - static_cast<std::ptrdiff_t>(entry.test_rows), bytes.end());
-  return machine;
-}
 
 // Streams train, then test; fills the scores of the test rows.
-void run_machine(const Machine& machine, const IndexEntry& entry, SmdReport::Entity& out,
+void run_machine(const RecordedMachine& machine, const MachineEntry& entry, SmdReport::Entity& out,
                  std::vector<double>& scores) {
   GroupDetector detector(entry.channels);
   std::vector<double> row(entry.channels);
@@ -112,7 +36,8 @@ void run_machine(const Machine& machine, const IndexEntry& entry, SmdReport::Ent
   }
 }
 
-void score_machine(const Machine& machine, std::span<const double> scores, SmdReport::Entity& out) {
+void score_machine(const RecordedMachine& machine, std::span<const double> scores,
+                   SmdReport::Entity& out) {
   out.raw_f1 = best_raw_f1(scores, machine.labels).f1;
   out.adjusted_f1 = best_adjusted_f1(scores, machine.labels).f1;
   std::vector<double> random(scores.size());
@@ -179,17 +104,7 @@ double SmdReport::random_f1() const {
 Result<SmdReport> evaluate_smd(const DataFiles& files, const std::string& directory,
                                const EvalProgress& progress) {
   DataReader reader(files);
-  const std::string index_path = directory + "/index.csv";
-  const auto index = reader.read(index_path);
-  if (!index && index.error().code == Errc::NotFound) {
-    return fail(
-        Errc::NotFound,
-        fmt::format("no index.csv in '{}'; expected the Server Machine Dataset as index.csv "
-                    "and NAME.bin.xz",
-                    directory));
-  }
-  if (!index) return std::unexpected(index.error());
-  TRY(const std::vector<IndexEntry> entries, parse_index(*index, index_path));
+  TRY(const std::vector<MachineEntry> entries, read_machine_index(reader, directory));
   SmdReport report;
   std::vector<double> scores;
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -208,8 +123,9 @@ Result<SmdReport> evaluate_smd(const DataFiles& files, const std::string& direct
     report.entities.push_back(std::move(entity));
   }
   if (report.entities.empty()) {
-    return fail(Errc::NotFound, fmt::format("none of the {} entities that {} names is in '{}'",
-                                            entries.size(), index_path, directory));
+    return fail(Errc::NotFound,
+                fmt::format("none of the {} entities that {}/index.csv names is in '{}'",
+                            entries.size(), directory, directory));
   }
   report.data_hash = reader.hash();
   return report;
