@@ -3,10 +3,17 @@
 
   tests/acceptance/run.py                  all of them
   tests/acceptance/run.py -k prometheus    those whose name has `prometheus` in it
+  tests/acceptance/run.py --jobs 1         one after the other
   tests/acceptance/run.py --json FILE      also writes {"passed": N, "failures": [...]}
+
+Each test starts its own programs in a directory of its own and mostly waits for them, so several run
+at a time, each in a process of its own. The output of a test comes in one piece when it ends.
 """
 import argparse
+import concurrent.futures
+import io
 import json
+import multiprocessing
 import os
 import pathlib
 import sys
@@ -14,23 +21,8 @@ import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-
-
-class Result(unittest.TextTestResult):
-    """One line per test with its time; remembers who passed."""
-
-    def startTest(self, test):
-        self.began = time.monotonic()
-        unittest.TestResult.startTest(self, test)
-        self.stream.write(f"{test.id()} … ")
-        self.stream.flush()
-
-    def stopTest(self, test):
-        unittest.TestResult.stopTest(self, test)
-        failed = {case.id() for case, _ in self.failures + self.errors}
-        verdict = "FAILED" if any(name.startswith(test.id()) for name in failed) else "ok"
-        self.stream.write(f"{verdict} ({time.monotonic() - self.began:.1f} s)\n")
-        self.stream.flush()
+LONG = ("test_findings.", "test_kill.", "test_prometheus.")
+JOBS = (os.cpu_count() or 2) + 1  # One more than processors: a test waits more than it works.
 
 
 def failure_names(result):
@@ -39,12 +31,33 @@ def failure_names(result):
     return sorted({case.id() for case in bad})
 
 
+def test_ids(tests):
+    for test in tests:
+        if isinstance(test, unittest.TestSuite):
+            yield from test_ids(test)
+        else:
+            yield test.id()
+
+
+def run_one(name):
+    """The names of what failed, and what is to be printed."""
+    began = time.monotonic()
+    text = io.StringIO()
+    result = unittest.TextTestResult(unittest.runner._WritelnDecorator(text), False, 0)
+    unittest.defaultTestLoader.loadTestsFromName(name).run(result)
+    failures = failure_names(result)
+    verdict = "FAILED" if failures else "ok"
+    result.printErrors()
+    return failures, f"{name} … {verdict} ({time.monotonic() - began:.1f} s)\n{text.getvalue()}"
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__,
                                       formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("-k", metavar="NAME", action="append", help="only tests with this in the name")
     options.add_argument("--json", type=pathlib.Path, help="where to write the counts")
     options.add_argument("--kills", default="50", help="how often test_kill kills the server")
+    options.add_argument("--jobs", type=int, default=JOBS, help="how many at a time (%(default)s)")
     options = options.parse_args()
     os.environ["QUELL_KILLS"] = options.kills
     sys.path.insert(0, str(HERE))
@@ -55,12 +68,21 @@ def main():
     loader = unittest.TestLoader()
     if options.k:
         loader.testNamePatterns = [f"*{name}*" for name in options.k]
-    tests = loader.discover(str(HERE))
-    result = unittest.TextTestRunner(stream=sys.stdout, resultclass=Result, verbosity=0).run(tests)
-    failures = failure_names(result)
+    names = list(test_ids(loader.discover(str(HERE))))
+    # The longest come first, so that none of them is alone at the end.
+    names.sort(key=lambda name: not name.startswith(LONG))
+    began = time.monotonic()
+    failures = []
+    with concurrent.futures.ProcessPoolExecutor(
+            options.jobs, mp_context=multiprocessing.get_context("fork")) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run_one, name) for name in names]):
+            failed, text = done.result()
+            failures += failed
+            print(text, end="", flush=True)
+    passed = len(names) - len(failures)
+    print(f"{passed} passed, {len(failures)} failed ({time.monotonic() - began:.0f} s)")
     if options.json:
-        passed = result.testsRun - len(failures)
-        options.json.write_text(json.dumps({"passed": max(passed, 0), "failures": failures}))
+        options.json.write_text(json.dumps({"passed": max(passed, 0), "failures": sorted(failures)}))
     return 1 if failures else 0
 
 
