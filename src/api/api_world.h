@@ -26,6 +26,7 @@ class MemoryPast final : public Store {
   std::vector<DeadLetter> letters{};
   std::vector<WindowRow> window_rows{};  // Newest first.
   mutable EventQuery asked{};
+  MetricHistory metrics{};  // Of any query.
 
   Status commit(const StoreBatch&) override { return {}; }
   Result<StoredState> restore() override { return StoredState{}; }
@@ -89,9 +90,12 @@ class MemoryPast final : public Store {
     }
     return page;
   }
-  Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery&) const override {
-    return std::vector<MetricChunk>{};
+  Result<MetricHistory> metric_history(const MetricQuery&) const override { return metrics; }
+  Result<Downsampled> downsample(const RetentionPolicy&, Timestamp, const Downsampler&) override {
+    return Downsampled{};
   }
+  Result<std::uint64_t> shrink_metrics(const RetentionPolicy&) override { return 0; }
+  std::uint64_t metric_bytes() const override { return 0; }
   Status visit_state_pages(const std::function<Status(StatePage)>&) const override { return {}; }
 };
 

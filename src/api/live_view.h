@@ -35,6 +35,15 @@ struct ConfigFacts {
   Timestamp loaded_at{};
 };
 
+// What samples take on disk.
+struct MetricHistoryFacts {
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_max = 0;
+  std::uint64_t dropped_bytes = 0;  // Beyond bytes_max, since the start.
+  bool is_full = false;             // Some of them lately.
+  std::uint64_t dropped_blocks = 0;
+};
+
 struct ServerFacts {
   std::string version{};
   std::string revision{};
@@ -48,6 +57,7 @@ struct ServerFacts {
   std::uint64_t deduplicated_total = 0;
   std::uint64_t dead_letters = 0;  // Not resolved.
   std::optional<Timestamp> watermark{};
+  MetricHistoryFacts metric_history{};
 };
 
 // How the Alertmanager API groups and names (api/alertmanager_api.h).

@@ -21,6 +21,17 @@ constexpr std::uint32_t kSamplesMax = 10'000;
 constexpr std::uint32_t kSeriesDefault = 1000;
 constexpr std::uint32_t kSeriesMax = 10'000;
 
+std::int64_t to_ms(Timestamp t) {
+  return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
+}
+
+void write_rollup(JsonWriter& w, const Rollup& r) {
+  if (r.count == 0) return;  // A stale marker.
+  w.begin_array().value(to_ms(r.first_time)).value(to_ms(r.last_time)).value(r.count);
+  w.value(r.min).value(r.max).value(r.sum / static_cast<double>(r.count)).value(r.last);
+  w.end_array();
+}
+
 void write_series(JsonWriter& w, const SeriesSamples& samples) {
   const Series& series = *samples.series;
   const LabelSet labels = series.labels.to_label_set();
@@ -35,9 +46,10 @@ void write_series(JsonWriter& w, const SeriesSamples& samples) {
   write_labels(w, labels);
   w.key("samples").begin_array();
   for (const Point& point : samples.points) {
-    const auto ms = std::chrono::floor<std::chrono::milliseconds>(point.time.time_since_epoch());
-    w.begin_array().value(ms.count()).value(point.value).end_array();
+    w.begin_array().value(to_ms(point.time)).value(point.value).end_array();
   }
+  w.end_array().key("rollups").begin_array();
+  for (const Rollup& rollup : samples.rollups) write_rollup(w, rollup);
   w.end_array().end_object();
 }
 
@@ -50,12 +62,15 @@ struct Described {
 Result<http::Response> metric_response(const SampleQuery& query, std::string_view host,
                                        const FoundBlocks& blocks, const Described& described,
                                        const History& history) {
-  TRY(const auto chunks, history.store.metric_chunks({.metric = query.metric,
-                                                      .tenant = query.tenant,
-                                                      .host = std::string(host),
-                                                      .since = query.since,
-                                                      .until = query.until}));
-  TRY(const auto found, merge_samples(blocks.series, chunks, query));
+  // Rollups at the ends are compared with all samples that they stand for.
+  const MetricQuery asked{
+      .metric = query.metric,
+      .tenant = query.tenant,
+      .host = std::string(host),
+      .since = std::max(query.since, Timestamp::min() + kRollupSpan) - kRollupSpan,
+      .until = std::min(query.until, Timestamp::max() - kRollupSpan) + kRollupSpan};
+  TRY(const auto stored, history.store.metric_history(asked));
+  TRY(const auto found, merge_samples(blocks.series, stored, query));
   if (found.empty()) {
     return fail(Errc::NotFound, fmt::format("there are no samples of the metric '{}' here",
                                             utf8_prefix(query.metric, 200)));
@@ -65,6 +80,7 @@ Result<http::Response> metric_response(const SampleQuery& query, std::string_vie
   w.begin_object().field("metric", query.metric);
   w.field("kind", series_kind_name(described.kind));
   w.field("unit", described.metadata.unit).field("help", described.metadata.help);
+  w.field("rollup_seconds", std::chrono::duration_cast<std::chrono::seconds>(kRollupSpan).count());
   // Series of the past are found in the store only.
   w.field("matched", std::max(blocks.matched, found.size())).key("series").begin_array();
   for (const SeriesSamples& samples : found) write_series(w, samples);

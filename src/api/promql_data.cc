@@ -107,9 +107,17 @@ std::int64_t to_ms(Timestamp t) {
   return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
 }
 
+// Those of rollups are needed for longer: one speaks for its series until the next one ends.
+constexpr std::int64_t kRollupMs =
+    std::chrono::duration_cast<std::chrono::milliseconds>(kRollupSpan).count();
+
 // The samples of one series. What came from memory counts, then the chunk that comes first.
-promql::InputSeries input_of(const Series& series, const std::vector<Point>& points, Span span) {
-  promql::InputSeries input{.labels = promql_labels(series)};
+promql::InputSeries input_of(const Series& series, const std::vector<Point>& points,
+                             std::vector<Rollup> rollups, Span span) {
+  promql::InputSeries input{.labels = promql_labels(series), .rollups = std::move(rollups)};
+  std::erase_if(input.rollups, [&](const Rollup& r) {
+    return to_ms(r.until) < span.first_ms - kRollupMs || to_ms(r.until) > span.last_ms + kRollupMs;
+  });
   for (const Point& p : points) {
     const std::int64_t ms = to_ms(p.time);
     if (ms < span.first_ms || ms > span.last_ms) continue;
@@ -133,30 +141,32 @@ class Loader {
     std::vector<promql::InputSeries> inputs;
     std::unordered_map<Hash128, const SeriesBlocks*, Hash128Hasher> in_memory;
     for (const SeriesBlocks& blocks : selected.series) in_memory[blocks.series->id] = &blocks;
-    Chunks chunks;
+    Histories histories;
     TRY(const bool asks, memory_begins_later(selected, span));
     if (asks) {
-      TRY(chunks, stored(selector, selected, span));
+      TRY(histories, stored(selector, selected, span));
     }
     for (const SeriesBlocks& blocks : selected.series) {
-      const auto of_series = chunks.find(blocks.series->id);
+      const auto of_series = histories.find(blocks.series->id);
       TRY_STATUS(add(*blocks.series, &blocks,
-                     of_series == chunks.end() ? nullptr : &of_series->second, span, inputs));
+                     of_series == histories.end() ? nullptr : &of_series->second, span, inputs));
     }
-    for (const auto& [id, of_series] : chunks) {
+    for (const auto& [id, of_series] : histories) {
       if (in_memory.contains(id)) continue;
-      TRY_STATUS(add(*of_series.front().series, nullptr, &of_series, span, inputs));
+      const auto& series = of_series.chunks.empty() ? of_series.rollups.front().series
+                                                    : of_series.chunks.front().series;
+      TRY_STATUS(add(*series, nullptr, &of_series, span, inputs));
     }
     return inputs;
   }
 
  private:
-  using Chunks = std::unordered_map<Hash128, std::vector<MetricChunk>, Hash128Hasher>;
+  using Histories = std::unordered_map<Hash128, MetricHistory, Hash128Hasher>;
 
-  // Whether some series has fewer samples in memory than are asked for. Series that are only in the
-  // store are found when there is nothing in memory, or when memory is too short.
+  // Whether some series has fewer samples in memory than are asked for, or some that has left had
+  // any of them: it is in the store only.
   Result<bool> memory_begins_later(const SelectedSeries& selected, Span span) {
-    if (selected.series.empty()) return true;
+    if (selected.series.empty() || to_ms(selected.left_until) >= span.first_ms) return true;
     for (const SeriesBlocks& blocks : selected.series) {
       points_.clear();
       if (!blocks.blocks.empty()) TRY_STATUS(decode_block(blocks.blocks.front(), points_));
@@ -167,44 +177,54 @@ class Loader {
     return false;
   }
 
-  Result<Chunks> stored(const promql::Selector& selector, const SelectedSeries& selected,
-                        Span span) {
-    Chunks chunks;
+  Result<Histories> stored(const promql::Selector& selector, const SelectedSeries& selected,
+                           Span span) {
+    Histories histories;
     for (const std::string& metric : selected.metrics) {
-      TRY(auto found, store_.metric_chunks({.metric = metric,
-                                            .tenant = tenant_,
-                                            .since = from_ms(span.first_ms),
-                                            .until = from_ms(span.last_ms),
-                                            .limit = limits_.chunks_max}));
-      if (found.size() >= limits_.chunks_max) {
+      TRY(auto found, store_.metric_history({.metric = metric,
+                                             .tenant = tenant_,
+                                             .since = from_ms(span.first_ms - kRollupMs),
+                                             .until = from_ms(span.last_ms + kRollupMs),
+                                             .limit = limits_.chunks_max}));
+      if (found.chunks.size() >= limits_.chunks_max || found.rollups.size() >= limits_.chunks_max) {
         return fail(Errc::TooLarge,
                     fmt::format("the query reads more than {} stretches of samples from the store: "
                                 "ask for fewer series or a shorter time",
                                 limits_.chunks_max));
       }
-      for (MetricChunk& chunk : found) {
+      for (MetricChunk& chunk : found.chunks) {
         if (!matches(selector, *chunk.series, tenant_)) continue;
-        chunks[chunk.series->id].push_back(std::move(chunk));
+        histories[chunk.series->id].chunks.push_back(std::move(chunk));
+      }
+      for (MetricRollups& row : found.rollups) {
+        if (!matches(selector, *row.series, tenant_)) continue;
+        histories[row.series->id].rollups.push_back(std::move(row));
       }
     }
-    return chunks;
+    return histories;
   }
 
-  Status add(const Series& series, const SeriesBlocks* blocks,
-             const std::vector<MetricChunk>* chunks, Span span,
-             std::vector<promql::InputSeries>& out) {
+  Status add(const Series& series, const SeriesBlocks* blocks, const MetricHistory* history,
+             Span span, std::vector<promql::InputSeries>& out) {
     // settle_points() lets the last one of a time count.
     points_.clear();
-    if (chunks != nullptr) {
-      for (auto chunk = chunks->rbegin(); chunk != chunks->rend(); ++chunk) {
+    std::vector<Rollup> rollups;
+    if (history != nullptr) {
+      const auto& chunks = history->chunks;
+      for (auto chunk = chunks.rbegin(); chunk != chunks.rend(); ++chunk) {
         TRY(const std::vector<Point> more, decode_points(chunk->samples));
         points_.insert(points_.end(), more.begin(), more.end());
       }
+      for (const MetricRollups& row : history->rollups) {
+        TRY(const std::vector<Rollup> more, decode_rollups(row.points));
+        rollups.insert(rollups.end(), more.begin(), more.end());
+      }
+      std::ranges::sort(rollups, {}, &Rollup::until);
     }
     if (blocks != nullptr) {
       for (const SampleBlock& block : blocks->blocks) TRY_STATUS(decode_block(block, points_));
     }
-    samples_ += points_.size();
+    samples_ += points_.size() + rollups.size();
     if (samples_ > limits_.samples_max) {
       return fail(Errc::TooLarge,
                   fmt::format("the query reads more than {} samples: ask for fewer series or a "
@@ -212,8 +232,9 @@ class Loader {
                               limits_.samples_max));
     }
     settle_points(points_);
-    promql::InputSeries input = input_of(series, points_, span);
-    if (!input.values.empty()) out.push_back(std::move(input));
+    choose_finer(points_, rollups);
+    promql::InputSeries input = input_of(series, points_, std::move(rollups), span);
+    if (!input.values.empty() || !input.rollups.empty()) out.push_back(std::move(input));
     return {};
   }
 
@@ -237,6 +258,7 @@ Result<std::vector<SelectedSeries>> select_series(const promql::Query& query,
   TRY_STATUS(finder.check(query.selectors));
   for (const promql::Selector* selector : query.selectors) {
     SelectedSeries& selected = all.emplace_back();
+    selected.left_until = book.left_until();
     TRY(selected.metrics, finder.metrics_of(*selector));
     TRY_STATUS(finder.each(*selector, selected.metrics, [&](SeriesSlot slot, const auto& series) {
       selected.series.push_back({series, book.blocks_of(slot)});
@@ -290,6 +312,17 @@ Result<std::vector<std::shared_ptr<const Series>>> matching_series(
     found.erase(std::ranges::unique(found).begin(), found.end());
   }
   return found;
+}
+
+std::optional<Timestamp> rolled_up_until(const promql::Inputs& inputs) {
+  std::optional<Timestamp> until;
+  for (const auto& selected : inputs) {
+    for (const promql::InputSeries& series : selected) {
+      if (series.rollups.empty()) continue;
+      until = std::max(until.value_or(Timestamp::min()), series.rollups.back().until);
+    }
+  }
+  return until;
 }
 
 promql::Labels promql_labels(const Series& series) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "model/series.h"
 #include "promql/value.h"
 #include "store/store.h"
+#include "stream/rollup.h"
 #include "stream/sample_book.h"
 #include "stream/series_table.h"
 
@@ -30,6 +32,7 @@ struct PromqlLimits {
 struct SelectedSeries {
   std::vector<std::string> metrics{};  // Names that match.
   std::vector<SeriesBlocks> series{};
+  Timestamp left_until{};  // Series that have left have no later samples.
 };
 
 // Thread: the owner's of table and book. Cost: a walk over the series of the metric, or over all
@@ -45,6 +48,9 @@ Result<promql::Inputs> load_samples(const promql::Query& query,
                                     std::vector<SelectedSeries> selected, std::string_view tenant,
                                     const promql::Steps& steps, const Store& store,
                                     const PromqlLimits& limits = {});
+
+// Up to where some of the samples are known by rollups only.
+std::optional<Timestamp> rolled_up_until(const promql::Inputs& inputs);
 
 // Series of the tenant that match any of the selectors; all of them where there is none. In no
 // particular order. Thread: the owner's of the table. Errors: TooLarge.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "api/api_world.h"
 #include "stream/test_samples.h"
 
 namespace quell {
@@ -46,6 +47,85 @@ TEST(PromqlData, SeriesThatAreLookedAtCountAlsoWhereNoneMatches) {
   check_looks("a{b=\"x\"}", 29, false);
   check_looks("{b=\"x\"}", 21, true);
   check_looks("{b=\"x\"}", 20, false);
+}
+
+// ---------------------------------------------------------------------------------------------
+// The same samples as they came, and as rollups.
+
+std::shared_ptr<const Series> series_of(std::string_view text) {
+  return make_series("default", test_labels(text));
+}
+
+MetricChunk chunk_of(std::string_view series, const std::vector<Point>& points) {
+  MetricChunk chunk{.series = series_of(series)};
+  chunk.first_time = points.front().time;
+  chunk.last_time = points.back().time;
+  encode_points(points, chunk.samples);
+  return chunk;
+}
+
+// Two hours, a sample each 15 s; a counter that begins anew each 1000 s, or a gauge.
+std::vector<Point> long_series(bool is_counter) {
+  std::vector<Point> points;
+  for (int i = 0; i < 480; ++i) {
+    const double value = is_counter ? (i * 15 % 1000) * 2 : (i * 7919 % 101);
+    points.push_back({test_at(100 + i * 15), value});
+  }
+  return points;
+}
+
+Result<std::vector<double>> values_of(std::string_view text, const Store& store,
+                                      const promql::Steps& steps) {
+  const SeriesTable table;
+  const SampleBook book;
+  TRY(const auto query, promql::parse_query(text));
+  TRY(auto selected, select_series(query, "default", table, book));
+  TRY(const auto inputs, load_samples(query, std::move(selected), "default", steps, store));
+  TRY(const promql::Value value, promql::evaluate(query, inputs, steps));
+  std::vector<double> values;
+  for (const promql::OutputSeries& s : value.series) {
+    for (std::size_t i = 0; i < steps.count; ++i) {
+      values.push_back(s.present[i] ? s.values[i] : -1e9);
+    }
+  }
+  return values;
+}
+
+// `share` is the deviation that is allowed, of the value.
+void check_rolled_up(std::string_view text, double share) {
+  MemoryPast raw;
+  raw.metrics.chunks = {chunk_of("c_total", long_series(true)), chunk_of("g", long_series(false))};
+  MemoryPast old;
+  for (const MetricChunk& chunk : raw.metrics.chunks) {
+    for (MetricRollups& row : roll_up({chunk}, {}).rows) {
+      old.metrics.rollups.push_back(std::move(row));
+    }
+  }
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(test_at(4000).time_since_epoch());
+  for (const std::int64_t shift : {0, 100, 247}) {  // From the full five minutes, and not.
+    const promql::Steps steps{
+        .start_ms = (seconds.count() + shift) * 1000, .step_ms = 300'000, .count = 10};
+    const auto want = values_of(text, raw, steps);
+    const auto got = values_of(text, old, steps);
+    ASSERT_TRUE(want && got);
+    ASSERT_EQ(want->size(), 10u) << text;
+    ASSERT_EQ(got->size(), 10u) << text;
+    for (std::size_t i = 0; i < 10; ++i) {
+      EXPECT_NEAR(got->at(i), want->at(i), share * std::abs(want->at(i)) + 1e-9)
+          << text << " shift " << shift << " step " << i;
+    }
+  }
+}
+
+TEST(PromqlData, RollupsAnswerAsTheirSamplesDid) {
+  check_rolled_up("rate(c_total[30m])", 0.03);
+  check_rolled_up("rate(c_total[1h])", 0.02);
+  check_rolled_up("increase(c_total[1h])", 0.02);
+  check_rolled_up("count_over_time(g[30m])", 0.01);
+  check_rolled_up("sum_over_time(g[30m])", 0.03);
+  check_rolled_up("avg_over_time(g[30m])", 0.03);
+  check_rolled_up("min_over_time(g[30m])", 0.0);
+  check_rolled_up("max_over_time(g[30m])", 0.0);
 }
 
 }  // namespace

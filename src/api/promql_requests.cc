@@ -233,7 +233,8 @@ http::Response success(F&& write_data) {
   return json_response(std::move(body));
 }
 
-http::Response value_answer(const promql::Value& value, const promql::Steps& steps, bool is_range) {
+http::Response value_answer(const promql::Value& value, const promql::Steps& steps, bool is_range,
+                            std::optional<Timestamp> rolled_up) {
   std::string body;
   ValueWriter writer(body);
   JsonWriter& w = writer.json();
@@ -245,7 +246,15 @@ http::Response value_answer(const promql::Value& value, const promql::Steps& ste
                                "time or a longer step",
                                kAnswerBytesMax));
   }
-  w.end_object().end_object();
+  w.end_object();
+  if (rolled_up) {
+    w.key("infos").begin_array();
+    w.value(
+        fmt::format("samples until {} are kept as points of five minutes (retention.metrics_raw)",
+                    format_rfc3339(*rolled_up)));
+    w.end_array();
+  }
+  w.end_object();
   return json_response(std::move(body));
 }
 
@@ -270,7 +279,7 @@ Result<Reply> run(promql::Query query, Execution execution, LiveView& live) {
     if (!inputs) return refusal(inputs.error());
     const auto value = promql::evaluate(query, *inputs, steps);
     if (!value) return refusal(value.error());
-    return value_answer(*value, steps, is_range);
+    return value_answer(*value, steps, is_range, rolled_up_until(*inputs));
   };
   return Reply(Deferred(std::move(rest)));
 }

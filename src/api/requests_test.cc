@@ -8,6 +8,7 @@
 #include "api/system_requests.h"
 #include "base/embedded.h"
 #include "model/command.h"
+#include "stream/rollup.h"
 
 namespace quell {
 
@@ -289,27 +290,45 @@ void check_samples(std::string_view query, std::string_view want) {
   EXPECT_EQ(response.status == 200 ? response.body : detail_of(response), want) << query;
 }
 
+// Two samples of the hour before, as a rollup.
+MetricHistory past_of_cpu() {
+  const auto labels = SeriesLabels::from({{"__name__", "cpu"}, {"host", "db-1"}}).value();
+  const Timestamp then = ApiWorld::kStart - std::chrono::hours(1);
+  const std::vector<Point> points{{then, 1}, {then + std::chrono::minutes(1), 3}};
+  MetricChunk chunk{.series = make_series("t", labels)};
+  encode_points(points, chunk.samples);
+  return {.rollups = roll_up({chunk}, {}).rows};
+}
+
 TEST(MetricRequests, SamplesOfOneMetric) {
   MetricWorld world;
   EXPECT_EQ(shape_error(world, "/api/v1/metrics", "MetricNames"), "");
   EXPECT_EQ(shape_error(world, "/api/v1/metrics/cpu", "MetricResult"), "");
   EXPECT_EQ(world.get("/api/v1/metrics").body, R"({"items":["cpu"]})");
-  check_samples("?limit=2",
-                R"({"metric":"cpu","kind":"gauge","unit":"","help":"","matched":1,"series":[)"
-                R"({"tenant":"t","host":"db-1","unit":"","entity":"host:db-1","tags":{},)"
-                R"("labels":{"host":"db-1"},)"
-                R"("samples":[[1795248060000,1.5],[1795248120000,2.5]]}]})");
-  check_samples("?host=db-1&tenant=t&until=2026-11-21T08:00:00Z",
-                R"({"metric":"cpu","kind":"gauge","unit":"","help":"","matched":1,"series":[)"
-                R"({"tenant":"t","host":"db-1","unit":"","entity":"host:db-1","tags":{},)"
-                R"("labels":{"host":"db-1"},"samples":[[1795248000000,0.5]]}]})");
-  check_samples("?filter=host%3D~%22db.*%22&limit=1&until=2026-11-21T08:00:00Z",
-                R"({"metric":"cpu","kind":"gauge","unit":"","help":"","matched":1,"series":[)"
-                R"({"tenant":"t","host":"db-1","unit":"","entity":"host:db-1","tags":{},)"
-                R"("labels":{"host":"db-1"},"samples":[[1795248000000,0.5]]}]})");
+  check_samples(
+      "?limit=2",
+      R"({"metric":"cpu","kind":"gauge","unit":"","help":"","rollup_seconds":300,"matched":1,"series":[)"
+      R"({"tenant":"t","host":"db-1","unit":"","entity":"host:db-1","tags":{},)"
+      R"("labels":{"host":"db-1"},)"
+      R"("samples":[[1795248060000,1.5],[1795248120000,2.5]],"rollups":[]}]})");
+  check_samples(
+      "?host=db-1&tenant=t&until=2026-11-21T08:00:00Z",
+      R"({"metric":"cpu","kind":"gauge","unit":"","help":"","rollup_seconds":300,"matched":1,"series":[)"
+      R"({"tenant":"t","host":"db-1","unit":"","entity":"host:db-1","tags":{},)"
+      R"("labels":{"host":"db-1"},"samples":[[1795248000000,0.5]],"rollups":[]}]})");
+  check_samples(
+      "?filter=host%3D~%22db.*%22&limit=1&until=2026-11-21T08:00:00Z",
+      R"({"metric":"cpu","kind":"gauge","unit":"","help":"","rollup_seconds":300,"matched":1,"series":[)"
+      R"({"tenant":"t","host":"db-1","unit":"","entity":"host:db-1","tags":{},)"
+      R"("labels":{"host":"db-1"},"samples":[[1795248000000,0.5]],"rollups":[]}]})");
   check_samples("?filter=host%3D%22web%22", "404 there are no samples of the metric 'cpu' here");
   check_samples("?host=db-2", "404 there are no samples of the metric 'cpu' here");
   check_samples("?limit=10001", "400 limit: '10001' is not a number from 1 to 10000");
+  world.past.metrics = past_of_cpu();
+  EXPECT_EQ(shape_error(world, "/api/v1/metrics/cpu", "MetricResult"), "");
+  EXPECT_TRUE(world.get("/api/v1/metrics/cpu?limit=4")
+                  .body.ends_with(R"("rollups":[[1795244400000,1795244460000,2,1,3,2,3]]}]})"));
+  EXPECT_TRUE(world.get("/api/v1/metrics/cpu?limit=3").body.ends_with(R"("rollups":[]}]})"));
 }
 
 TEST(MetricRequests, WhoHasTheMostSeries) {

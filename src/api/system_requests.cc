@@ -222,6 +222,14 @@ void write_status(JsonWriter& w, const LiveView& live, Timestamp now) {
       .field("deduplicated_total", f.deduplicated_total)
       .field("dead_letters", f.dead_letters)
       .field("watermark", f.watermark)
+      .key("metric_history")
+      .begin_object()
+      .field("bytes", f.metric_history.bytes)
+      .field("bytes_max", f.metric_history.bytes_max)
+      .field("dropped_bytes", f.metric_history.dropped_bytes)
+      .field("is_full", f.metric_history.is_full)
+      .field("dropped_blocks", f.metric_history.dropped_blocks)
+      .end_object()
       .end_object();
 }
 

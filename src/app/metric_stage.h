@@ -50,7 +50,10 @@ class MetricStage {
   // After restore(): all pages in the order of Store::visit_state_pages, finish_load(), then the
   // frames from StoredState::samples_offset on that came before the commit. Errors: Corrupt.
   Status load(const StatePage& page);
-  void finish_load() { table_.finish_load(); }
+  void finish_load() {
+    table_.finish_load();
+    book_.set_left_until(swept_until_);  // Whoever left did so before.
+  }
   const SampleBatch& restore_samples(const Frame& frame, WireSamples& samples);
 
   // Since the start of the process.

@@ -348,6 +348,11 @@ class ServiceImpl final : public Service {
     facts.deduplicated_total = counters.duplicates;
     facts.dead_letters = store_->open_dead_letters();
     if (pipeline.watermark() != Timestamp::min()) facts.watermark = pipeline.watermark();
+    facts.metric_history = {.bytes = store_->metric_bytes(),
+                            .bytes_max = writer_->metric_bytes_max(),
+                            .dropped_bytes = writer_->metric_bytes_dropped(),
+                            .is_full = writer_->metrics_are_full(),
+                            .dropped_blocks = pipeline.metrics().book().stats().blocks_dropped};
     return facts;
   }
 
@@ -459,8 +464,8 @@ class ServiceImpl final : public Service {
         metrics.table().bytes());
     put("quell_metrics_sample_bytes", "Memory for recent samples.", metrics.book().bytes());
     put("quell_metrics_samples", "Samples kept since the start.", metrics.book().stats().added);
-    put("quell_metrics_chunks_dropped", "Full blocks that the store was too slow for.",
-        metrics.book().stats().chunks_dropped);
+    put("quell_metrics_blocks_dropped", "Full blocks that the store was too slow for.",
+        metrics.book().stats().blocks_dropped);
     const MetricStage::Totals& totals = metrics.totals();
     put("quell_metrics_histograms", "Native histograms since the start.", totals.histograms);
     put("quell_metrics_exemplars_ignored", "Exemplars that were left out.",
@@ -493,6 +498,10 @@ class ServiceImpl final : public Service {
     const auto gauge = [&](std::string_view name, std::string_view help, double value) {
       families.push_back(gauge_value(name, help, value));
     };
+    gauge("quell_metrics_history_bytes", "What samples take on disk.",
+          static_cast<double>(store_->metric_bytes()));
+    gauge("quell_metrics_history_bytes_max", "What they may take (retention.metrics_bytes).",
+          static_cast<double>(writer_->metric_bytes_max()));
     gauge("quell_journal_end_offset", "One past the last durable frame.",
           static_cast<double>(stats.end_offset));
     gauge("quell_journal_size_bytes", "Bytes in journal files.",

@@ -63,7 +63,9 @@ struct Settings {
                             .dead_letters = std::chrono::days(30),
                             .windows = std::chrono::days(90),
                             .seen_ids = std::chrono::days(2),
-                            .metrics = std::chrono::days(7)};
+                            .metrics = std::chrono::days(30),
+                            .metrics_raw = std::chrono::hours(6),
+                            .metrics_bytes_max = 10ull << 30};
 
   std::vector<std::string> pack_directories{};
   std::string topology_file{};

@@ -252,7 +252,13 @@ void add_keeping(std::vector<TableOption>& t) {
   keep("retention.incidents", QUELL_AT(Duration, retention.closed_incidents), "Closed incidents.");
   keep("retention.dead_letters", QUELL_AT(Duration, retention.dead_letters), "Dead letters.");
   keep("retention.windows", QUELL_AT(Duration, retention.windows), "Health windows.");
-  keep("retention.metrics", QUELL_AT(Duration, retention.metrics), "Metric samples.");
+  keep("retention.metrics_raw", QUELL_AT(Duration, retention.metrics_raw),
+       "Metric samples as they came; older ones become points of five minutes. 0s: none do.");
+  keep("retention.metrics", QUELL_AT(Duration, retention.metrics),
+       "Metric samples and points of five minutes.");
+  t.push_back(size("retention.metrics_bytes", QUELL_AT(std::uint64_t, retention.metrics_bytes_max),
+                   kMiB, 1024 * 1024 * kMiB,
+                   "What both may take on disk; beyond it the oldest go."));
 }
 
 void add_deciding(std::vector<TableOption>& t) {

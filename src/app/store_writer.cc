@@ -6,6 +6,7 @@
 
 #include "app/pause.h"
 #include "base/time.h"
+#include "stream/rollup.h"
 
 namespace quell {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 constexpr Duration kRetainEvery = std::chrono::minutes(1);
 constexpr Duration kRetryAfter = std::chrono::milliseconds(500);
 constexpr int kRetainSteps = 20;  // At once; the rest waits for the next time.
+constexpr int kShrinkSteps = 8;   // After each commit: more rows than it can bring.
+constexpr Duration kFullFor = std::chrono::minutes(10);  // After samples went for lack of room.
 
 }  // namespace
 
@@ -83,24 +86,70 @@ void StoreWriter::write(const StoreBatch& batch) {
   }
 }
 
+bool StoreWriter::metrics_are_full() const {
+  return to_ns(clock_.now()) < metrics_full_until_ns_.load(std::memory_order_relaxed);
+}
+
+// After each commit, so that samples are taken away as fast as they come.
 void StoreWriter::retain(std::uint64_t needed_offset) {
   const Timestamp now = clock_.now();
+  const StoreWriterOptions options = options_.with([](StoreWriterOptions& o) { return o; });
+  shrink_metrics(options.retention, now);
+  if (downsampling_) downsample(options.retention, now);
   if (now < retain_at_) return;
   retain_at_ = now + kRetainEvery;
-  const StoreWriterOptions options = options_.with([](StoreWriterOptions& o) { return o; });
+  retain_rows(options.retention, now);
+  if (!downsampling_) downsample(options.retention, now);
+  if (options.journal_keep == Duration{0}) return;
+  const std::uint64_t old = journal_.offset_before(now - options.journal_keep);
+  if (auto done = journal_.discard_before(std::min(old, needed_offset)); !done) {
+    log_.warning("old journal files could not be removed", {{"error", done.error().to_string()}});
+  }
+}
+
+void StoreWriter::retain_rows(const RetentionPolicy& policy, Timestamp now) {
   for (int step = 0; step < kRetainSteps && !stopping_; ++step) {
-    const auto rows = store_.retain(options.retention, now);
+    const auto rows = store_.retain(policy, now);
     if (!rows) {
       log_.warning("retention failed", {{"error", rows.error().to_string()}});
       return;
     }
     metrics_.retained.add(*rows);
-    if (*rows == 0) break;
+    if (*rows == 0) return;
   }
-  if (options.journal_keep == Duration{0}) return;
-  const std::uint64_t old = journal_.offset_before(now - options.journal_keep);
-  if (auto done = journal_.discard_before(std::min(old, needed_offset)); !done) {
-    log_.warning("old journal files could not be removed", {{"error", done.error().to_string()}});
+}
+
+// One step; the next one follows after the next commit.
+void StoreWriter::downsample(const RetentionPolicy& policy, Timestamp now) {
+  const auto done = store_.downsample(policy, now, roll_up);
+  downsampling_ = done && !done->is_done;
+  if (!done) {
+    log_.warning("old samples could not be downsampled", {{"error", done.error().to_string()}});
+    return;
+  }
+  metrics_.downsampled.add(done->chunks);
+  if (done->damaged > 0) {
+    log_.error("stored samples did not decode and are lost",
+               {{"rows", std::to_string(done->damaged)}});
+  }
+}
+
+void StoreWriter::shrink_metrics(const RetentionPolicy& policy, Timestamp now) {
+  for (int step = 0; step < kShrinkSteps && !stopping_; ++step) {
+    const auto bytes = store_.shrink_metrics(policy);
+    if (!bytes) {
+      log_.warning("old samples could not be removed", {{"error", bytes.error().to_string()}});
+      return;
+    }
+    if (*bytes == 0) return;
+    if (!metrics_are_full()) {
+      log_.warning("samples on disk have reached retention.metrics_bytes: the oldest go",
+                   {{"bytes", std::to_string(store_.metric_bytes())},
+                    {"bytes_max", std::to_string(policy.metrics_bytes_max)}});
+    }
+    metrics_.metric_bytes_dropped.add(*bytes);
+    metric_bytes_dropped_ += *bytes;
+    metrics_full_until_ns_ = to_ns(now + kFullFor);
   }
 }
 

@@ -22,11 +22,17 @@ struct StoreWriterMetrics {
       : commits(list, "quell_store_commits_total", "Store transactions."),
         failures(list, "quell_store_commit_failures_total", "Store transactions that failed."),
         retained(list, "quell_store_retention_rows_total", "Rows that retention removed."),
+        downsampled(list, "quell_metrics_chunks_downsampled_total",
+                    "Stretches of samples that became points of five minutes."),
+        metric_bytes_dropped(list, "quell_metrics_history_dropped_bytes_total",
+                             "Old samples that went because of retention.metrics_bytes."),
         commit_seconds(list, "quell_store_commit_seconds", "One store transaction.", kSlowBuckets) {
   }
   Counter commits;
   Counter failures;
   Counter retained;
+  Counter downsampled;
+  Counter metric_bytes_dropped;
   Histogram commit_seconds;
 };
 
@@ -50,17 +56,27 @@ class StoreWriter {
 
   void set_options(StoreWriterOptions options);
 
+  // Of the history of metrics. Thread: any.
+  std::uint64_t metric_bytes_max() const {
+    return options_.with([](const auto& o) { return o.retention.metrics_bytes_max; });
+  }
+  std::uint64_t metric_bytes_dropped() const { return metric_bytes_dropped_; }
+  bool metrics_are_full() const;
+
  private:
   void run();
   void write(const StoreBatch& batch);
   void retain(std::uint64_t needed_offset);
+  void retain_rows(const RetentionPolicy& policy, Timestamp now);
+  void downsample(const RetentionPolicy& policy, Timestamp now);
+  void shrink_metrics(const RetentionPolicy& policy, Timestamp now);
 
   Store& store_;
   Journal& journal_;
   const Clock& clock_;
   const Log& log_;
   StoreWriterMetrics metrics_;
-  Guarded<StoreWriterOptions> options_;
+  mutable Guarded<StoreWriterOptions> options_;
   const std::function<void(std::uint64_t, Duration)> on_done_;
 
   BoundedQueue<StoreBatch> batches_{1};
@@ -68,6 +84,9 @@ class StoreWriter {
   std::atomic<bool> failing_{false};
   std::atomic<bool> stopping_{false};
   Timestamp retain_at_{};
+  bool downsampling_ = false;
+  std::atomic<std::uint64_t> metric_bytes_dropped_{0};
+  std::atomic<std::int64_t> metrics_full_until_ns_{0};
   std::jthread thread_;  // Last: it uses everything above.
 };
 

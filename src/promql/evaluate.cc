@@ -135,18 +135,46 @@ class Evaluator {
   // ---------------------------------------------------------------------------------------------
   // Selectors.
 
+  // Of each rollup the last sample, which may be a stale marker.
+  static const InputSeries& with_last_values(const InputSeries& in, InputSeries& joined) {
+    if (in.rollups.empty()) return in;
+    joined.labels = in.labels;
+    std::size_t next = 0;
+    const auto add = [&](std::int64_t ms, double value) {
+      joined.times_ms.push_back(ms);
+      joined.values.push_back(value);
+    };
+    for (const Rollup& r : in.rollups) {
+      const std::int64_t until = to_ms(r.until.time_since_epoch());
+      for (; next < in.values.size() && in.times_ms[next] < until; ++next) {
+        add(in.times_ms[next], in.values[next]);
+      }
+      if (r.count > 0) add(to_ms(r.last_time.time_since_epoch()), r.last);
+      if (r.count == 0 || r.until != r.last_time) add(until, stale_marker());
+    }
+    for (; next < in.values.size(); ++next) add(in.times_ms[next], in.values[next]);
+    return joined;
+  }
+
   Result<Value> instant(const Selector& selector) {
     const auto& input = inputs_[selector.number];
     TRY_STATUS(check_size(input.size()));
     Value result = vector();
-    for (const InputSeries& in : input) {
+    for (const InputSeries& any : input) {
+      InputSeries joined;
+      const InputSeries& in = with_last_values(any, joined);
+      const std::int64_t coarse_until =
+          any.rollups.empty() ? INT64_MIN : to_ms(any.rollups.back().until.time_since_epoch());
       TRY_STATUS(spend(in.values.size() + steps_.count));
       OutputSeries series = empty_series(in.labels);
       std::size_t next = 0;  // The first sample behind the step.
       for (std::size_t step = 0; step < steps_.count; ++step) {
         const std::int64_t at = steps_.at(step) - to_ms(selector.offset);
         while (next < in.times_ms.size() && in.times_ms[next] <= at) ++next;
-        if (next == 0 || in.times_ms[next - 1] < at - kLookbackMs) continue;
+        if (next == 0) continue;
+        const bool is_coarse = in.times_ms[next - 1] <= coarse_until;
+        const std::int64_t lookback = kLookbackMs + (is_coarse ? to_ms(kRollupSpan) : 0);
+        if (in.times_ms[next - 1] < at - lookback) continue;
         if (is_stale_marker(in.values[next - 1])) continue;
         series.present[step] = true;
         series.values[step] = in.values[next - 1];
@@ -157,23 +185,13 @@ class Evaluator {
     return result;
   }
 
-  // Without stale markers.
-  static void live_samples(const InputSeries& in, std::vector<std::int64_t>& times,
-                           std::vector<double>& values) {
-    times.clear();
-    values.clear();
-    for (std::size_t i = 0; i < in.values.size(); ++i) {
-      if (is_stale_marker(in.values[i])) continue;
-      times.push_back(in.times_ms[i]);
-      values.push_back(in.values[i]);
-    }
-  }
-
   Result<Value> ranges(const Selector& selector) {
     Value result{.type = Type::Range};
     const std::int64_t end = steps_.at(0) - to_ms(selector.offset);
     const std::int64_t begin = end - to_ms(selector.range);
-    for (const InputSeries& in : inputs_[selector.number]) {
+    for (const InputSeries& any : inputs_[selector.number]) {
+      InputSeries joined;
+      const InputSeries& in = with_last_values(any, joined);
       TRY_STATUS(spend(in.values.size()));
       RangeSeries series{.labels = in.labels};
       for (std::size_t i = 0; i < in.values.size(); ++i) {
@@ -201,7 +219,10 @@ class Evaluator {
     for (const InputSeries& in : input) {
       OutputSeries series = empty_series(in.labels);
       if (expr.function != Function::LastOverTime) drop(series.labels, kMetricLabel);
-      live_samples(in, times, values);
+      times.clear();
+      values.clear();
+      live_samples(expr.function, in, times, values);
+      TRY_STATUS(spend(times.size()));
       std::size_t first = 0;
       std::size_t end = 0;
       for (std::size_t step = 0; step < steps_.count; ++step) {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "model/sample.h"
+
 namespace quell::promql {
 namespace {
 
@@ -119,11 +121,95 @@ bool range_function(Function function, const RangeSamples& s, double& out) {
     case Function::MinOverTime: out = extreme(s.values, false); return true;
     case Function::MaxOverTime: out = extreme(s.values, true); return true;
     case Function::SumOverTime: out = sum(s.values); return true;
-    case Function::CountOverTime: out = static_cast<double>(s.values.size()); return true;
+    case Function::CountOverTime: out = sum(s.values); return true;
     case Function::LastOverTime: out = s.values.back(); return true;
     case Function::HistogramQuantile: break;
   }
   return false;
+}
+
+namespace {
+
+std::int64_t to_ms(Timestamp t) {
+  return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
+}
+
+// The value of sample `i` of `n` that a rollup is taken for. The first and the last one are those
+// that were, so that a range that ends with one of them sees nothing of the others.
+double value_within(Function function, const Rollup& r, std::uint64_t i, std::uint64_t n) {
+  const bool is_end = i == 0 || i + 1 == n;
+  const double end = i == 0 && n > 1 ? r.first : r.last;
+  // What is left for those in between, of a sum.
+  const auto share = [&](double sum) {
+    return (sum - r.first - r.last) / static_cast<double>(n - 2);
+  };
+  const auto between = [](double from, double to, std::uint64_t at, std::uint64_t last) {
+    if (at == last) return to;
+    return from + (to - from) * static_cast<double>(at) / static_cast<double>(last);
+  };
+  switch (function) {
+    case Function::Rate:
+    case Function::Increase:
+    case Function::Irate: {
+      // All that was lost is lost in the middle, at once, so that the rise is the same.
+      if (r.lost <= 0 || n < 4) return between(r.first, r.last, i, n - 1);
+      const std::uint64_t half = n / 2;
+      return i < half ? between(r.first, r.lost, i, half - 1)
+                      : between(0, r.last, i - half, n - half - 1);
+    }
+    case Function::Delta: return between(r.first, r.last, i, n - 1);
+    case Function::MinOverTime: return is_end ? end : r.min;
+    case Function::MaxOverTime: return is_end ? end : r.max;
+    case Function::AvgOverTime:
+      return is_end ? end : share(r.sum * (static_cast<double>(n) / static_cast<double>(r.count)));
+    case Function::SumOverTime: return is_end ? end : share(r.sum);
+    case Function::CountOverTime: return static_cast<double>(r.count) / static_cast<double>(n);
+    case Function::LastOverTime:
+    case Function::HistogramQuantile: break;
+  }
+  return end;
+}
+
+void add_rollup(Function function, const Rollup& r, std::vector<std::int64_t>& times_ms,
+                std::vector<double>& values) {
+  if (r.count == 0) return;
+  const std::int64_t first = to_ms(r.first_time);
+  const std::int64_t last = to_ms(r.last_time);
+  std::uint64_t n = std::min({r.count, kRolledUpMax, static_cast<std::uint64_t>(last - first) + 1});
+  if (function == Function::LastOverTime) n = std::min<std::uint64_t>(n, 2);
+  const bool is_rate =
+      function == Function::Rate || function == Function::Increase || function == Function::Irate;
+  if (is_rate && r.lost > 0 && n == 3 && last - first >= 4) n = 4;
+  if (n == 1) {
+    times_ms.push_back(last);
+    values.push_back(function == Function::CountOverTime ? static_cast<double>(r.count) : r.last);
+    return;
+  }
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const auto part = static_cast<std::int64_t>(i);
+    times_ms.push_back(first + (last - first) * part / static_cast<std::int64_t>(n - 1));
+    values.push_back(value_within(function, r, i, n));
+  }
+}
+
+}  // namespace
+
+void live_samples(Function function, const InputSeries& series, std::vector<std::int64_t>& times_ms,
+                  std::vector<double>& values) {
+  std::size_t next = 0;
+  const auto add_until = [&](std::int64_t end) {
+    for (; next < series.values.size() && series.times_ms[next] < end; ++next) {
+      const double v = series.values[next];
+      if (is_stale_marker(v)) continue;
+      times_ms.push_back(series.times_ms[next]);
+      values.push_back(function == Function::CountOverTime ? 1 : v);
+    }
+  };
+  for (const Rollup& rollup : series.rollups) {
+    add_until(to_ms(rollup.until));
+    add_rollup(function, rollup, times_ms, values);
+  }
+  add_until(INT64_MAX);
 }
 
 double bucket_quantile(double quantile, std::vector<Bucket>& buckets) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "promql/expr.h"
+#include "promql/value.h"
 
 namespace quell::promql {
 
@@ -17,8 +18,15 @@ struct RangeSamples {
   std::int64_t end_ms = 0;
 };
 
-// Returns: false when there are too few samples. Requires: a function of a range.
+// Of the samples that live_samples() gave. Returns: false when there are too few. Requires: a
+// function of a range.
 bool range_function(Function function, const RangeSamples& samples, double& out);
+
+// Appends what a function of a range sees of samples and rollups, by time, without stale markers.
+// Of CountOverTime the values are to be summed. Cost: at most kRolledUpMax samples of a rollup.
+inline constexpr std::uint64_t kRolledUpMax = 300;
+void live_samples(Function function, const InputSeries& series, std::vector<std::int64_t>& times_ms,
+                  std::vector<double>& values);
 
 struct Bucket {
   double upper_bound = 0;

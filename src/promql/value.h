@@ -8,17 +8,20 @@
 #include <utility>
 #include <vector>
 
+#include "model/rollup.h"
 #include "promql/expr.h"
 
 namespace quell::promql {
 
 using Labels = std::vector<std::pair<std::string, std::string>>;  // Sorted by name.
 
-// Columns by time, which rises. Stale markers are among them.
+// Columns by time, which rises. Stale markers are among them. Where only rollups are left of the
+// samples, these stand for them; no sample lies within one.
 struct InputSeries {
   Labels labels{};  // With `__name__`.
   std::vector<std::int64_t> times_ms{};
   std::vector<double> values{};
+  std::vector<Rollup> rollups{};
 };
 // The series of each selector, by its number.
 using Inputs = std::vector<std::vector<InputSeries>>;
@@ -65,7 +68,9 @@ struct EvaluationLimits {
 inline constexpr std::uint64_t kVisitsPerLook = 1 << 18;
 
 // Method: Prometheus 2's engine: ranges and the lookback include both of their ends; rates are
-// extrapolated to the ends of the range; quantiles are interpolated in the bucket.
+// extrapolated to the ends of the range; quantiles are interpolated in the bucket. A rollup gives a
+// selector its last value, for five minutes longer than a sample would; functions of a range see as
+// many samples as it stands for, evenly over its time, with its rise, sum or extreme.
 // Requires: inputs.size() is the number of selectors, times rise.
 // Errors: InvalidArgument, where Prometheus fails an execution: several series get the same labels,
 // or match one; TooLarge when a value has more than kCellsMax cells, or after visits_max; Timeout.

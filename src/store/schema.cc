@@ -82,6 +82,26 @@ CREATE TABLE state_pages(
   id INTEGER PRIMARY KEY,
   data BLOB NOT NULL);
 )sql",
+    // Old samples are kept as points of five minutes; what all of them take is counted.
+    R"sql(
+CREATE TABLE metric_rollups(
+  id INTEGER PRIMARY KEY,
+  series_id INTEGER NOT NULL,
+  tenant TEXT NOT NULL,
+  metric TEXT NOT NULL,
+  host TEXT NOT NULL,
+  first_time INTEGER NOT NULL,
+  last_time INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  series BLOB NOT NULL,
+  points BLOB NOT NULL);
+CREATE INDEX metric_rollups_metric ON metric_rollups(metric, tenant, host, last_time);
+CREATE INDEX metric_rollups_series ON metric_rollups(series_id, last_time);
+CREATE INDEX metric_rollups_age ON metric_rollups(last_time);
+INSERT OR REPLACE INTO state(name, value) SELECT 'metric_bytes',
+  coalesce(sum(length(series) + length(samples) + 2 * (length(CAST(metric AS BLOB)) +
+    length(CAST(tenant AS BLOB)) + length(CAST(host AS BLOB))) + 80), 0) FROM metric_chunks;
+)sql",
 };
 
 Status run_step(SqliteConnection& connection, std::size_t version) {

@@ -11,8 +11,6 @@
 namespace quell {
 namespace {
 
-constexpr std::size_t kIdleReadersMax = 4;
-
 // A cursor beyond what SQLite's integers hold means "from the newest".
 std::int64_t cursor(std::uint64_t before) {
   return static_cast<std::int64_t>(std::min<std::uint64_t>(before, INT64_MAX));
@@ -26,39 +24,7 @@ Result<DeadLetter> read_dead_letter(const Statement& s) {
   return letter;
 }
 
-Result<MetricChunk> read_metric_chunk(const Statement& s) {
-  MetricChunk chunk;
-  TRY(chunk.series, decode_series(s.bytes(0)));
-  chunk.first_time = s.time(1);
-  chunk.last_time = s.time(2);
-  chunk.end_offset = s.offset(3);
-  chunk.count = static_cast<std::uint32_t>(s.integer(4));
-  chunk.samples = s.bytes(5);
-  return chunk;
-}
-
 }  // namespace
-
-template <class Read>
-auto SqliteStore::with_reader(Read&& read) const
-    -> decltype(read(std::declval<SqliteConnection&>())) {
-  auto connection = readers_.with([](auto& idle) -> std::unique_ptr<SqliteConnection> {
-    if (idle.empty()) return nullptr;
-    auto taken = std::move(idle.back());
-    idle.pop_back();
-    return taken;
-  });
-  if (connection == nullptr) {
-    TRY(connection, SqliteConnection::open(path_, SqliteConnection::Mode::Read));
-  }
-  TRY_STATUS(connection->execute("BEGIN"));
-  auto result = read(*connection);
-  TRY_STATUS(connection->execute("COMMIT"));
-  readers_.with([&](auto& idle) {
-    if (idle.size() < kIdleReadersMax) idle.push_back(std::move(connection));
-  });
-  return result;
-}
 
 Result<std::vector<EventRow>> SqliteStore::events(const EventQuery& query) const {
   return with_reader([&](SqliteConnection& c) { return select_events(c, query); });
@@ -185,37 +151,6 @@ Result<std::vector<WindowRow>> SqliteStore::windows(std::string_view tenant, std
   });
 }
 
-Result<std::vector<MetricChunk>> SqliteStore::metric_chunks(const MetricQuery& query) const {
-  // The index holds the metric, the tenant and the host: what is not asked for ends its use.
-  const bool tenant = !query.tenant.empty();
-  const char* sql =
-      tenant && !query.host.empty()
-          ? "SELECT series, first_time, last_time, end_offset, count, samples FROM metric_chunks "
-            "INDEXED BY metric_chunks_series WHERE metric = ?1 AND tenant = ?2 AND host = ?3 "
-            "AND last_time >= ?4 AND first_time <= ?5 ORDER BY end_offset DESC, id DESC LIMIT ?6"
-      : tenant
-          ? "SELECT series, first_time, last_time, end_offset, count, samples FROM metric_chunks "
-            "INDEXED BY metric_chunks_series WHERE metric = ?1 AND tenant = ?2 AND ?3 = '' "
-            "AND last_time >= ?4 AND first_time <= ?5 ORDER BY end_offset DESC, id DESC LIMIT ?6"
-          : "SELECT series, first_time, last_time, end_offset, count, samples FROM metric_chunks "
-            "INDEXED BY metric_chunks_series WHERE metric = ?1 AND ?2 = '' "
-            "AND (?3 = '' OR host = ?3) "
-            "AND last_time >= ?4 AND first_time <= ?5 ORDER BY end_offset DESC, id DESC LIMIT ?6";
-  return with_reader([&](SqliteConnection& c) -> Result<std::vector<MetricChunk>> {
-    TRY(Statement * select, c.statement(sql));
-    const ResetAtEnd reset(*select);
-    select->bind(1, query.metric).bind(2, query.tenant).bind(3, query.host);
-    select->bind(4, query.since).bind(5, query.until).bind(6, std::int64_t{query.limit});
-    std::vector<MetricChunk> chunks;
-    while (true) {
-      TRY(const bool row, select->step());
-      if (!row) return chunks;
-      TRY(MetricChunk chunk, read_metric_chunk(*select));
-      chunks.push_back(std::move(chunk));
-    }
-  });
-}
-
 Status SqliteStore::visit_state_pages(const std::function<Status(StatePage)>& visit) const {
   return with_reader([&](SqliteConnection& c) -> Status {
     TRY(Statement * select, c.statement("SELECT id, data FROM state_pages ORDER BY id"));
@@ -259,9 +194,6 @@ Result<std::uint64_t> SqliteStore::retain(const RetentionPolicy& policy, Timesta
       Step{policy.seen_ids,
            "DELETE FROM seen_ids WHERE id IN "
            "(SELECT id FROM seen_ids ORDER BY id LIMIT ?2) AND written_at < ?1"},
-      Step{policy.metrics,
-           "DELETE FROM metric_chunks WHERE id IN "
-           "(SELECT id FROM metric_chunks ORDER BY id LIMIT ?2) AND written_at < ?1"},
   };
   std::uint64_t removed = 0;
   for (const Step& step : steps) {
@@ -271,7 +203,8 @@ Result<std::uint64_t> SqliteStore::retain(const RetentionPolicy& policy, Timesta
     removed += static_cast<std::uint64_t>(writer_->changed_rows());
   }
   if (removed > 0) TRY_STATUS(count_dead_letters());
-  return removed;
+  TRY(const std::uint64_t metric_rows, retain_metrics(policy.metrics, now));
+  return removed + metric_rows;
 }
 
 }  // namespace quell

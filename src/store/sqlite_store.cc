@@ -13,21 +13,6 @@ namespace {
 
 constexpr std::uint32_t kWindowsRestored = 13;
 
-// Ends a transaction that did not commit.
-class Rollback {
- public:
-  explicit Rollback(SqliteConnection& connection) : connection_(&connection) {}
-  ~Rollback() {
-    if (connection_ != nullptr) (void)connection_->execute("ROLLBACK");
-  }
-  Rollback(const Rollback&) = delete;
-  Rollback& operator=(const Rollback&) = delete;
-  void release() { connection_ = nullptr; }
-
- private:
-  SqliteConnection* connection_;
-};
-
 }  // namespace
 
 SqliteStore::SqliteStore(std::string path, FileLock lock, std::unique_ptr<SqliteConnection> writer)
@@ -40,21 +25,17 @@ SqliteStore::SqliteStore(std::string path, FileLock lock, std::unique_ptr<Sqlite
 Status SqliteStore::load() {
   TRY_STATUS(alerts_.load());
   TRY_STATUS(count_dead_letters());
+  TRY_STATUS(load_metric_bytes());
   return events_.load();
 }
 
 Status SqliteStore::commit(const StoreBatch& batch) {
-  TRY_STATUS(writer_->execute("BEGIN IMMEDIATE"));
-  Rollback rollback(*writer_);
   letters_opened_ = 0;
-  Status written = write(batch);
-  if (written) written = writer_->execute("COMMIT");
-  if (!written) {
+  if (Status written = in_transaction([&] { return write(batch); }); !written) {
     alerts_.rolled_back();
     events_.rolled_back();
     return written;
   }
-  rollback.release();
   open_letters_ += static_cast<std::uint64_t>(letters_opened_);
   alerts_.committed();
   events_.committed();
@@ -149,23 +130,6 @@ Status SqliteStore::write_seen_ids(const StoreBatch& batch) {
   encode_seen_ids(batch.seen_ids, record);
   TRY(Statement * put, writer_->statement("INSERT INTO seen_ids(written_at, record) VALUES(?, ?)"));
   return put->bind(1, batch.now).bind_blob(2, record).run();
-}
-
-Status SqliteStore::write_metric_chunks(const StoreBatch& batch) {
-  TRY(Statement * put,
-      writer_->statement("INSERT INTO metric_chunks(written_at, tenant, metric, host, first_time, "
-                         "last_time, end_offset, count, series, samples) "
-                         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
-  std::string series;
-  for (const MetricChunk& chunk : batch.metric_chunks) {
-    series.clear();
-    encode_series(*chunk.series, series);
-    put->bind(1, batch.now).bind(2, chunk.series->tenant).bind(3, chunk.series->metric());
-    put->bind(4, chunk.series->host()).bind(5, chunk.first_time).bind(6, chunk.last_time);
-    put->bind(7, chunk.end_offset).bind(8, std::int64_t{chunk.count});
-    TRY_STATUS(put->bind_blob(9, series).bind_blob(10, chunk.samples).run());
-  }
-  return {};
 }
 
 Status SqliteStore::write_state_pages(const std::vector<StatePage>& pages) {

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/guarded.h"
@@ -30,6 +32,10 @@ class SqliteStore final : public Store {
   Status commit(const StoreBatch& batch) override;
   Result<StoredState> restore() override;
   Result<std::uint64_t> retain(const RetentionPolicy& policy, Timestamp now) override;
+  Result<Downsampled> downsample(const RetentionPolicy& policy, Timestamp now,
+                                 const Downsampler& downsampler) override;
+  Result<std::uint64_t> shrink_metrics(const RetentionPolicy& policy) override;
+  std::uint64_t metric_bytes() const override { return metric_bytes_.load(); }
 
   Result<std::vector<EventRow>> events(const EventQuery& query) const override;
   Result<std::optional<EventRow>> event(std::uint64_t offset, std::uint32_t index) const override;
@@ -43,7 +49,7 @@ class SqliteStore final : public Store {
   std::uint64_t open_dead_letters() const override { return open_letters_.load(); }
   Result<std::vector<WindowRow>> windows(std::string_view tenant, std::string_view scope,
                                          Timestamp since, std::uint32_t limit) const override;
-  Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery& query) const override;
+  Result<MetricHistory> metric_history(const MetricQuery& query) const override;
   Status visit_state_pages(const std::function<Status(StatePage)>& visit) const override;
 
  private:
@@ -66,6 +72,35 @@ class SqliteStore final : public Store {
   Result<std::optional<Alert>> live_alert(SqliteConnection& connection,
                                           const AlertLog::Place& place) const;
 
+  // Chunks up to a commit, in the order of their index, are replaced step by step.
+  struct DownsamplePass {
+    bool is_open = false;
+    std::uint64_t end_offset = 0;
+    std::string metric{};  // Where it stands.
+    std::string tenant{};
+    std::string host{};
+  };
+  struct OldChunks;
+  Status load_metric_bytes();
+  Status add_metric_bytes(std::int64_t added);
+  Result<DownsamplePass> begin_pass(Timestamp begin_before, Timestamp before);
+  Result<std::vector<OldChunks>> old_chunks(std::uint64_t& rows);
+  Status replace_chunks(const OldChunks& old, const Downsampler& downsampler, Downsampled& done,
+                        std::int64_t& added);
+  Result<std::vector<std::pair<std::int64_t, MetricRollups>>> kept_rollups(
+      const OldChunks& old) const;
+  Status put_rollups(const MetricRollups& row, std::int64_t& added);
+  struct Removal {
+    const char* sum;
+    const char* remove;
+    std::optional<Timestamp> before{};  // The first parameter; the last one is kRetainRows.
+  };
+  Result<std::uint64_t> retain_metrics(Duration keep, Timestamp now);
+  Result<std::uint64_t> remove_metrics(const Removal& removal, std::uint64_t& bytes);
+  // Runs `write()` in a transaction, whose bytes of metrics it counts.
+  template <class Write>
+  Status in_transaction(Write&& write);
+
   // Constant after construction.
   const std::string path_;
   const FileLock lock_;
@@ -77,9 +112,62 @@ class SqliteStore final : public Store {
 
   std::int64_t letters_opened_ = 0;  // By the transaction; negative: more were resolved.
   std::atomic<std::uint64_t> open_letters_{0};
+  std::int64_t metric_bytes_added_ = 0;  // By the transaction.
+  std::atomic<std::uint64_t> metric_bytes_{0};
+  DownsamplePass pass_;
 
   // Guarded.
   mutable Guarded<std::vector<std::unique_ptr<SqliteConnection>>> readers_;
 };
+
+// Ends a transaction that did not commit.
+class Rollback {
+ public:
+  explicit Rollback(SqliteConnection& connection) : connection_(&connection) {}
+  ~Rollback() {
+    if (connection_ != nullptr) (void)connection_->execute("ROLLBACK");
+  }
+  Rollback(const Rollback&) = delete;
+  Rollback& operator=(const Rollback&) = delete;
+  void release() { connection_ = nullptr; }
+
+ private:
+  SqliteConnection* connection_;
+};
+
+template <class Write>
+Status SqliteStore::in_transaction(Write&& write) {
+  TRY_STATUS(writer_->execute("BEGIN IMMEDIATE"));
+  Rollback rollback(*writer_);
+  metric_bytes_added_ = 0;
+  TRY_STATUS(write());
+  TRY_STATUS(add_metric_bytes(metric_bytes_added_));
+  TRY_STATUS(writer_->execute("COMMIT"));
+  rollback.release();
+  metric_bytes_ += static_cast<std::uint64_t>(metric_bytes_added_);
+  return {};
+}
+
+template <class Read>
+auto SqliteStore::with_reader(Read&& read) const
+    -> decltype(read(std::declval<SqliteConnection&>())) {
+  constexpr std::size_t kIdleReadersMax = 4;
+  auto connection = readers_.with([](auto& idle) -> std::unique_ptr<SqliteConnection> {
+    if (idle.empty()) return nullptr;
+    auto taken = std::move(idle.back());
+    idle.pop_back();
+    return taken;
+  });
+  if (connection == nullptr) {
+    TRY(connection, SqliteConnection::open(path_, SqliteConnection::Mode::Read));
+  }
+  TRY_STATUS(connection->execute("BEGIN"));
+  auto result = read(*connection);
+  TRY_STATUS(connection->execute("COMMIT"));
+  readers_.with([&](auto& idle) {
+    if (idle.size() < kIdleReadersMax) idle.push_back(std::move(connection));
+  });
+  return result;
+}
 
 }  // namespace quell

@@ -124,7 +124,7 @@ struct MetricQuery {
   std::string host{};    // Empty: all.
   Timestamp since = Timestamp::min();
   Timestamp until = Timestamp::max();
-  std::uint32_t limit = 10'000;  // Chunks.
+  std::uint32_t limit = 10'000;  // Chunks, and rows of rollups.
 };
 
 // How long each kind is kept. Zero or less: for ever.
@@ -135,7 +135,19 @@ struct RetentionPolicy {
   Duration dead_letters{};      // By arrival.
   Duration windows{};           // By their start.
   Duration seen_ids{};          // By the commit that wrote them.
-  Duration metrics{};           // By the commit that wrote them.
+  Duration metrics{};           // Chunks by the commit that wrote them, rollups by their last time.
+  Duration metrics_raw{};       // Older chunks become rollups (Store::downsample).
+  std::uint64_t metrics_bytes_max = 0;  // Of chunks and rollups (Store::shrink_metrics); 0: any.
+};
+
+// Makes rollups of the chunks of one series, in the order in which they were written, and of the
+// rollups that there are of the same time (stream/rollup.h).
+using Downsampler = std::function<RolledUp(const std::vector<MetricChunk>& chunks,
+                                           const std::vector<MetricRollups>& kept)>;
+struct Downsampled {
+  std::uint64_t chunks = 0;   // That are gone.
+  std::uint64_t damaged = 0;  // Of the rows, those that did not decode.
+  bool is_done = true;        // There is nothing more to do for now.
 };
 
 class Store {
@@ -154,6 +166,19 @@ class Store {
   // that commits are never held up for long; returns how many rows went. Call it again while that
   // is not 0. Thread: the writer's.
   virtual Result<std::uint64_t> retain(const RetentionPolicy& policy, Timestamp now) = 0;
+
+  // Replaces chunks that were written longer than policy.metrics_raw ago by rollups, up to
+  // kDownsampledChunks at once, in one transaction: a crash finds either. Work begins when a sixth
+  // more than that has gathered, so that a series has some chunks to put together; call it again
+  // while it is not done. Thread: the writer's.
+  virtual Result<Downsampled> downsample(const RetentionPolicy& policy, Timestamp now,
+                                         const Downsampler& downsampler) = 0;
+  // Deletes the oldest rollups, then the oldest chunks, kRetainRows at once, while there are more
+  // bytes than policy.metrics_bytes_max. Returns: how many bytes went; call it again while that is
+  // not 0. Thread: the writer's.
+  virtual Result<std::uint64_t> shrink_metrics(const RetentionPolicy& policy) = 0;
+  // About what chunks and rollups take in the file. Cost: none. Thread: any.
+  virtual std::uint64_t metric_bytes() const = 0;
 
   // Queries. Thread: any; they never wait for the writer, and each one sees the state of one
   // commit. Newest first.
@@ -174,14 +199,15 @@ class Store {
   virtual std::uint64_t open_dead_letters() const = 0;
   virtual Result<std::vector<WindowRow>> windows(std::string_view tenant, std::string_view scope,
                                                  Timestamp since, std::uint32_t limit) const = 0;
-  // By falling end_offset, of equal ones the last written first: where two chunks hold a sample of
-  // one time, the first one counts.
-  virtual Result<std::vector<MetricChunk>> metric_chunks(const MetricQuery& query) const = 0;
+  // Chunks by falling end_offset, of equal ones the last written first: where two of them hold a
+  // sample of one time, the first one counts. Rollups by rising first time.
+  virtual Result<MetricHistory> metric_history(const MetricQuery& query) const = 0;
   // The last of each (kind, number), in their order, until `visit` fails.
   virtual Status visit_state_pages(const std::function<Status(StatePage)>& visit) const = 0;
 };
 
 inline constexpr std::uint32_t kRetainRows = 2000;
+inline constexpr std::uint32_t kDownsampledChunks = 2000;
 
 struct SqliteStoreOptions {
   std::uint32_t pages_max = 0;  // Of 8 KiB; 0: no limit. Beyond it, commits fail with Exhausted.

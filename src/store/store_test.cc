@@ -392,26 +392,6 @@ MetricChunk make_chunk(std::string host, std::int64_t from, std::uint64_t end_of
           .samples = "bytes"};
 }
 
-TEST_F(StoreTest, KeepsMetricChunks) {
-  const auto store = open();
-  for (std::uint64_t n = 1; n <= 5; ++n) {
-    StoreBatch batch = batch_to(n);
-    const auto from = static_cast<std::int64_t>(n) * 60;
-    batch.metric_chunks = {make_chunk("db-1", from, n), make_chunk("db-2", from, n)};
-    commit(*store, batch);
-  }
-  const auto of_host =
-      store->metric_chunks({.metric = "cpu_load", .tenant = "default", .host = "db-1"});
-  ASSERT_TRUE(of_host) << of_host.error().to_string();
-  ASSERT_EQ(of_host->size(), 5u);
-  EXPECT_EQ(of_host->at(0).end_offset, 5u);
-  EXPECT_EQ(*of_host->at(0).series, *make_chunk("db-1", 0, 0).series);
-  const MetricQuery range{.metric = "cpu_load", .since = at(130), .until = at(185)};
-  EXPECT_EQ(store->metric_chunks(range)->size(), 4u);
-  EXPECT_EQ(store->metric_chunks({.metric = "cpu_load", .tenant = "acme"})->size(), 0u);
-  EXPECT_EQ(store->metric_chunks({.metric = "memory"})->size(), 0u);
-}
-
 std::string pages_text(const Store& store) {
   std::string text;
   EXPECT_TRUE(store.visit_state_pages([&](const StatePage& page) -> Status {
@@ -527,7 +507,7 @@ TEST_F(StoreTest, RefusesWhatIsNotAStore) {
   run_sql(path("newer.db"), "INSERT INTO migrations VALUES(99)");
   check_open_fails(path("newer.db"), Errc::Unavailable,
                    "opening store " + path("newer.db") +
-                       ": the store has schema version 99, this Quell knows up to 2: a newer one "
+                       ": the store has schema version 99, this Quell knows up to 3: a newer one "
                        "wrote it");
   check_open_fails(path("no/such.db"), Errc::Unavailable,
                    "creating " + path("no/such.db") + ".lock: No such file or directory");
@@ -578,7 +558,7 @@ std::string content(Store& store) {
                       store.dead_letters({.limit = 9999})->size(),
                       store.windows("default", "", at(0), 9999)->size());
   text += fmt::format(" {} {}", state.seen_ids.size(),
-                      store.metric_chunks({.metric = "cpu_load"})->size());
+                      store.metric_history({.metric = "cpu_load"})->chunks.size());
   return text;
 }
 

@@ -20,11 +20,14 @@ std::uint32_t seconds_of(Timestamp t) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(s, 0, UINT32_MAX));
 }
 
-MetricChunk chunk_of(const SampleBlock& block, std::shared_ptr<const Series> series,
+// Of blocks in the order in which they were filled.
+MetricChunk chunk_of(std::span<const SampleBlock> blocks, std::shared_ptr<const Series> series,
                      std::uint64_t end_offset) {
   std::vector<Point> points;
-  const auto decoded = decode_block(block, points);
-  QUELL_ASSERT(decoded.has_value(), "a block of our own decodes");
+  for (const SampleBlock& block : blocks) {
+    const auto decoded = decode_block(block, points);
+    QUELL_ASSERT(decoded.has_value(), "a block of our own decodes");
+  }
   settle_points(points);
   MetricChunk chunk{.series = std::move(series), .end_offset = end_offset};
   chunk.first_time = points.front().time;
@@ -199,11 +202,11 @@ std::uint64_t SampleBook::new_block(const SeriesTable& table) {
 }
 
 void SampleBook::keep_ready(const SampleBlock& block, const std::shared_ptr<const Series>& series) {
-  if (ready_.size() >= options_.chunks_waiting_max) {
-    ++stats_.chunks_dropped;
+  if (ready_.size() >= options_.blocks_waiting_max) {
+    ++stats_.blocks_dropped;
     return;
   }
-  ready_.push_back(chunk_of(block, series, 0));
+  ready_.push_back(chunk_of({&block, 1}, series, 0));
 }
 
 std::vector<SampleBlock> SampleBook::collect(SeriesSlot slot, Which which) const {
@@ -229,7 +232,15 @@ std::vector<SampleBlock> SampleBook::blocks_of(SeriesSlot slot) const {
 
 void SampleBook::forget(SeriesSlot slot, const SeriesTable& table) {
   if (slot >= states_.size()) return;
-  for (const SampleBlock& b : collect(slot, Which::Unwritten)) keep_ready(b, table.series(slot));
+  constexpr Duration kAhead = std::chrono::hours(1);  // Of their arrival; others are looked at.
+  set_left_until(Timestamp(std::chrono::seconds(states_[slot].last_arrival_s)) + kAhead);
+  for (const SampleBlock& b : collect(slot, Which::Unwritten)) {
+    std::vector<Point> points;
+    const auto decoded = decode_block(b, points);
+    QUELL_ASSERT(decoded.has_value(), "a block of our own decodes");
+    for (const Point& p : points) set_left_until(p.time);
+    keep_ready(b, table.series(slot));
+  }
   states_[slot] = {.life = states_[slot].life + 1};
 }
 
@@ -248,27 +259,58 @@ std::vector<SeriesSlot> SampleBook::silent_since(Timestamp t, const SeriesTable&
 // ---------------------------------------------------------------------------------------------
 // Writing.
 
+// The oldest closed blocks of the slot that wait. They wait no more. Those that wait are the newest
+// ones of their series, so the walk is short; of a series with very many, `oldest` goes alone.
+std::vector<SampleBlock> SampleBook::take_closed(SeriesSlot slot, std::uint64_t oldest) {
+  constexpr std::size_t kWalkMax = 1024;
+  constexpr std::size_t kBlocksMax = 64;  // Of a chunk.
+  std::vector<std::uint64_t> numbers;
+  const State& state = states_[slot];
+  for (std::uint64_t number = state.open; is_kept(number) && numbers.size() < kWalkMax;) {
+    const SampleBlock& one = block(number);
+    const bool is_open = number == state.open;
+    if (one.slot != slot || one.life != state.life || (!is_open && !one.waits)) break;
+    if (!is_open) numbers.push_back(number);
+    if (one.back == 0 || one.back >= number) break;
+    number -= one.back;
+  }
+  std::ranges::reverse(numbers);
+  if (numbers.empty() || numbers.front() != oldest) numbers.assign(1, oldest);
+  if (numbers.size() > kBlocksMax) numbers.resize(kBlocksMax);
+  std::vector<SampleBlock> blocks;
+  for (const std::uint64_t number : numbers) {
+    block(number).waits = false;
+    blocks.push_back(block(number));
+  }
+  return blocks;
+}
+
 void SampleBook::take_chunks(std::uint64_t next_offset, const SeriesTable& table,
                              std::vector<MetricChunk>& out) {
   out = std::exchange(ready_, {});
   for (MetricChunk& chunk : out) chunk.end_offset = next_offset;
+  const bool many = closed_.size() > options_.blocks_waiting_many;
+  const std::size_t chunks_max = options_.chunks_per_commit * (many ? 4 : 1);
   while (!closed_.empty()) {
-    const bool too_many = closed_.size() > options_.chunks_waiting_max;
-    if (out.size() >= options_.chunks_per_commit && !too_many) return;
     const std::uint64_t number = closed_.front();
-    closed_.pop_front();
     if (!is_kept(number)) {
-      ++stats_.chunks_dropped;
+      ++stats_.blocks_dropped;
+      closed_.pop_front();
       continue;
     }
     SampleBlock& closed = block(number);
-    if (!closed.waits || closed.life != states_[closed.slot].life) continue;
-    closed.waits = false;
-    if (out.size() >= options_.chunks_per_commit) {
-      ++stats_.chunks_dropped;
+    const bool waits = closed.waits && closed.life == states_[closed.slot].life;
+    const bool too_many = closed_.size() > options_.blocks_waiting_max;
+    if (waits && out.size() >= chunks_max && !too_many) return;
+    closed_.pop_front();
+    if (!waits) continue;
+    if (out.size() >= chunks_max) {
+      closed.waits = false;
+      ++stats_.blocks_dropped;
       continue;
     }
-    out.push_back(chunk_of(closed, table.series(closed.slot), next_offset));
+    out.push_back(
+        chunk_of(take_closed(closed.slot, number), table.series(closed.slot), next_offset));
   }
 }
 

@@ -22,6 +22,7 @@
 // is added twice, or lies in two chunks, changes nothing.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -48,15 +49,18 @@ struct SampleBookOptions {
   std::uint64_t page_bytes_per_commit = 8ull << 20;
   // Also when so many samples, or 32 for each slot, have come since: a restart adds them again.
   std::uint64_t samples_replayed_max = 1'000'000;
+  // Of a series all blocks that wait become one chunk. When more than so many blocks wait, four
+  // times as many chunks go with a commit.
   std::size_t chunks_per_commit = 2000;
-  std::size_t chunks_waiting_max = 50'000;  // More than these are not written at all.
+  std::size_t blocks_waiting_many = 10'000;
+  std::size_t blocks_waiting_max = 200'000;  // More than these are not written at all.
 };
 
 struct SampleBookStats {
   std::uint64_t added = 0;
   std::uint64_t stale = 0;           // Of these: markers that a series has ended.
   std::uint64_t blocks = 0;          // Begun.
-  std::uint64_t chunks_dropped = 0;  // Closed blocks that came faster than the store takes them.
+  std::uint64_t blocks_dropped = 0;  // Closed ones that came faster than the store takes them.
 };
 
 // The blocks of one series, oldest first, closed: a copy, to be decoded on any thread.
@@ -89,6 +93,9 @@ class SampleBook {
 
   // The series has left: its slot begins anew. Call it before SeriesTable::remove().
   void forget(SeriesSlot slot, const SeriesTable& table);
+  // Series that have left had no later samples than this. It is at least `t` from now on.
+  Timestamp left_until() const { return left_until_; }
+  void set_left_until(Timestamp t) { left_until_ = std::max(left_until_, t); }
   // Slots in use that got nothing since `t`.
   std::vector<SeriesSlot> silent_since(Timestamp t, const SeriesTable& table) const;
 
@@ -147,6 +154,7 @@ class SampleBook {
   // Oldest first; the open one as if it were closed.
   std::vector<SampleBlock> collect(SeriesSlot slot, Which which) const;
   void keep_ready(const SampleBlock& block, const std::shared_ptr<const Series>& series);
+  std::vector<SampleBlock> take_closed(SeriesSlot slot, std::uint64_t oldest);
   void take_chunks(std::uint64_t next_offset, const SeriesTable& table,
                    std::vector<MetricChunk>& out);
   StatePage make_page(std::uint64_t number, std::uint64_t end_offset,
@@ -165,7 +173,8 @@ class SampleBook {
   std::deque<std::uint64_t> changed_pages_;  // In the order of their changed_from.
   std::deque<std::uint64_t> closed_;         // Numbers of blocks that are to become chunks.
   std::vector<MetricChunk> ready_;           // Chunks of series that have left.
-  bool has_counters_ = false;                // The batch in hand, up to where it is read.
+  Timestamp left_until_{};
+  bool has_counters_ = false;  // The batch in hand, up to where it is read.
   SampleBookStats stats_;
 };
 

@@ -187,18 +187,18 @@ struct World {
     return count;
   }
 
-  // As Store::metric_chunks.
-  std::vector<MetricChunk> chunks_in_order() const {
+  // As Store::metric_history.
+  MetricHistory chunks_in_order() const {
     std::vector<MetricChunk> order(chunks.rbegin(), chunks.rend());
     std::ranges::stable_sort(order, std::greater<>(), &MetricChunk::end_offset);
-    return order;
+    return {.chunks = std::move(order)};
   }
 
   // `labels time=value …` of each series, times in seconds.
   std::string read(SampleQuery query, bool with_store = true) const {
     const FoundBlocks found = find_blocks(*table, *book, query);
-    const auto all = merge_samples(
-        found.series, with_store ? chunks_in_order() : std::vector<MetricChunk>(), query);
+    const auto all =
+        merge_samples(found.series, with_store ? chunks_in_order() : MetricHistory(), query);
     if (!all) return all.error().to_string();
     std::string text;
     for (const SeriesSamples& s : *all) {
@@ -316,7 +316,7 @@ TEST(SampleBook, FullBlocksBecomeChunks) {
   std::vector<double> values;
   for (int i = 0; i < 100; ++i) values.push_back(i * 1.1);
   world.add(TestRequest().add("cpu{host=a}", 0, values), 100);
-  EXPECT_GE(world.commit(101), 5u);
+  EXPECT_EQ(world.commit(101), 1u);
   EXPECT_EQ(world.commit(102), 0u);
   SampleBook memory_is_gone;
   const auto from_store = merge_samples({}, world.chunks_in_order(), {.metric = "cpu"});
@@ -326,17 +326,31 @@ TEST(SampleBook, FullBlocksBecomeChunks) {
 }
 
 TEST(SampleBook, ChunksArePacedAndTooManyAreDropped) {
-  World world({.chunks_per_commit = 2, .chunks_waiting_max = 4});
+  World world({.chunks_per_commit = 2, .blocks_waiting_max = 20});
+  std::vector<double> values;
+  for (int i = 0; i < 200; ++i) values.push_back(i * 1.1);
+  for (const char* host : {"a", "b", "c", "d"}) {
+    world.add(TestRequest().add(fmt::format("cpu{{host={}}}", host), 0, values), 100);
+  }
+  EXPECT_EQ(world.commit(101), 2u);
+  EXPECT_GT(world.book->stats().blocks_dropped, 0u);
+  EXPECT_EQ(world.commit(102), 2u);
+  EXPECT_FALSE(world.book->has_waiting());
+  EXPECT_EQ(world.commit(103), 0u);
+}
+
+TEST(SampleBook, WaitingBlocksOfASeriesBecomeOneChunk) {
+  World world;
   std::vector<double> values;
   for (int i = 0; i < 200; ++i) values.push_back(i * 1.1);
   world.add(TestRequest().add("cpu{host=a}", 0, values), 100);
+  world.add(TestRequest().add("cpu{host=b}", 0, values), 100);
   EXPECT_EQ(world.commit(101), 2u);
-  EXPECT_GT(world.book->stats().chunks_dropped, 0u);
-  EXPECT_EQ(world.commit(102), 2u);
-  EXPECT_TRUE(world.book->has_waiting());
-  EXPECT_EQ(world.commit(103), 2u);
-  EXPECT_FALSE(world.book->has_waiting());
-  EXPECT_EQ(world.commit(104), 0u);
+  const auto all = merge_samples({}, world.chunks_in_order(), {.metric = "cpu"});
+  ASSERT_TRUE(all);
+  EXPECT_GE(all->at(0).points.size(), 180u);
+  EXPECT_GE(all->at(1).points.size(), 180u);
+  EXPECT_EQ(world.book->stats().blocks_dropped, 0u);
 }
 
 TEST(SampleBook, ASeriesThatLeftBeginsAnew) {
@@ -356,7 +370,7 @@ TEST(SampleBook, ASeriesThatLeftBeginsAnew) {
 
 TEST(SampleBook, MemoryIsFixedAndSlowSeriesGoToTheStore) {
   constexpr std::uint64_t kMiB = 1 << 20;
-  World world({.bytes_max = kMiB, .chunks_per_commit = 100'000, .chunks_waiting_max = 100'000});
+  World world({.bytes_max = kMiB, .chunks_per_commit = 100'000, .blocks_waiting_max = 100'000});
   world.add(TestRequest().add("slow{host=a}", 0, {42}), 0);
   std::vector<double> values;
   for (int i = 0; i < 1000; ++i) values.push_back(i * 1.1);

@@ -31,53 +31,71 @@ namespace {
 struct Merged {
   std::shared_ptr<const Series> series;
   std::map<Timestamp, double> points;
+  std::vector<Rollup> rollups;
 };
 
-// Keeps the newest `limit`.
-std::vector<Point> newest(const std::map<Timestamp, double>& points, std::size_t limit) {
-  std::vector<Point> kept;
-  auto at = points.begin();
-  if (points.size() > limit) std::advance(at, points.size() - limit);
-  for (; at != points.end(); ++at) kept.push_back({at->first, at->second});
-  return kept;
+// The newest ones, as many as the query asks for.
+SeriesSamples newest(Merged&& merged, const SampleQuery& query) {
+  SeriesSamples samples{.series = std::move(merged.series), .rollups = std::move(merged.rollups)};
+  for (const auto& [time, value] : merged.points) samples.points.push_back({time, value});
+  std::ranges::sort(samples.rollups, {}, &Rollup::until);
+  choose_finer(samples.points, samples.rollups);
+  const auto outside = [&](Timestamp t) { return t < query.since || t > query.until; };
+  std::erase_if(samples.points, [&](const Point& p) { return outside(p.time); });
+  std::erase_if(samples.rollups, [&](const Rollup& r) { return outside(r.until); });
+  const auto keep_newest = [](auto& all, std::size_t count) {
+    if (all.size() > count) {
+      all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(count));
+    }
+  };
+  keep_newest(samples.points, query.limit);
+  keep_newest(samples.rollups, query.limit - samples.points.size());
+  return samples;
 }
 
 }  // namespace
 
 Result<std::vector<SeriesSamples>> merge_samples(const std::vector<SeriesBlocks>& blocks,
-                                                 const std::vector<MetricChunk>& chunks,
+                                                 const MetricHistory& history,
                                                  const SampleQuery& query) {
   std::unordered_map<Hash128, Merged, Hash128Hasher> all;
-  const auto add = [&](const std::shared_ptr<const Series>& series,
-                       const std::vector<Point>& points) {
+  const auto of = [&](const std::shared_ptr<const Series>& series) -> Merged* {
+    if (series->metric() != query.metric || !matches(*series, query)) return nullptr;
+    if (all.size() >= query.series_max && !all.contains(series->id)) return nullptr;
     Merged& merged = all[series->id];
     if (merged.series == nullptr) merged.series = series;
-    for (const Point& p : points) {
-      if (p.time >= query.since && p.time <= query.until) merged.points.emplace(p.time, p.value);
-    }
+    return &merged;
   };
   std::vector<Point> points;
   for (const SeriesBlocks& of_series : blocks) {
     points.clear();
     for (const SampleBlock& block : of_series.blocks) TRY_STATUS(decode_block(block, points));
     settle_points(points);
-    add(of_series.series, points);
+    Merged& merged = all[of_series.series->id];
+    merged.series = of_series.series;
+    for (const Point& p : points) merged.points.emplace(p.time, p.value);
   }
-  for (const MetricChunk& chunk : chunks) {
-    if (chunk.series->metric() != query.metric || !matches(*chunk.series, query)) continue;
-    if (all.size() >= query.series_max && !all.contains(chunk.series->id)) continue;
+  for (const MetricChunk& chunk : history.chunks) {
+    Merged* const merged = of(chunk.series);
+    if (merged == nullptr) continue;
     TRY(points, decode_points(chunk.samples));
-    add(chunk.series, points);
+    for (const Point& p : points) merged->points.emplace(p.time, p.value);
   }
-  std::vector<SeriesSamples> merged;
-  for (auto& [id, m] : all) {
-    SeriesSamples samples{std::move(m.series), newest(m.points, query.limit)};
-    if (!samples.points.empty()) merged.push_back(std::move(samples));
+  for (const MetricRollups& row : history.rollups) {
+    Merged* const merged = of(row.series);
+    if (merged == nullptr) continue;
+    TRY(const std::vector<Rollup> some, decode_rollups(row.points));
+    merged->rollups.insert(merged->rollups.end(), some.begin(), some.end());
   }
-  std::ranges::sort(merged, {}, [](const SeriesSamples& s) {
+  std::vector<SeriesSamples> found;
+  for (auto& [id, merged] : all) {
+    SeriesSamples samples = newest(std::move(merged), query);
+    if (!samples.points.empty() || !samples.rollups.empty()) found.push_back(std::move(samples));
+  }
+  std::ranges::sort(found, {}, [](const SeriesSamples& s) {
     return std::tie(s.series->tenant, s.series->labels);
   });
-  return merged;
+  return found;
 }
 
 }  // namespace quell

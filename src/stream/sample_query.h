@@ -9,6 +9,7 @@
 #include "base/matcher.h"
 #include "base/result.h"
 #include "model/metric_chunk.h"
+#include "stream/rollup.h"
 #include "stream/sample_book.h"
 #include "stream/sample_codec.h"
 #include "stream/series_table.h"
@@ -36,14 +37,15 @@ FoundBlocks find_blocks(const SeriesTable& table, const SampleBook& book, const 
 
 struct SeriesSamples {
   std::shared_ptr<const Series> series{};
-  std::vector<Point> points{};  // By time, each once.
+  std::vector<Point> points{};    // By time, each once; the newest of the query.
+  std::vector<Rollup> rollups{};  // By time, instead of points; the newest of the query.
 };
 
-// Decodes the blocks and adds what stored chunks have besides: what is in memory counts, then the
-// chunk that comes first (in the order of Store::metric_chunks). By tenant and labels.
-// Errors: Corrupt. Thread: any.
+// Decodes the blocks and adds what the store has besides: what is in memory counts, then the chunk
+// that comes first (in the order of Store::metric_history), then rollups, where chunks have not all
+// of what is in them. By tenant and labels. Errors: Corrupt. Thread: any.
 Result<std::vector<SeriesSamples>> merge_samples(const std::vector<SeriesBlocks>& blocks,
-                                                 const std::vector<MetricChunk>& chunks,
+                                                 const MetricHistory& history,
                                                  const SampleQuery& query);
 
 }  // namespace quell
