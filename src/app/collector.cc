@@ -7,6 +7,7 @@
 
 #include "app/pause.h"
 #include "base/hash.h"
+#include "base/this_thread.h"
 #include "base/time.h"
 #include "fetch/http_client.h"
 
@@ -126,7 +127,10 @@ void Collector::set(const CollectSettings& settings) {
   }
   threads_.with([&](Threads& threads) {
     while (!threads.is_stopped && threads.all.size() < std::min(kThreadsMax, fresh.size())) {
-      threads.all.emplace_back([this](const std::stop_token& stop) { run(stop); });
+      threads.all.emplace_back([this](const std::stop_token& stop) {
+        name_this_thread("collector");
+        run(stop);
+      });
     }
   });
 }

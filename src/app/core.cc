@@ -4,6 +4,7 @@
 #include <span>
 
 #include "app/pause.h"
+#include "base/this_thread.h"
 #include "base/time.h"
 
 namespace quell {
@@ -89,6 +90,7 @@ void Core::committed(Duration took) {
 }
 
 void Core::run() {
+  name_this_thread("core");
   for (;;) {
     auto items = backlog_.empty() ? inbox_.pop_all() : inbox_.try_pop_all();
     if (items.empty() && backlog_.empty()) break;  // Closed, and nothing is left.

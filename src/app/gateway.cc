@@ -98,8 +98,8 @@ Gateway::Gateway(GatewayConfig config, Core& core, Worker& worker, Journal& jour
       clock_(clock),
       metrics_(metrics),
       hooks_(std::move(hooks)),
-      queries_(kQueriesMax),
-      upstream_(kUpstreamQueriesMax) {}
+      queries_("queries", kQueriesMax),
+      upstream_("upstream", kUpstreamQueriesMax) {}
 
 void Gateway::set_config(GatewayConfig config) {
   config_.with([&](auto& c) { c = std::make_shared<const GatewayConfig>(std::move(config)); });

@@ -24,6 +24,7 @@
 #include "base/embedded.h"
 #include "base/json.h"
 #include "base/random_seed.h"
+#include "base/this_thread.h"
 #include "base/time.h"
 #include "http/grpc_server.h"
 #include "wire/cloudevents.h"
@@ -43,7 +44,10 @@ constexpr std::size_t kWorkerTasksMax = 1000;
 class ServiceImpl final : public Service {
  public:
   ServiceImpl(ServiceOptions options, const Clock& clock, const Log& log)
-      : options_(std::move(options)), clock_(clock), log_(log), worker_(kWorkerTasksMax) {}
+      : options_(std::move(options)),
+        clock_(clock),
+        log_(log),
+        worker_("reader", kWorkerTasksMax) {}
 
   ~ServiceImpl() override { stop(); }
 
@@ -63,7 +67,10 @@ class ServiceImpl final : public Service {
     collector_->set(settings.collect);
     TRY_STATUS(serve(listen));
     ready_ = true;
-    ticker_ = std::jthread([this](std::stop_token stop) { tick(stop); });
+    ticker_ = std::jthread([this](std::stop_token stop) {
+      name_this_thread("ticker");
+      tick(stop);
+    });
     return {};
   }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/pause.h"
+#include "base/this_thread.h"
 #include "base/time.h"
 #include "stream/rollup.h"
 
@@ -49,6 +50,8 @@ void StoreWriter::commit(StoreBatch batch) {
 }
 
 void StoreWriter::run() {
+  name_this_thread("store");
+  let_others_go_first();  // An answer waits for the journal and the core, never for the store.
   for (auto batches = batches_.pop_all(); !batches.empty(); batches = batches_.pop_all()) {
     for (const StoreBatch& batch : batches) {
       write(batch);

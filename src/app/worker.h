@@ -2,9 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "base/bounded_queue.h"
+#include "base/this_thread.h"
 
 namespace quell {
 
@@ -12,8 +15,9 @@ class Worker {
  public:
   using Task = std::move_only_function<void()>;
 
-  explicit Worker(std::size_t tasks_max)
-      : tasks_(tasks_max), thread_([this] {
+  Worker(std::string name, std::size_t tasks_max)
+      : tasks_(tasks_max), thread_([this, name = std::move(name)] {
+          name_this_thread(name);
           for (auto batch = tasks_.pop_all(); !batch.empty(); batch = tasks_.pop_all()) {
             for (Task& task : batch) task();
           }

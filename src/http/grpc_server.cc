@@ -15,6 +15,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "base/this_thread.h"
 
 namespace quell::http {
 namespace {
@@ -451,7 +452,10 @@ class GrpcServerImpl final : public GrpcServer {
                                                  options.port, error.message()));
     }
     accept();
-    thread_ = std::thread([shared = shared_] { shared->io.run(); });
+    thread_ = std::thread([shared = shared_] {
+      name_this_thread("grpc");
+      shared->io.run();
+    });
     return {};
   }
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "base/this_thread.h"
 #include "http/worker.h"
 
 namespace quell::http {
@@ -105,7 +106,12 @@ class BeastServer final : public Server {
               std::shared_ptr<Acceptor> acceptor)
       : context_(std::move(context)), workers_(std::move(workers)), acceptor_(std::move(acceptor)) {
     acceptor_->accept();
-    for (const auto& worker : workers_) threads_.emplace_back([worker] { worker->run(); });
+    for (const auto& worker : workers_) {
+      threads_.emplace_back([worker] {
+        name_this_thread("http");
+        worker->run();
+      });
+    }
   }
   ~BeastServer() override { stop(Duration(0)); }
 

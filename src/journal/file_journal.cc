@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/this_thread.h"
 #include "journal/journal.h"
 #include "journal/segment_log.h"
 
@@ -46,7 +47,10 @@ class FileJournal final : public Journal {
         on_commit_(std::move(on_commit)),
         log_(std::move(log)),
         last_arrived_at_(log_->last_arrived_at()) {
-    committer_ = std::thread([this] { run(); });
+    committer_ = std::thread([this] {
+      name_this_thread("journal");
+      run();
+    });
   }
   ~FileJournal() override { close(); }
 

@@ -88,6 +88,7 @@ class SegmentLog {
   Status rotate(const Batch& batch);
   Result<std::unique_ptr<File>> create_segment(const SegmentHeader& header, std::uint64_t size);
   Status reserve(std::uint64_t batch_bytes);
+  void write_zeros_ahead(std::uint64_t batch_bytes);
   Error undo_write(Error error);
   Error broken_by(Error error);
   void publish(const Batch& batch, std::uint64_t position);
@@ -109,6 +110,7 @@ class SegmentLog {
   SegmentHeader header_{};
   std::uint64_t position_ = 0;   // Where the next batch goes.
   std::uint64_t allocated_ = 0;  // Size of the active file.
+  std::uint64_t zeroed_ = 0;     // Zeros are written up to here, where it is beyond position_.
   std::uint64_t end_offset_ = 0;
   bool must_rotate_ = false;  // A rotation failed half-way: the old segment must not grow again.
   Timestamp last_arrived_at_{};
