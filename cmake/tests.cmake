@@ -61,5 +61,13 @@ add_test(NAME detection_sim COMMAND detection_sim 0 ${DETECTION_SEEDS})
 add_test(NAME detection_sim_canary COMMAND detection_sim canary)
 set_tests_properties(detection_sim_canary PROPERTIES WILL_FAIL TRUE)
 
+# 20 ms a seed.
+math(EXPR METRICS_SEEDS "${SEEDS} / 5")
+add_executable(metrics_sim tests/sim/metrics_sim.cc)
+target_link_libraries(metrics_sim PRIVATE quell_test_support fmt::fmt)
+add_test(NAME metrics_sim COMMAND metrics_sim 0 ${METRICS_SEEDS})
+add_test(NAME metrics_sim_canary COMMAND metrics_sim canary)
+set_tests_properties(metrics_sim_canary PROPERTIES WILL_FAIL TRUE)
+
 add_dependencies(tests journal_sim packs_test scenario_test fetch_server_test pipeline_test
-                 pipeline_sim detection_sim)
+                 pipeline_sim detection_sim metrics_sim)

@@ -26,7 +26,8 @@ const SampleBatch& MetricStage::on_samples(const Frame& frame, WireSamples& samp
   batch_.clear();
   totals_.histograms += samples.histograms;
   totals_.exemplars_ignored += samples.exemplars_ignored;
-  table_.resolve(samples, source_name(frame), SeriesTable::Unknown::Make, batch_, refused);
+  table_.resolve(samples, source_name(frame), SeriesTable::Unknown::Make, batch_, refused,
+                 frame.offset);
   totals_.series_refused += refused.series;
   totals_.samples_refused += refused.samples;
   book_.add(batch_, table_, frame.offset, frame.arrived_at);
@@ -36,7 +37,8 @@ const SampleBatch& MetricStage::on_samples(const Frame& frame, WireSamples& samp
 const SampleBatch& MetricStage::restore_samples(const Frame& frame, WireSamples& samples) {
   SeriesRefusals ignored;
   batch_.clear();
-  table_.resolve(samples, source_name(frame), SeriesTable::Unknown::Skip, batch_, ignored);
+  table_.resolve(samples, source_name(frame), SeriesTable::Unknown::Skip, batch_, ignored,
+                 frame.offset);
   book_.add(batch_, table_, frame.offset, frame.arrived_at);
   return batch_;
 }

@@ -159,7 +159,8 @@ class SampleBook {
                    std::vector<MetricChunk>& out);
   StatePage make_page(std::uint64_t number, std::uint64_t end_offset,
                       const SeriesTable& table) const;
-  Status load_slot(ByteReader& r, SeriesSlot first, const SeriesTable& table);
+  Status load_slot(ByteReader& r, SeriesSlot first, std::uint64_t end_offset,
+                   const SeriesTable& table);
 
   SampleBookOptions options_;
   std::uint64_t capacity_ = 0;  // Blocks.

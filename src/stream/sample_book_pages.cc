@@ -58,8 +58,10 @@ StatePage SampleBook::make_page(std::uint64_t number, std::uint64_t end_offset,
   return page;
 }
 
-// The slot may have been given to another series since the page was written.
-Status SampleBook::load_slot(ByteReader& r, SeriesSlot first, const SeriesTable& table) {
+// The slot may have been given to another series since the page was written, or to the same one,
+// which had left.
+Status SampleBook::load_slot(ByteReader& r, SeriesSlot first, std::uint64_t end_offset,
+                             const SeriesTable& table) {
   const auto corrupt = [] { return fail(Errc::Corrupt, "a page of samples does not decode"); };
   const std::uint64_t index = r.u64();
   const std::uint64_t id = r.fixed64();
@@ -75,7 +77,7 @@ Status SampleBook::load_slot(ByteReader& r, SeriesSlot first, const SeriesTable&
   if (!r.ok() || index >= kSlotsPerPage || state.cursor.unit > 2) return corrupt();
   const SeriesSlot slot = first + static_cast<SeriesSlot>(index);
   if (slot >= table.slot_count() || table.series(slot) == nullptr ||
-      table.series(slot)->id.low != id) {
+      table.series(slot)->id.low != id || table.born(slot) >= end_offset) {
     return {};
   }
   states_[slot] = state;
@@ -105,7 +107,8 @@ Status SampleBook::load(const StatePage& page, const SeriesTable& table) {
   }
   const std::uint64_t end_offset = r.u64();
   while (r.ok() && !r.at_end()) {
-    TRY_STATUS(load_slot(r, static_cast<SeriesSlot>(page.number * kSlotsPerPage), table));
+    TRY_STATUS(
+        load_slot(r, static_cast<SeriesSlot>(page.number * kSlotsPerPage), end_offset, table));
   }
   if (!r.ok()) return fail(Errc::Corrupt, "a page of samples does not decode");
   if (page.number < pages_.size()) pages_[page.number].stored_until = end_offset;

@@ -157,7 +157,7 @@ struct World {
     SampleBatch batch;
     SeriesRefusals refused;
     const auto unknown = is_old ? SeriesTable::Unknown::Skip : SeriesTable::Unknown::Make;
-    table->resolve(copy.samples, "test", unknown, batch, refused);
+    table->resolve(copy.samples, "test", unknown, batch, refused, offset);
     book->add(batch, *table, offset, arrivals[offset]);
     return batch;
   }
@@ -366,6 +366,26 @@ TEST(SampleBook, ASeriesThatLeftBeginsAnew) {
   EXPECT_EQ(world.read({.metric = "cpu"}, false), "b 100=2; c 101=3");
   EXPECT_EQ(world.commit(102), 1u);  // What a had is written.
   EXPECT_EQ(world.read({.metric = "cpu"}), "a 1=1; b 100=2; c 101=3");
+}
+
+// Its page is not written again yet (60 s), or never was (1 h): then its old frames are read again.
+void check_came_again(Duration page_age) {
+  World world({.page_age = page_age});
+  world.add(TestRequest().add("n_total{host=a}", 1, {100}), 1);
+  world.commit(100);
+  world.book->forget(0, *world.table);
+  world.table->remove(0);
+  world.add(TestRequest().add("n_total{host=a}", 200, {7}), 200);
+  world.commit(201);
+  world.restart();
+  EXPECT_EQ(world.read({.metric = "n_total"}, false), "a 200=7");
+  world.add(TestRequest().add("n_total{host=a}", 210, {27}), 210);
+  EXPECT_EQ(world.read({.metric = "n_total"}), "a 1=100 200=7 210=27");
+}
+
+TEST(SampleBook, ASeriesThatCameAgainHasNothingOfBefore) {
+  check_came_again(seconds(60));
+  check_came_again(std::chrono::hours(1));
 }
 
 TEST(SampleBook, MemoryIsFixedAndSlowSeriesGoToTheStore) {

@@ -149,7 +149,7 @@ void SeriesTable::find_runs(const WireSamples& in, const std::vector<std::uint16
 }
 
 void SeriesTable::resolve(WireSamples& in, std::string_view source, Unknown unknown,
-                          SampleBatch& out, SeriesRefusals& refused) {
+                          SampleBatch& out, SeriesRefusals& refused, std::uint64_t offset) {
   std::vector<std::uint16_t> tenants;
   for (const std::string& name : in.tenants) tenants.push_back(find_tenant(name));
   if (!in.metadata.empty() && unknown == Unknown::Make && !tenants.empty()) {
@@ -160,12 +160,14 @@ void SeriesTable::resolve(WireSamples& in, std::string_view source, Unknown unkn
   for (std::size_t i = 0; i < in.series.size(); ++i) {
     const WireSamples::Run& run = in.series[i];
     if (found_[i] == kNoSlot && unknown == Unknown::Make) {
-      if (auto slot = find_or_make(in, run, tenants[run.tenant], source)) {
+      if (auto slot = find_or_make(in, run, tenants[run.tenant], source, offset)) {
         found_[i] = *slot;
       } else {
         refuse(refused, in, run, slot.error());
       }
     }
+    const bool is_old = unknown == Unknown::Skip && found_[i] != kNoSlot;
+    if (is_old && offset < born_[found_[i]]) found_[i] = kNoSlot;
     // When old frames are read again, what was said last is known from the pages.
     const bool says = run.unit != 0 || run.kind != SeriesKind::Unknown;
     if (says && found_[i] != kNoSlot && unknown == Unknown::Make) {
@@ -267,7 +269,8 @@ Result<std::uint16_t> SeriesTable::owner_number(std::uint16_t tenant, std::strin
 }
 
 Result<SeriesSlot> SeriesTable::find_or_make(const WireSamples& in, const WireSamples::Run& run,
-                                             std::uint16_t& tenant, std::string_view source) {
+                                             std::uint16_t& tenant, std::string_view source,
+                                             std::uint64_t offset) {
   // An earlier run of the request may have made it.
   const std::string_view bytes = in.key(run);
   if (tenant != kNoTenant) {
@@ -286,6 +289,7 @@ Result<SeriesSlot> SeriesTable::find_or_make(const WireSamples& in, const WireSa
   const SeriesKind kind = kind_of(tenant, labels.get(kMetricLabel), run.kind);
   const SeriesSlot slot =
       insert(hash, tenant, owner, std::move(labels), in.units[run.unit], kind, kNoSlot);
+  born_[slot] = offset;
   mark_dirty(slot);
   return slot;
 }
@@ -334,6 +338,7 @@ SeriesSlot SeriesTable::insert(std::uint64_t hash, std::uint16_t tenant, std::ui
     series_.resize(count);
     hashes_.resize(count);
     kinds_.resize(count);
+    born_.resize(count);
     metric_of_.resize(count);
     metric_position_.resize(count);
     is_dirty_.resize(count / kSeriesPerPage + 1);

@@ -95,9 +95,10 @@ class SeriesTable {
     Skip,  // They are passed over silently: a restart reads old frames again.
   };
   // Looks up all runs of `in` and moves its samples into `out`, without those that are refused.
-  // Metadata is taken first.
+  // Metadata is taken first. `offset` is that of their frame: an old frame has nothing for a series
+  // that was made by a later one, because the same labels left in between and came again.
   void resolve(WireSamples& in, std::string_view source, Unknown unknown, SampleBatch& out,
-               SeriesRefusals& refused);
+               SeriesRefusals& refused, std::uint64_t offset = 0);
 
   // The slot must be told to everybody who keeps something for it, before the next resolve().
   void remove(SeriesSlot slot);
@@ -110,6 +111,9 @@ class SeriesTable {
   const std::shared_ptr<const Series>& series(SeriesSlot slot) const { return series_[slot]; }
   // Never Unknown for a slot in use.
   SeriesKind kind(SeriesSlot slot) const { return kinds_[slot]; }
+  // The offset of the frame that made it: what is known of earlier frames is of another series, or
+  // of the same labels before they left.
+  std::uint64_t born(SeriesSlot slot) const { return born_[slot]; }
   SeriesSlot find(std::string_view tenant, const SeriesLabels& labels) const;  // kNoSlot if absent.
 
   std::vector<std::string> metrics() const;  // All names, sorted.
@@ -170,7 +174,8 @@ class SeriesTable {
   void find_some(const WireSamples& in, const std::vector<std::uint16_t>& tenants,
                  std::size_t first, std::size_t count);
   Result<SeriesSlot> find_or_make(const WireSamples& in, const WireSamples::Run& run,
-                                  std::uint16_t& tenant, std::string_view source);
+                                  std::uint16_t& tenant, std::string_view source,
+                                  std::uint64_t offset);
   Status check_room(std::uint16_t owner, std::size_t bytes, std::string_view metric);
   SeriesSlot insert(std::uint64_t hash, std::uint16_t tenant, std::uint16_t owner,
                     SeriesLabels labels, std::string unit, SeriesKind kind, SeriesSlot slot);
@@ -195,6 +200,7 @@ class SeriesTable {
   std::vector<std::shared_ptr<const Series>> series_;
   std::vector<std::uint64_t> hashes_;
   std::vector<SeriesKind> kinds_;
+  std::vector<std::uint64_t> born_;  // The offset of the frame that made it.
   std::vector<std::uint32_t> metric_of_;
   std::vector<std::uint32_t> metric_position_;
   std::priority_queue<SeriesSlot, std::vector<SeriesSlot>, std::greater<>> free_;

@@ -10,7 +10,7 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kSeriesPageVersion = 1;
+constexpr std::uint8_t kSeriesPageVersion = 2;  // 1 has no offsets.
 constexpr std::uint8_t kMetadataPageVersion = 1;
 
 std::unexpected<Error> corrupt(const StatePage& page) {
@@ -41,6 +41,7 @@ StatePage SeriesTable::series_page(std::uint64_t number) const {
     w.text(owners_[entries_[slot].owner].source);
     w.text(series.unit);
     w.u8(static_cast<std::uint8_t>(kinds_[slot]));
+    w.u64(born_[slot]);
     w.text(series.labels.bytes());
   }
   return page;
@@ -78,13 +79,15 @@ Status SeriesTable::load(const StatePage& page) {
 
 Status SeriesTable::load_series(const StatePage& page) {
   ByteReader r(page.data);
-  if (r.u8() != kSeriesPageVersion) return corrupt(page);
+  const std::uint8_t version = r.u8();
+  if (version == 0 || version > kSeriesPageVersion) return corrupt(page);
   do {
     const std::uint8_t index = r.u8();
     const std::string_view tenant_name = r.text();
     const std::string_view source = r.text();
     std::string unit = r.string();
     const auto kind = static_cast<SeriesKind>(r.u8());
+    const std::uint64_t born = version < 2 ? 0 : r.u64();
     const std::string_view bytes = r.text();
     if (!r.ok() || index >= kSeriesPerPage || kind > SeriesKind::Delta) return corrupt(page);
     TRY(SeriesLabels labels, SeriesLabels::from_bytes(bytes));
@@ -93,6 +96,7 @@ Status SeriesTable::load_series(const StatePage& page) {
     const auto slot = static_cast<SeriesSlot>(page.number * kSeriesPerPage + index);
     const std::uint64_t hash = hash_of({bytes, tenant});
     insert(hash, tenant, owner, std::move(labels), std::move(unit), kind, slot);
+    born_[slot] = born;
   } while (!r.at_end());
   return {};
 }

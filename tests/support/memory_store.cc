@@ -1,5 +1,8 @@
 #include "tests/support/memory_store.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace quell {
 
 // Values are kept as bytes, so that the encodings are tested as well.
@@ -26,6 +29,7 @@ void MemoryStore::commit(const StoreBatch& batch) {
       pages_[{page.kind, page.number}] = page.data;
     }
   }
+  chunks_.insert(chunks_.end(), batch.metric_chunks.begin(), batch.metric_chunks.end());
   samples_offset_ = batch.samples_offset.value_or(batch.next_offset);
   seen_ids_.insert(seen_ids_.end(), batch.seen_ids.begin(), batch.seen_ids.end());
 }
@@ -55,6 +59,12 @@ Status restart(Pipeline& pipeline, const MemoryStore& store, const std::vector<F
     }
   }
   return {};
+}
+
+std::vector<MetricChunk> MemoryStore::metric_chunks() const {
+  std::vector<MetricChunk> order(chunks_.rbegin(), chunks_.rend());
+  std::ranges::stable_sort(order, std::greater<>(), &MetricChunk::end_offset);
+  return order;
 }
 
 std::vector<StatePage> MemoryStore::state_pages() const {

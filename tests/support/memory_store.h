@@ -19,6 +19,7 @@ class MemoryStore {
   StoredState restore() const;
   // As Store::visit_state_pages, but all at once.
   std::vector<StatePage> state_pages() const;
+  std::vector<MetricChunk> metric_chunks() const;  // As Store::metric_history has them.
 
  private:
   std::uint64_t next_offset_ = 0;
@@ -28,6 +29,7 @@ class MemoryStore {
   std::vector<SeenId> seen_ids_;
   std::map<std::tuple<std::string, std::string, Timestamp>, WindowRow> windows_;
   std::map<std::pair<StatePageKind, std::uint64_t>, std::string> pages_;
+  std::vector<MetricChunk> chunks_;
   std::uint64_t samples_offset_ = 0;
 };
 
