@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "detect/calibration.h"
+#include "detect/finding_title.h"
 #include "detect/finding_tracker.h"
 
 namespace quell {
@@ -19,8 +20,17 @@ constexpr double kUsualShare = 0.04;
 constexpr double kSeriesPerCause = 2;
 constexpr std::uint32_t kBroadSeries = 4;
 constexpr std::uint32_t kBroadMetrics = 3;
-// An error, which opens an incident, must have lasted.
+// An error, which opens an incident, must have lasted: so long, or so many samples.
 constexpr Duration kErrorAfter = std::chrono::seconds(60);
+constexpr std::uint32_t kErrorSamples = 60;
+// Or so many metrics stand far away since the same minute, known well or not: what wanders there
+// does not begin at once.
+constexpr Duration kAtOnce = std::chrono::seconds(60);
+constexpr std::uint32_t kStandingMetrics = 5;
+// So many of the most unusual metrics are looked at together, each number of them with a chance of
+// its own.
+constexpr std::size_t kTogetherMax = 16;
+constexpr double kTogetherTries = 4;
 
 // The chance that `count` of `of` are in an episode, or more (Chernoff's bound).
 double breadth_p(std::uint32_t count, std::uint32_t of) {
@@ -29,6 +39,43 @@ double breadth_p(std::uint32_t count, std::uint32_t of) {
   double distance = share * std::log(share / kUsualShare);
   if (share < 1) distance += (1 - share) * std::log((1 - share) / (1 - kUsualShare));
   return std::exp(-static_cast<double>(of) / kSeriesPerCause * distance);
+}
+
+using MetricScore = std::pair<std::uint64_t, double>;
+
+// Keeps the highest score of each metric, the highest first.
+void keep_highest(std::vector<MetricScore>& metrics) {
+  std::ranges::sort(metrics, [](const MetricScore& a, const MetricScore& b) {
+    return a.first != b.first ? a.first < b.first : a.second > b.second;
+  });
+  const auto rest = std::ranges::unique(metrics, {}, &MetricScore::first);
+  metrics.erase(rest.begin(), rest.end());
+  std::ranges::sort(metrics, std::ranges::greater(), &MetricScore::second);
+}
+
+// The most metrics that begin within kAtOnce.
+std::uint32_t count_at_once(std::vector<std::pair<Timestamp, std::uint64_t>>& onsets) {
+  std::ranges::sort(onsets);
+  std::unordered_map<std::uint64_t, std::uint32_t> within;
+  std::size_t most = 0;
+  for (std::size_t from = 0, to = 0; to < onsets.size(); ++to) {
+    ++within[onsets[to].second];
+    for (; onsets[to].first - onsets[from].first > kAtOnce; ++from) {
+      const auto out = within.find(onsets[from].second);
+      if (--out->second == 0) within.erase(out);
+    }
+    most = std::max(most, within.size());
+  }
+  return static_cast<std::uint32_t>(most);
+}
+
+// The chance that so many metrics are as unusual at once as the least of them, of so many series:
+// a Poisson tail, of half as many because what is one entity's moves together.
+double together_p(double p, std::size_t count, std::uint32_t of) {
+  const double mean = p * of;
+  if (mean >= 1) return 1;
+  const double independent = (static_cast<double>(count) + 1) / 2;
+  return kTogetherTries * std::exp(independent * std::log(mean) - std::lgamma(independent + 1));
 }
 
 std::uint32_t count_different(std::vector<std::uint64_t>& values) {
@@ -56,30 +103,6 @@ void keep_best(std::vector<FindingSignal>& signals, std::size_t limit) {
   signals = std::move(best);
 }
 
-std::string number_text(double value) {
-  return fmt::format("{:.4g}", value);
-}
-
-std::string title_of(const Finding& finding) {
-  if (finding.signals.empty()) return "Unusual metrics";
-  const FindingSignal& top = finding.signals.front();
-  const std::string_view per = top.is_rate ? "/s" : "";
-  std::string text(top.series->metric());
-  if (finding.is_storm) {
-    text = fmt::format("{} series of {} entities are unusual, the most {}", finding.series_count,
-                       finding.entities, text);
-    return text;
-  }
-  if (!finding.entity.empty()) text += " on " + finding.entity.name;
-  text += fmt::format(" is {}{}, usual is {} ({} to {})", number_text(top.peak.value), per,
-                      number_text(top.peak.expected), number_text(top.low()),
-                      number_text(top.high()));
-  if (finding.series_count > 1) {
-    text += fmt::format("; {} more series", finding.series_count - 1);
-  }
-  return text;
-}
-
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------
@@ -93,6 +116,7 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
     if (episodes_[n].counts) latest = std::max(latest, episodes_[n].signal.onset);
   }
   metrics_.clear();
+  onsets_.clear();
   std::vector<std::uint64_t>& mature = mature_metrics_;
   mature.clear();
   double best = 0;
@@ -102,8 +126,10 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
     const Episode& episode = episodes_[n];
     if (!episode.counts || latest - episode.signal.onset > kTogether) continue;
     ++evidence.series;
-    metrics_.push_back(episode.metric);
+    metrics_.emplace_back(episode.metric, p_to_score(episode.standing.p()));
+    if (episode.standing.stands()) onsets_.emplace_back(episode.signal.onset, episode.metric);
     if (episode.is_mature) mature.push_back(episode.metric);
+    evidence.samples = std::max(evidence.samples, episode.signal.samples);
     best = std::max(best, episode.signal.score);
     onset = std::min(onset, episode.signal.onset);
     last = std::max(last, episode.signal.last_time);
@@ -112,13 +138,22 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
   }
   if (evidence.series == 0) return evidence;
   evidence.lasted = last - onset;
-  evidence.metrics = count_different(metrics_);
+  keep_highest(metrics_);
+  evidence.metrics = static_cast<std::uint32_t>(metrics_.size());
+  evidence.standing = count_at_once(onsets_);
   evidence.mature_metrics = count_different(mature);
   evidence.best_p = std::min(1.0, score_to_p(best) * evidence.of);
   if (evidence.series >= kBroadSeries && evidence.metrics >= kBroadMetrics) {
     evidence.breadth_p = breadth_p(evidence.series, evidence.of);
   }
-  evidence.p = std::max(1e-30, std::min(evidence.best_p, evidence.breadth_p));
+  for (std::size_t i = 1; i < std::min(metrics_.size(), kTogetherMax); ++i) {
+    const double p = together_p(score_to_p(metrics_[i].second), i + 1, evidence.of);
+    if (p >= evidence.together_p) continue;
+    evidence.together_p = p;
+    evidence.together = static_cast<std::uint32_t>(i + 1);
+  }
+  evidence.p =
+      std::max(1e-30, std::min({evidence.best_p, evidence.breadth_p, evidence.together_p}));
   return evidence;
 }
 
@@ -130,8 +165,12 @@ bool FindingTracker::is_finding(const Evidence& evidence) const {
 }
 
 Severity FindingTracker::severity_of(const Evidence& evidence) const {
-  const bool is_error = evidence.p <= options_.incident_p &&
-                        evidence.mature_metrics >= kBroadMetrics && evidence.lasted >= kErrorAfter;
+  const bool has_lasted = evidence.lasted >= kErrorAfter || evidence.samples >= kErrorSamples;
+  // Known for long and rarer than that; or, known or not, far away in many ways and staying there.
+  const double known_p = std::min(evidence.best_p, evidence.breadth_p);
+  const bool is_known = evidence.mature_metrics >= kBroadMetrics && known_p <= options_.incident_p;
+  const bool is_broad = evidence.standing >= kStandingMetrics && evidence.p <= options_.finding_p;
+  const bool is_error = has_lasted && (is_known || is_broad);
   const Severity severity = is_error ? Severity::Error : Severity::Warning;
   return evidence.demanded ? std::max(severity, *evidence.demanded) : severity;
 }
@@ -240,13 +279,20 @@ void FindingTracker::tell(FindingId id, const Evidence& evidence, Severity sever
     f.severity = severity;
     if (!is_first && !is_worse) return;
     std::string why =
-        evidence.breadth_p < evidence.best_p
-            ? fmt::format("{} series of {} metrics are unusual at once, of {} that there are "
-                          "(chance: p = {:.1e})",
-                          evidence.series, evidence.metrics, evidence.of, evidence.p)
-            : fmt::format("the most unusual of {} series is so far off that chance makes one such "
-                          "with p = {:.1e}",
-                          evidence.of, evidence.p);
+        evidence.together_p < std::min(evidence.best_p, evidence.breadth_p)
+            ? fmt::format(
+                  "{} metrics are far off together, of {} series that there are (chance: "
+                  "p = {:.1e})",
+                  evidence.together, evidence.of, evidence.p)
+        : evidence.breadth_p < evidence.best_p
+            ? fmt::format(
+                  "{} series of {} metrics are unusual at once, of {} that there are "
+                  "(chance: p = {:.1e})",
+                  evidence.series, evidence.metrics, evidence.of, evidence.p)
+            : fmt::format(
+                  "the most unusual of {} series is so far off that chance makes one such "
+                  "with p = {:.1e}",
+                  evidence.of, evidence.p);
     if (evidence.demanded && evidence.p > options_.finding_p) why = "a detection rule asks for it";
     if (severity >= Severity::Error && evidence.demanded != severity) {
       why += fmt::format("; {} metrics for {}, and p is below {:.0e}: an error", evidence.metrics,
@@ -289,7 +335,7 @@ void FindingTracker::refresh(FindingId id, const SeriesTable& table, Timestamp n
     f.metric_count = static_cast<std::uint32_t>(open.metrics.size());
     f.entities = static_cast<std::uint32_t>(open.entities.size());
     f.updated_at = now;
-    f.title = title_of(f);
+    f.title = title_of_finding(f);
   });
 }
 
@@ -376,9 +422,10 @@ Result<std::string> FindingTracker::give_feedback(FindingId id, Feedback feedbac
   }
   std::string effect =
       feedback == Feedback::Noise
-          ? fmt::format("{} metrics must deviate a quarter more than here before they count again "
-                        "(scores up to {:.0f})",
-                        changed, highest)
+          ? fmt::format(
+                "{} metrics must deviate a quarter more than here before they count again "
+                "(scores up to {:.0f})",
+                changed, highest)
           : fmt::format("demands on {} metrics were taken back", changed);
   if (feedback == Feedback::Useful && changed == 0) {
     effect = "nothing was demanded of these metrics";

@@ -7,7 +7,7 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kTrackerVersion = 1;
+constexpr std::uint8_t kTrackerVersion = 2;
 
 void write_open_signal(ByteWriter& w, const FindingSignal& s) {
   w.boolean(s.is_rate);
@@ -62,6 +62,7 @@ void FindingTracker::snapshot(std::string& out) const {
                                    (e.is_mature ? 4 : 0)));
     w.u64(e.charted);
     write_open_signal(w, e.signal);
+    e.standing.write(w);
   }
   w.u64(open_.size());
   for (const auto& [id, open] : open_) {
@@ -101,7 +102,8 @@ void FindingTracker::snapshot(std::string& out) const {
 
 Status FindingTracker::restore(std::string_view bytes) {
   ByteReader r(bytes);
-  if (r.u8() != kTrackerVersion) {
+  const std::uint8_t version = r.u8();
+  if (version != 1 && version != kTrackerVersion) {
     return fail(Errc::Corrupt, "findings in progress of an unknown version");
   }
   last_id_ = r.u64();
@@ -117,6 +119,7 @@ Status FindingTracker::restore(std::string_view bytes) {
     e.is_mature = (flags & 4) != 0;
     e.charted = static_cast<std::uint32_t>(r.u64());
     e.signal = read_open_signal(r);
+    if (version > 1) e.standing = Standing::read(r);
     episodes_.push_back(std::move(e));
   }
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) TRY_STATUS(restore_open(r));

@@ -146,14 +146,11 @@ void FindingTracker::on_samples(const Columns& in, const Detector& detector,
   const Observations& seen = in.seen;
   for (std::size_t i = 0; i < seen.size(); ++i) {
     const std::uint32_t number = episode_of_[in.slots[i]];
-    const bool is_unusual = (seen.flags[i] & kUnusual) != 0;
-    if (number == kNone && !is_unusual) continue;
+    if (number == kNone && (seen.flags[i] & kUnusual) == 0) continue;
     if ((seen.flags[i] & kNotUsed) != 0) {
       if (number != kNone && is_stale_marker(in.values[i])) close_episode(number, table);
-    } else if (is_unusual) {
-      on_unusual(i, in, detector, table, arrived_at);
     } else {
-      close_episode(number, table);
+      on_unusual(i, in, detector, table, arrived_at);
     }
   }
   settle(table, arrived_at, news);
@@ -170,40 +167,58 @@ void FindingTracker::on_unusual(std::size_t i, const Columns& in, const Detector
     const bool is_new = (in.seen.flags[i] & kNew) != 0 && score >= open_score_;
     if (!is_new || in.times[i] < arrived_at - kAgeMax) return;
     number = open_episode(slot, table, in.times[i]);
+    episodes_[number].standing = Standing(detector.band(slot, kBandCoverage));
   }
   Episode& episode = episodes_[number];
   episode.last_arrival = arrived_at;
-  FindingSignal& signal = episode.signal;
   const FindingPoint point{in.times[i], in.values[i], in.seen.expected[i], in.seen.scale[i]};
-  const double distance = std::abs(point.value - point.expected);
-  const bool is_outside = distance > signal.band * static_cast<double>(point.scale);
-  if (score >= open_score_ || (score >= close_score_ && is_outside)) {
-    signal.last_time = point.time;
-  } else if (is_over(signal, point.time, detector.model(slot).interval_seconds)) {
+  episode.standing.observe(point);
+  if (!goes_on(episode, point, score, in.seen.flags[i], detector)) {
     close_episode(number, table);
     return;
   }
-  if (score >= close_score_) {
-    signal.fired |= in.seen.fired[i];
-    const DetectionRule& rule = rule_of(slot, table);
-    ++signal.samples;
-    const bool fits = rule.direction == Direction::Both ||
-                      (rule.direction == Direction::Up) == (point.value >= point.expected);
-    if (score > signal.score && fits) {
-      signal.score = score;
-      signal.peak = point;
-      signal.band = std::min(kBandMost, detector.band(slot, kBandCoverage));
-    }
-    if (!episode.counts && is_enough(episode, rule)) {
-      episode.counts = true;
-      episode.is_mature = detector.model(slot).samples >= options_.incident_warmup;
-    }
-    if (episode.counts) touch(episode.entity);
+  if (score >= close_score_ || episode.standing.is_far()) {
+    episode.signal.fired |= in.seen.fired[i];
+    add_evidence(episode, point, score, detector, table);
   }
   if (episode.is_charted) {
     ++episode.charted;
-    signal.add_point(point, episode.charted);
+    episode.signal.add_point(point, episode.charted);
   }
+}
+
+// What stands far away goes on, also when the ranks of its model have become used to it.
+bool FindingTracker::goes_on(Episode& episode, const FindingPoint& point, double score,
+                             std::uint8_t flags, const Detector& detector) const {
+  FindingSignal& signal = episode.signal;
+  const double distance = std::abs(point.value - point.expected);
+  const bool is_outside = distance > signal.band * static_cast<double>(point.scale);
+  if (score >= open_score_ || (score >= close_score_ && is_outside) || episode.standing.is_far()) {
+    signal.last_time = point.time;
+  } else if (is_over(signal, point.time, detector.model(episode.slot).interval_seconds)) {
+    return false;
+  }
+  return (flags & kUnusual) != 0 || episode.standing.stands();
+}
+
+void FindingTracker::add_evidence(Episode& episode, const FindingPoint& point, double score,
+                                  const Detector& detector, const SeriesTable& table) {
+  FindingSignal& signal = episode.signal;
+  const DetectionRule& rule = rule_of(episode.slot, table);
+  ++signal.samples;
+  const bool fits = rule.direction == Direction::Both ||
+                    (rule.direction == Direction::Up) == (point.value >= point.expected);
+  if (episode.standing.stands()) score = std::max(score, p_to_score(episode.standing.p()));
+  if (score > signal.score && fits) {
+    signal.score = score;
+    signal.peak = point;
+    signal.band = std::min(kBandMost, detector.band(episode.slot, kBandCoverage));
+  }
+  if (!episode.counts && is_enough(episode, rule)) {
+    episode.counts = true;
+    episode.is_mature = detector.model(episode.slot).samples >= options_.incident_warmup;
+  }
+  if (episode.counts) touch(episode.entity);
 }
 
 std::uint32_t FindingTracker::open_episode(SeriesSlot slot, const SeriesTable& table,

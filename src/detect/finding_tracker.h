@@ -28,6 +28,7 @@
 #include "base/result.h"
 #include "detect/detector.h"
 #include "detect/finding_options.h"
+#include "detect/standing.h"
 #include "model/book.h"
 #include "model/finding.h"
 #include "model/sample.h"
@@ -139,6 +140,7 @@ class FindingTracker {
     bool is_charted = false;    // Its samples are kept, for people to see.
     std::uint32_t charted = 0;  // So many samples were offered.
     FindingSignal signal{};     // Without its series.
+    Standing standing{};
   };
   struct EntityState {
     std::string key{};
@@ -156,9 +158,9 @@ class FindingTracker {
     Timestamp last_news{};  // Arrival of the last unusual sample, or end of an episode.
     Timestamp refreshed_at{};
     bool is_storm = false;
-    std::set<std::string> entities{};                   // Keys.
-    std::map<std::uint64_t, std::uint32_t> metrics{};   // Episodes of each so far.
-    std::vector<FindingSignal> over{};  // The most telling episodes that have ended.
+    std::set<std::string> entities{};                  // Keys.
+    std::map<std::uint64_t, std::uint32_t> metrics{};  // Episodes of each so far.
+    std::vector<FindingSignal> over{};                 // The most telling episodes that have ended.
   };
   // What the series of an entity say together.
   struct Evidence {
@@ -167,9 +169,13 @@ class FindingTracker {
     std::uint32_t metrics = 0;
     std::uint32_t of = 0;  // All of the entity.
     std::uint32_t mature_metrics = 0;
-    double best_p = 1;     // Of the most unusual series alone.
-    double breadth_p = 1;  // Of so many at once.
+    std::uint32_t standing = 0;  // Metrics that began to stand far away at once.
+    double best_p = 1;           // Of the most unusual series alone.
+    double breadth_p = 1;        // Of so many at once.
+    double together_p = 1;       // Of the most unusual metrics together,
+    std::uint32_t together = 0;  // so many.
     Duration lasted{};
+    std::uint32_t samples = 0;           // Unusual ones, of the series that has most.
     std::optional<Severity> demanded{};  // By a rule.
   };
 
@@ -181,6 +187,10 @@ class FindingTracker {
   const DetectionRule& rule_of(SeriesSlot slot, const SeriesTable& table);
   void on_unusual(std::size_t i, const Columns& in, const Detector& detector,
                   const SeriesTable& table, Timestamp arrived_at);
+  bool goes_on(Episode& episode, const FindingPoint& point, double score, std::uint8_t flags,
+               const Detector& detector) const;
+  void add_evidence(Episode& episode, const FindingPoint& point, double score,
+                    const Detector& detector, const SeriesTable& table);
   std::uint32_t open_episode(SeriesSlot slot, const SeriesTable& table, Timestamp time);
   void link(std::uint32_t number);
   bool is_enough(const Episode& episode, const DetectionRule& rule) const;
@@ -219,8 +229,10 @@ class FindingTracker {
   std::vector<EntityState> entities_;
   std::unordered_map<std::string, std::uint32_t, StringHash, std::equal_to<>> entity_numbers_;
   std::vector<std::uint32_t> free_entities_;
-  std::vector<std::uint64_t> metrics_, mature_metrics_;  // Scratch.
-  std::vector<std::uint32_t> touched_;      // Entities with news in the frame in hand.
+  std::vector<std::uint64_t> mature_metrics_;              // Scratch.
+  std::vector<std::pair<std::uint64_t, double>> metrics_;  // Scratch: with their scores.
+  std::vector<std::pair<Timestamp, std::uint64_t>> onsets_;
+  std::vector<std::uint32_t> touched_;  // Entities with news in the frame in hand.
 
   FindingBook findings_;
   std::map<FindingId, OpenFinding> open_;

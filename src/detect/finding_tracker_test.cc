@@ -148,10 +148,34 @@ TEST(FindingTracker, WhatIsYoungIsAWarningAtMost) {
   options.incident_warmup = 3000;
   Estate estate(1, 20, options);
   estate.run(1000);
-  estate.move_all(0, 30);
+  for (int s = 0; s < 4; ++s) estate.move(0, s, 30);
   estate.run(30);
   ASSERT_EQ(estate.findings().size(), 1u);
   EXPECT_EQ(estate.findings()[0].severity, Severity::Warning);
+}
+
+TEST(FindingTracker, FiveMetricsThatStandFarAwayAtOnceAreAnErrorAlsoWhenYoung) {
+  FindingOptions options = Estate::quick();
+  options.incident_warmup = 3000;
+  Estate estate(1, 20, options);
+  estate.run(1000);
+  for (int s = 0; s < 5; ++s) estate.move(0, s, 30);
+  estate.run(30);
+  ASSERT_EQ(estate.findings().size(), 1u);
+  EXPECT_EQ(estate.findings()[0].severity, Severity::Error);
+}
+
+TEST(FindingTracker, AStepInFewOfManyYoungSeriesIsFoundAndLastsWhileItDoes) {
+  Estate estate(1, 500);
+  estate.run(100);
+  EXPECT_TRUE(estate.findings().empty());
+  for (int s = 0; s < 4; ++s) estate.move(0, s, 300);
+  estate.run(15);
+  ASSERT_EQ(estate.findings().size(), 1u);
+  EXPECT_EQ(estate.findings()[0].metric_count, 4u);
+  estate.run(40);
+  ASSERT_EQ(estate.findings().size(), 1u);
+  EXPECT_EQ(estate.findings()[0].status, FindingStatus::Open);
 }
 
 TEST(FindingTracker, OneSeriesThatIsFarOffIsEnough) {
