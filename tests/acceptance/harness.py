@@ -13,6 +13,7 @@ import os
 import pathlib
 import queue
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -337,6 +338,18 @@ remote_write:
             raise AssertionError(f"Prometheus is not ready\n{self.process.log()}")
 
 
+class NodeExporter(Server):
+    """Debian's exporter of a machine's own metrics, which it reads from `proc`; file systems in memory
+    are among them."""
+
+    def __init__(self, directory, proc):
+        self.process = Process(
+            "node-exporter",
+            ["prometheus-node-exporter", "--web.listen-address=127.0.0.1:0", f"--path.procfs={proc}",
+             "--collector.filesystem.mount-points-exclude=^/(proc|sys|run)($|/)"], directory)
+        self.address = self.process.wait_for_line(r'msg="Listening on" address=(\S+)').group(1)
+
+
 class Alertmanager(Server):
     """Debian's Alertmanager with a webhook receiver."""
 
@@ -356,6 +369,31 @@ receivers:
         self.address = line.group(1)
         if self.get("/-/ready").status != 200:
             raise AssertionError(f"Alertmanager is not ready\n{self.process.log()}")
+
+
+@contextlib.contextmanager
+def small_disk(directory):
+    """The mount point of a file system of some megabytes, which a test may fill."""
+    disk = pathlib.Path(directory) / "disk"
+    disk.mkdir()
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    why = "there is no sudo"
+    if not root or shutil.which("sudo"):
+        mounted = subprocess.run(
+            [*root, "mount", "-t", "tmpfs", "-o", "size=32m,mode=1777", "tmpfs", disk],
+            capture_output=True, text=True, check=False)
+        why = mounted.stderr
+        if mounted.returncode == 0:
+            try:
+                yield disk
+            finally:
+                subprocess.run([*root, "umount", "--lazy", disk], check=True)
+            return
+    shared = pathlib.Path("/dev/shm")  # Containers that may not mount have one of 64 MB.
+    if not shared.is_mount() or shutil.disk_usage(shared).total > 256 << 20:
+        raise AssertionError("no small file system can be had: run this as root, or as one whom sudo "
+                             f"asks for no password, or with a /dev/shm of at most 256 MB ({why})")
+    yield shared
 
 
 class Gauge:
@@ -411,6 +449,9 @@ class AcceptanceTest(unittest.TestCase):
 
     def start_alertmanager(self, *arguments):
         return self._start(Alertmanager, "alertmanager", *arguments)
+
+    def start_node_exporter(self, proc):
+        return self._start(NodeExporter, "node_exporter", proc)
 
     def _start(self, program, name, *arguments):
         directory = self.directory / name
