@@ -25,6 +25,8 @@ struct History {
   const Store& store;
   // Errors: NotFound when retention has removed the frame.
   std::function<Result<Frame>(std::uint64_t offset)> read_frame{};
+  // For deadlines; may be empty.
+  std::function<Timestamp()> now{};
 };
 
 // Good until the handler returns: what it needs later it must copy.

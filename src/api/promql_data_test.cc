@@ -128,5 +128,41 @@ TEST(PromqlData, RollupsAnswerAsTheirSamplesDid) {
   check_rolled_up("max_over_time(g[30m])", 0.0);
 }
 
+// ---------------------------------------------------------------------------------------------
+// Requests.
+
+void check_request(ApiWorld& world, std::string_view target, int status, std::string_view part) {
+  const auto response = world.get(target);
+  EXPECT_EQ(response.status, status) << target;
+  EXPECT_TRUE(response.body.contains(part)) << target << " " << response.body;
+}
+
+TEST(PromqlRequests, EndAtTheirDeadline) {
+  ApiWorld world;
+  Duration passed{};
+  world.history.now = [&] { return world.now + passed; };
+  check_request(world, "/api/v1/query?query=1", 200, R"("success")");
+  passed = std::chrono::seconds(10);
+  check_request(world, "/api/v1/query?query=1", 200, R"("success")");
+  check_request(world, "/api/v1/query?query=1&timeout=10s", 503,
+                R"("errorType":"timeout","error":"query timed out before it was its turn")");
+  check_request(world, "/api/v1/query?query=1&timeout=1h", 200, R"("success")");
+  passed = std::chrono::seconds(30);
+  check_request(world, "/api/v1/query?query=1&timeout=1h", 503, R"("timeout")");
+  check_request(world, "/api/v1/query_range?query=1&start=0&end=9&step=1", 503, R"("timeout")");
+  check_request(world, "/api/v1/query?query=1&timeout=soon", 400,
+                R"(invalid parameter \"timeout\")");
+}
+
+TEST(PromqlRequests, LimitsAreNumbers) {
+  ApiWorld world;
+  check_request(world, "/api/v1/labels?limit=2", 200, R"("success")");
+  for (const char* path : {"labels", "label/job/values", "metadata"}) {
+    check_request(
+        world, fmt::format("/api/v1/{}?limit=abc", path), 400,
+        R"(invalid parameter \"limit\": 'abc' is not a number of results; 0 is no limit)");
+  }
+}
+
 }  // namespace
 }  // namespace quell

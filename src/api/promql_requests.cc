@@ -19,7 +19,8 @@ namespace {
 constexpr std::size_t kPointsMax = 11'000;  // Of one series, as in Prometheus.
 constexpr std::size_t kMatchesMax = 100;    // Parameters match[].
 constexpr std::size_t kAnswerBytesMax = 64 << 20;
-constexpr std::string_view kBuildVersion = "2.42.0";  // Whose semantics these are.
+constexpr Duration kTimeoutMax = std::chrono::seconds(30);  // From when the request came.
+constexpr std::string_view kBuildVersion = "2.42.0";        // Whose semantics these are.
 
 // ---------------------------------------------------------------------------------------------
 // Parameters and errors.
@@ -128,10 +129,17 @@ Result<std::vector<promql::Selector>> matches_of(const http::Request& request) {
 }
 
 // How many results are wanted; no limit gives all.
-std::size_t limit_of(const http::Request& request) {
+Result<std::size_t> limit_of(const http::Request& request) {
   const std::string text = request.parameter("limit");
   std::size_t limit = 0;
-  std::from_chars(text.data(), text.data() + text.size(), limit);
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, limit);
+  if (!text.empty() && (error != std::errc{} || stop != end)) {
+    return std::unexpected(in_parameter(
+        {.message =
+             fmt::format("'{}' is not a number of results; 0 is no limit", utf8_prefix(text, 64))},
+        "limit"));
+  }
   return limit == 0 ? SIZE_MAX : limit;
 }
 
@@ -258,10 +266,20 @@ http::Response value_answer(const promql::Value& value, const promql::Steps& ste
   return json_response(std::move(body));
 }
 
+// When the answer must be there.
+Result<Timestamp> deadline_of(const http::Request& request, Timestamp now) {
+  const std::string text = request.parameter("timeout");
+  if (text.empty()) return now + kTimeoutMax;
+  const auto timeout = promql::parse_step(text);
+  if (!timeout) return std::unexpected(in_parameter(timeout.error(), "timeout"));
+  return now + std::clamp(*timeout, Duration::zero(), kTimeoutMax);
+}
+
 struct Execution {
   promql::Steps steps{};
   bool is_range = false;
   std::string tenant{};
+  Timestamp deadline{};
 };
 
 // Looks up the series here, and does the rest on another thread.
@@ -274,10 +292,12 @@ Result<Reply> run(promql::Query query, Execution execution, LiveView& live) {
   auto rest = [query = std::move(query), execution = std::move(execution),
                selected =
                    std::move(selected)](const History& history) mutable -> Result<http::Response> {
-    const auto& [steps, is_range, tenant] = execution;
+    const auto& [steps, is_range, tenant, deadline] = execution;
+    const auto is_late = [&history, by = deadline] { return history.now && history.now() >= by; };
+    if (is_late()) return refusal(503, "timeout", "query timed out before it was its turn");
     auto inputs = load_samples(query, std::move(selected), tenant, steps, history.store);
     if (!inputs) return refusal(inputs.error());
-    const auto value = promql::evaluate(query, *inputs, steps);
+    const auto value = promql::evaluate(query, *inputs, steps, {.is_late = is_late});
     if (!value) return refusal(value.error());
     return value_answer(*value, steps, is_range, rolled_up_until(*inputs));
   };
@@ -347,8 +367,11 @@ Result<Reply> promql_query(const Call& call, LiveView& live) {
   return answered([&]() -> Result<Reply> {
     const http::Request request = promql_parameters(call.request);
     TRY(const std::int64_t time, time_of(request, "time", call.now));
+    TRY(const Timestamp deadline, deadline_of(request, call.now));
     TRY(auto query, query_of(request));
-    return run(std::move(query), {.steps = {.start_ms = time}, .tenant = tenant_of(request)}, live);
+    return run(std::move(query),
+               {.steps = {.start_ms = time}, .tenant = tenant_of(request), .deadline = deadline},
+               live);
   });
 }
 
@@ -356,6 +379,7 @@ Result<Reply> promql_query_range(const Call& call, LiveView& live) {
   return answered([&]() -> Result<Reply> {
     const http::Request request = promql_parameters(call.request);
     TRY(const promql::Steps steps, range_of(request));
+    TRY(const Timestamp deadline, deadline_of(request, call.now));
     TRY(auto query, query_of(request));
     if (query.root->type == promql::Type::Range) {
       return std::unexpected(
@@ -363,23 +387,26 @@ Result<Reply> promql_query_range(const Call& call, LiveView& live) {
                                    "be Scalar or instant Vector"},
                        "query"));
     }
-    return run(std::move(query), {.steps = steps, .is_range = true, .tenant = tenant_of(request)},
-               live);
+    return run(
+        std::move(query),
+        {.steps = steps, .is_range = true, .tenant = tenant_of(request), .deadline = deadline},
+        live);
   });
 }
 
 Result<Reply> promql_labels_request(const Call& call, LiveView& live) {
   return answered([&]() -> Result<Reply> {
     const http::Request request = promql_parameters(call.request);
+    TRY(const std::size_t limit, limit_of(request));
     TRY(auto series, series_of(request, live));
-    return Reply(Deferred([series = std::move(series),
-                           limit = limit_of(request)](const History&) -> Result<http::Response> {
-      std::set<std::string_view> names;
-      for (const auto& s : series) {
-        for (const Label label : s->labels) names.insert(label.name);
-      }
-      return list_of(names, limit);
-    }));
+    return Reply(
+        Deferred([series = std::move(series), limit](const History&) -> Result<http::Response> {
+          std::set<std::string_view> names;
+          for (const auto& s : series) {
+            for (const Label label : s->labels) names.insert(label.name);
+          }
+          return list_of(names, limit);
+        }));
   });
 }
 
@@ -390,9 +417,10 @@ Result<Reply> promql_label_values(const Call& call, LiveView& live) {
     if (!is_label_name(name)) {
       return std::unexpected(in_parameter({.message = "invalid label name"}, "name"));
     }
+    TRY(const std::size_t limit, limit_of(request));
     TRY(auto series, series_of(request, live));
     return Reply(Deferred([name = std::move(name), series = std::move(series),
-                           limit = limit_of(request)](const History&) -> Result<http::Response> {
+                           limit](const History&) -> Result<http::Response> {
       std::set<std::string_view> values;
       for (const auto& s : series) {
         if (const auto value = s->labels.get(name); !value.empty()) values.insert(value);
@@ -408,22 +436,23 @@ Result<Reply> promql_series(const Call& call, LiveView& live) {
     if (request.parameters("match[]").empty()) {
       return Reply(refusal(400, "bad_data", "no match[] parameter provided"));
     }
+    TRY(const std::size_t limit, limit_of(request));
     TRY(auto series, series_of(request, live));
-    return Reply(Deferred([series = std::move(series), limit = limit_of(request)](
-                              const History&) mutable -> Result<http::Response> {
-      std::ranges::sort(
-          series, {}, [](const auto& s) -> const auto& { return s->labels; });
-      if (series.size() > limit) series.resize(limit);
-      return success([&](JsonWriter& w) {
-        w.begin_array();
-        for (const auto& s : series) {
-          w.begin_object();
-          for (const Label label : s->labels) w.field(label.name, label.value);
-          w.end_object();
-        }
-        w.end_array();
-      });
-    }));
+    return Reply(Deferred(
+        [series = std::move(series), limit](const History&) mutable -> Result<http::Response> {
+          std::ranges::sort(
+              series, {}, [](const auto& s) -> const auto& { return s->labels; });
+          if (series.size() > limit) series.resize(limit);
+          return success([&](JsonWriter& w) {
+            w.begin_array();
+            for (const auto& s : series) {
+              w.begin_object();
+              for (const Label label : s->labels) w.field(label.name, label.value);
+              w.end_object();
+            }
+            w.end_array();
+          });
+        }));
   });
 }
 
@@ -432,7 +461,7 @@ Result<Reply> promql_metadata(const Call& call, LiveView& live) {
     const http::Request request = promql_parameters(call.request);
     const std::string tenant = tenant_of(request);
     const std::string wanted = request.parameter("metric");
-    std::size_t limit = limit_of(request);
+    TRY(std::size_t limit, limit_of(request));
     std::vector<std::string> names;
     if (live.series != nullptr && wanted.empty()) names = live.series->metrics();
     if (live.series != nullptr && !wanted.empty()) names = {wanted};

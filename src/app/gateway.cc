@@ -386,7 +386,8 @@ History Gateway::history() const {
               return fail(Errc::NotFound, fmt::format("frame {} is not kept any more", offset));
             }
             return *std::move(found);
-          }};
+          },
+          .now = [this] { return clock_.now(); }};
 }
 
 void Gateway::submit(std::shared_ptr<Pending> pending, Submission submission) {

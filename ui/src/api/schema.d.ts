@@ -1870,6 +1870,16 @@ export interface components {
                 number,
                 number | null
             ][];
+            /** @description What is left of older samples, by `rollup_seconds`: Unix milliseconds of the first and of the last sample, how many there were, the least, the greatest and the mean value, and the last one. Oldest first. */
+            rollups: [
+                number,
+                number,
+                number,
+                number | null,
+                number | null,
+                number | null,
+                number | null
+            ][];
         };
         MetricResult: {
             metric: string;
@@ -1881,6 +1891,8 @@ export interface components {
             /** @description As the source says for the whole metric. */
             unit: string;
             help: string;
+            /** @description What one of the `rollups` stands for. */
+            rollup_seconds: number;
             /** @description Series that match; may be more than are listed. */
             matched: number;
             series: components["schemas"]["Series"][];
@@ -1890,6 +1902,8 @@ export interface components {
             status: "success";
             /** @description `resultType` and `result`, or a list. */
             data: unknown;
+            /** @description Says when older samples are known by points of five minutes only. */
+            infos?: string[];
         };
         PromqlError: {
             /** @enum {string} */
@@ -2217,6 +2231,18 @@ export interface components {
             dead_letters: number;
             /** Format: date-time */
             watermark: string | null;
+            /** @description What samples take on disk. */
+            metric_history: {
+                bytes: number;
+                /** @description retention.metrics_bytes */
+                bytes_max: number;
+                /** @description That went because of it since the start, the oldest first. */
+                dropped_bytes: number;
+                /** @description Some went within the last ten minutes. */
+                is_full: boolean;
+                /** @description Full blocks of samples that came faster than the disk took them. */
+                dropped_blocks: number;
+            };
         };
         /**
          * @example {
@@ -3552,7 +3578,7 @@ export interface operations {
                 since?: components["parameters"]["since"];
                 /** @description RFC 3339 time, or a duration before now. */
                 until?: components["parameters"]["until"];
-                /** @description Samples per series, the newest ones. */
+                /** @description Samples per series, the newest ones; if there are fewer, rollups for the rest. */
                 limit?: number;
                 /** @description Series at most; `matched` says how many there are. */
                 series_max?: number;
@@ -3655,6 +3681,8 @@ export interface operations {
                 query?: string;
                 /** @description Unix seconds or RFC 3339; default: now. */
                 time?: string;
+                /** @description Seconds, or a duration; at most and by default 30 s. */
+                timeout?: string;
                 /** @description Whose series; the header `X-Scope-OrgID` says the same. Default: `default`. */
                 tenant?: string;
             };
@@ -3685,6 +3713,15 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             /** @description `execution`: the expression cannot be evaluated, or takes too much. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description `timeout`: it took too long. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3735,6 +3772,15 @@ export interface operations {
                     "application/json": components["schemas"]["PromqlError"];
                 };
             };
+            /** @description `timeout`: it took too long. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
         };
     };
     promql_query_range: {
@@ -3748,6 +3794,8 @@ export interface operations {
                 end?: string;
                 /** @description Seconds, or a duration such as `15s`. */
                 step?: string;
+                /** @description Seconds, or a duration; at most and by default 30 s. */
+                timeout?: string;
                 /** @description Whose series; the header `X-Scope-OrgID` says the same. Default: `default`. */
                 tenant?: string;
             };
@@ -3778,6 +3826,15 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             /** @description `execution`: the expression cannot be evaluated, or takes too much. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description `timeout`: it took too long. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3821,6 +3878,15 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             /** @description `execution`: the expression cannot be evaluated, or takes too much. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromqlError"];
+                };
+            };
+            /** @description `timeout`: it took too long. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
