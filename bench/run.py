@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import platform
+import random
 import shutil
 import signal
 import socket
@@ -344,7 +345,45 @@ class Bench:
                    lambda i: "/api/v1/alerts?limit=50", 50, "< 20 ms")
         server.stop()
 
-    CASES = ("batches", "single", "samples", "open_alerts", "crash", "million")
+    def storm(self):
+        """One cause moves 50,000 series of 500 hosts at once: how soon there is a finding, and how many."""
+        hosts, metrics, rounds = (50 if self.options.quick else 500), 100, 170
+        names = [(f"h{h}", f"metric_{m}") for h in range(hosts) for m in range(metrics)]
+        server, _ = self.start_quell(self.root / "storm")
+        connection = server.connection()
+
+        def send(seconds, level):
+            for first in range(0, len(names), 5_000):
+                lines = [f'{{"host":"{h}","metric":"{m}","value":{level + random.random()},'
+                         f'"ts_event":{seconds}}}' for h, m in names[first:first + 5_000]]
+                status, body, _ = ask(connection, "POST", "/ingest/agent", "\n".join(lines))
+                if status >= 300:
+                    raise RuntimeError(f"answered with {status}: {body[:200]}")
+
+        def findings():
+            _, body, _ = ask(connection, "GET", "/api/v1/findings?limit=1000")
+            return json.loads(body)["items"]
+
+        now = int(time.time())
+        for i in range(rounds):
+            send(now - 2 * (rounds - i), 50)
+        before, rss = len(findings()), server.rss_mb()
+        found, began = None, time.monotonic()
+        for i in range(8):
+            send(int(time.time()) + i, 500)
+            if found is None and len(findings()) > before:
+                found = time.monotonic() - began
+        time.sleep(2)
+        rows = findings()
+        largest = max((one["series"] for one in rows), default=0)
+        when = "never" if found is None else f"{found:.2f} s"
+        self.row(f"storm of {len(names):,} series: first bad sample sent to a finding in the API",
+                 f"{when}; {len(rows) - before} findings, {before} before, the largest of "
+                 f"{largest:,} series; RSS {rss:.0f} MB before, {server.rss_mb():.0f} MB after",
+                 "one group, not a row for each series")
+        server.stop()
+
+    CASES = ("batches", "single", "samples", "open_alerts", "crash", "million", "storm")
 
     def run(self):
         for case in self.CASES:

@@ -126,8 +126,9 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
     const Episode& episode = episodes_[n];
     if (!episode.counts || latest - episode.signal.onset > kTogether) continue;
     ++evidence.series;
-    metrics_.emplace_back(episode.metric, p_to_score(episode.standing.p()));
-    if (episode.standing.stands()) onsets_.emplace_back(episode.signal.onset, episode.metric);
+    const bool stands = episode.standing.stands();
+    metrics_.emplace_back(episode.metric, stands ? p_to_score(episode.standing.p()) : 0);
+    if (stands) onsets_.emplace_back(episode.signal.onset, episode.metric);
     if (episode.is_mature) mature.push_back(episode.metric);
     evidence.samples = std::max(evidence.samples, episode.signal.samples);
     best = std::max(best, episode.signal.score);
@@ -200,7 +201,9 @@ void FindingTracker::settle(const SeriesTable& table, Timestamp now,
     const Finding& finding = *findings_.find(entity.finding);
     const Severity severity = std::max(finding.severity, severity_of(evidence));
     const bool is_worse = severity > finding.severity;
-    const bool is_due = now - open.refreshed_at >= kRefreshEvery;
+    // What grows fast, as a storm does, is shown so at once.
+    const bool has_grown = open.total >= 2 * finding.series_count;
+    const bool is_due = has_grown || now - open.refreshed_at >= kRefreshEvery;
     const bool begins = finding.signals.empty();
     if (!begins && !is_worse && !is_due) continue;
     tell(entity.finding, evidence, severity, now);
