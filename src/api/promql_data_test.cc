@@ -92,7 +92,8 @@ Result<std::vector<double>> values_of(std::string_view text, const Store& store,
 }
 
 // `share` is the deviation that is allowed, of the value.
-void check_rolled_up(std::string_view text, double share) {
+void check_rolled_up(std::string_view text, double share,
+                     const std::vector<std::int64_t>& shifts = {0, 100, 247}) {
   MemoryPast raw;
   raw.metrics.chunks = {chunk_of("c_total", long_series(true)), chunk_of("g", long_series(false))};
   MemoryPast old;
@@ -102,7 +103,7 @@ void check_rolled_up(std::string_view text, double share) {
     }
   }
   const auto seconds = std::chrono::floor<std::chrono::seconds>(test_at(4000).time_since_epoch());
-  for (const std::int64_t shift : {0, 100, 247}) {  // From the full five minutes, and not.
+  for (const std::int64_t shift : shifts) {  // From the full five minutes on, and not.
     const promql::Steps steps{
         .start_ms = (seconds.count() + shift) * 1000, .step_ms = 300'000, .count = 10};
     const auto want = values_of(text, raw, steps);
@@ -126,6 +127,8 @@ TEST(PromqlData, RollupsAnswerAsTheirSamplesDid) {
   check_rolled_up("avg_over_time(g[30m])", 0.03);
   check_rolled_up("min_over_time(g[30m])", 0.0);
   check_rolled_up("max_over_time(g[30m])", 0.0);
+  check_rolled_up("g", 0.0, {0, 285});  // The first and the last sample of five minutes.
+  check_rolled_up("last_over_time(g[30m])", 0.0, {0, 285});
 }
 
 // ---------------------------------------------------------------------------------------------

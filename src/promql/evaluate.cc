@@ -135,7 +135,7 @@ class Evaluator {
   // ---------------------------------------------------------------------------------------------
   // Selectors.
 
-  // Of each rollup the last sample, which may be a stale marker.
+  // Of each rollup the first and the last sample, and the stale marker behind it.
   static const InputSeries& with_last_values(const InputSeries& in, InputSeries& joined) {
     if (in.rollups.empty()) return in;
     joined.labels = in.labels;
@@ -149,6 +149,8 @@ class Evaluator {
       for (; next < in.values.size() && in.times_ms[next] < until; ++next) {
         add(in.times_ms[next], in.values[next]);
       }
+      const std::int64_t first = to_ms(r.first_time.time_since_epoch());
+      if (first < to_ms(r.last_time.time_since_epoch())) add(first, r.first);
       if (r.count > 0) add(to_ms(r.last_time.time_since_epoch()), r.last);
       if (r.count == 0 || r.until != r.last_time) add(until, stale_marker());
     }

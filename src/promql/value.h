@@ -69,8 +69,8 @@ inline constexpr std::uint64_t kVisitsPerLook = 1 << 18;
 
 // Method: Prometheus 2's engine: ranges and the lookback include both of their ends; rates are
 // extrapolated to the ends of the range; quantiles are interpolated in the bucket. A rollup gives a
-// selector its last value, for five minutes longer than a sample would; functions of a range see as
-// many samples as it stands for, evenly over its time, with its rise, sum or extreme.
+// selector its first and its last value, for five minutes longer than a sample would; functions of a
+// range see as many samples as it stands for, evenly over its time, with its rise, sum or extreme.
 // Requires: inputs.size() is the number of selectors, times rise.
 // Errors: InvalidArgument, where Prometheus fails an execution: several series get the same labels,
 // or match one; TooLarge when a value has more than kCellsMax cells, or after visits_max; Timeout.
