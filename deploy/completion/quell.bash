@@ -3,7 +3,7 @@
 _quell() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command='' word
   local commands='serve demo replay check backtest eval send incidents show trace ack resolve merge reopen note
-    deadletters findings version'
+    deadletters findings models version'
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
       -*) ;;
@@ -29,6 +29,7 @@ _quell() {
     incidents) words='--status --match --text --limit --url --token --json --help' ;;
     findings | finding)
       words='--useful --noise --status --entity --metric --limit --url --token --json --help' ;;
+    models) words='export import reset --series --tenant --finding --url --token --json --help' ;;
     deadletters) words='--retry --retry-all --limit --url --token --json --help' ;;
     send) words='--source --content-type --url --token --json --help' ;;
     ack | resolve | merge | reopen) words='--by --reason --url --token --json --help' ;;

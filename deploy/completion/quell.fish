@@ -17,11 +17,16 @@ complete -c quell -n __fish_use_subcommand -a resolve -d 'resolve an incident'
 complete -c quell -n __fish_use_subcommand -a merge -d 'merge an incident into another one'
 complete -c quell -n __fish_use_subcommand -a reopen -d 'open a resolved incident again'
 complete -c quell -n __fish_use_subcommand -a note -d 'write a note on an incident'
+complete -c quell -n __fish_use_subcommand -a models -d 'export, import or reset what series have learned'
+complete -c quell -n '__fish_seen_subcommand_from models' -a 'export import reset'
+complete -c quell -n '__fish_seen_subcommand_from models' -l series -x -d 'a metric, matchers, or both'
+complete -c quell -n '__fish_seen_subcommand_from models' -l tenant -x -d 'export only its models'
+complete -c quell -n '__fish_seen_subcommand_from models' -l finding -x -d 'reset the series of this finding'
 complete -c quell -n __fish_use_subcommand -a findings -d 'list or judge what was unusual in metrics'
 complete -c quell -n __fish_use_subcommand -a deadletters -d 'list what could not be decoded'
 complete -c quell -n __fish_use_subcommand -a version -d 'print the version'
 
-set -l client send incidents show trace ack resolve merge reopen note findings deadletters
+set -l client send incidents show trace ack resolve merge reopen note findings models deadletters
 complete -c quell -n '__fish_seen_subcommand_from serve replay' -l config -r -F -d 'configuration'
 complete -c quell -n '__fish_seen_subcommand_from serve' -l data -r -F -d 'where data is kept'
 complete -c quell -n '__fish_seen_subcommand_from serve demo' -l listen -x -d 'ADDR:PORT'

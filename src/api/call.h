@@ -54,7 +54,8 @@ struct Applied {
   IncidentId incident = 0;    // Commands on incidents: the one to show (split: the new one).
   std::uint64_t retried = 0;  // RetryDeadLetters.
   std::uint64_t resolved = 0;
-  std::uint64_t count = 0;  // ResetModels: of them.
+  std::uint64_t count = 0;    // ResetModels, ImportModels: of them.
+  std::uint64_t waiting = 0;  // ImportModels: of these, for their series.
 };
 
 // A change: to be journaled as a frame of this kind, applied when it comes by, then answered.

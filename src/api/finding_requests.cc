@@ -285,10 +285,10 @@ Result<Reply> get_finding(const Call& call, LiveView& live) {
     const SeriesSlot slot = live.series->find(finding->tenant, s.series->labels);
     if (slot != kNoSlot) chart.blocks = live.samples->blocks_of(slot);
   }
-  return Deferred([summary = std::move(summary), finding,
-                   charts = std::move(charts)](const History&) mutable {
-    return detail_response(std::move(summary), *finding, charts);
-  });
+  return Deferred(
+      [summary = std::move(summary), finding, charts = std::move(charts)](const History&) mutable {
+        return detail_response(std::move(summary), *finding, charts);
+      });
 }
 
 Result<Reply> give_finding_feedback(const Call& call, LiveView&) {
@@ -385,12 +385,22 @@ Result<Reply> list_models(const Call& call, LiveView& live) {
 }
 
 Result<Reply> reset_models(const Call& call, LiveView&) {
-  static constexpr std::array<std::string_view, 2> kMembers{"series", "actor"};
+  static constexpr std::array<std::string_view, 3> kMembers{"series", "finding", "actor"};
   RequestBody body;
   TRY_STATUS(body.parse(call.request.body, kMembers));
   Command command{.kind = CommandKind::ResetModels};
-  TRY(command.text, body.required_text("series", 4096));
-  TRY(const auto selector, selector_of(command.text, "/series"));
+  TRY(command.text, body.text("series", 4096));
+  TRY(const std::string finding, body.text("finding", 64));
+  if (command.text.empty() == finding.empty()) {
+    return fail(Errc::InvalidArgument, "name either series or a finding", "/series");
+  }
+  if (finding.empty()) {
+    TRY(const auto selector, selector_of(command.text, "/series"));
+  } else {
+    auto id = parse_finding_id(finding);
+    if (!id) return fail(Errc::InvalidArgument, id.error().message, "/finding");
+    command.finding = *id;
+  }
   TRY(command.actor, body.text("actor", 200));
   if (command.actor.empty()) {
     command.actor = call.identity.name.empty() ? "api" : call.identity.name;

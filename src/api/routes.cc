@@ -5,6 +5,7 @@
 #include "api/finding_requests.h"
 #include "api/incident_requests.h"
 #include "api/metric_requests.h"
+#include "api/model_requests.h"
 #include "api/promql_requests.h"
 #include "api/router.h"
 #include "api/system_requests.h"
@@ -90,6 +91,8 @@ constexpr Route kRoutes[] = {
     change("/api/v1/findings/{id}/feedback", "give_finding_feedback", give_finding_feedback),
     read("/api/v1/models", "list_models", list_models),
     change("/api/v1/models/reset", "reset_models", reset_models),
+    read("/api/v1/models/export", "export_models", export_models),
+    change("/api/v1/models/import", "import_models", import_models),
     read("/api/v1/topology", "get_topology", get_topology),
     read("/api/v1/sources", "list_sources", list_sources),
     {kGet, "/api/v1/collectors", "list_collectors", Where::App, Role::Read, {}, {}},

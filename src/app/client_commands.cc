@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <expected>
 #include <memory>
 #include <string>
@@ -14,6 +16,7 @@
 #include "app/service.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "detect/model_file.h"
 #include "fetch/http_client.h"
 
 namespace quell {
@@ -45,12 +48,13 @@ class Client {
 
   // The body of a 2xx; everything else is told to the user.
   std::expected<std::string, ExitCode> ask(std::string_view method, const std::string& path,
-                                           std::string body) const {
+                                           std::string body,
+                                           std::string type = "application/json") const {
     fetch::HttpRequest request{.method = std::string(method), .url = connection_.url + path};
     if (!connection_.token.empty()) {
       request.headers.emplace_back("authorization", "Bearer " + connection_.token);
     }
-    if (!body.empty()) request.headers.emplace_back("content-type", "application/json");
+    if (!body.empty()) request.headers.emplace_back("content-type", std::move(type));
     request.body = std::move(body);
     const auto answer = fetch::fetch(request);
     if (!answer) {
@@ -76,6 +80,22 @@ class Client {
 std::string actor(const Environment& environment) {
   const auto user = environment.find("USER");
   return user == environment.end() || user->second.empty() ? "command line" : user->second;
+}
+
+Result<std::string> read_whole_file(const std::string& path) {
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) {
+    return fail(Errc::NotFound, fmt::format("cannot be read: {}", std::strerror(errno)));
+  }
+  std::string content;
+  char buffer[65536];
+  for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, file)) > 0;) {
+    content.append(buffer, n);
+  }
+  const bool bad = std::ferror(file) != 0;
+  std::fclose(file);
+  if (bad) return fail(Errc::Unavailable, "cannot be read to its end");
+  return content;
 }
 
 std::string incident_path(const std::string& id) {
@@ -215,6 +235,120 @@ void add_findings(Setup& setup) {
   });
 }
 
+// Page by page, so that neither side has all of them at once.
+ExitCode export_models(const Client& client, const std::string& path, const std::string& query) {
+  std::FILE* const file = path == "-" ? stdout : std::fopen(path.c_str(), "wb");
+  if (file == nullptr) {
+    fmt::print(stderr, "quell: cannot write '{}': {}\n", path, std::strerror(errno));
+    return ExitCode::Failed;
+  }
+  std::size_t models = 0;
+  std::uint64_t next = 0;
+  bool is_written = true;
+  do {
+    const auto page =
+        client.ask("GET", fmt::format("/api/v1/models/export?after={}{}", next, query), {});
+    const auto decoded = page ? decode_model_file(*page) : ModelFile{};
+    if (page && !decoded) fmt::print(stderr, "quell: {}\n", decoded.error().to_string());
+    if (!page || !decoded) {
+      if (file != stdout) std::fclose(file);
+      return page ? ExitCode::Failed : page.error();
+    }
+    is_written = is_written && std::fwrite(page->data(), 1, page->size(), file) == page->size();
+    models += decoded->models.size();
+    next = decoded->next;
+  } while (next != 0);
+  is_written = std::fflush(file) == 0 && is_written;
+  if (file != stdout) is_written = std::fclose(file) == 0 && is_written;
+  if (!is_written) {
+    fmt::print(stderr, "quell: '{}' could not be written to its end\n", path);
+    return ExitCode::Failed;
+  }
+  if (file != stdout) fmt::print("{} models written to {}\n", models, path);
+  return ExitCode::Done;
+}
+
+// All of the file is checked before any of it is sent.
+ExitCode import_models(const Client& client, const std::string& path, const std::string& who) {
+  const auto refuse = [&](const Error& error) {
+    fmt::print(stderr, "quell: {}: {}\n", path, error.to_string());
+    return ExitCode::Failed;
+  };
+  const auto bytes = read_whole_file(path);
+  if (!bytes) return refuse(bytes.error());
+  const auto pages = split_model_file(*bytes);
+  if (!pages) return refuse(pages.error());
+  for (const std::string_view page : *pages) {
+    if (const auto checked = decode_model_file(page); !checked) return refuse(checked.error());
+  }
+  std::int64_t imported = 0;
+  std::int64_t waiting = 0;
+  for (const std::string_view page : *pages) {
+    const auto answer = client.ask("POST", "/api/v1/models/import?actor=" + percent_encode(who),
+                                   std::string(page), "application/octet-stream");
+    if (!answer) return answer.error();
+    simdjson::dom::parser parser;
+    const auto object = parse_json(parser, *answer);
+    if (!object) continue;
+    imported += json_integer(*object, "imported").value_or(0);
+    waiting += json_integer(*object, "waiting").value_or(0);
+  }
+  if (client.wants_json()) {
+    fmt::print("{{\"imported\":{},\"waiting\":{}}}\n", imported, waiting);
+  } else {
+    fmt::print("{} models imported, {} of them for series that have not come yet\n", imported,
+               waiting);
+  }
+  return ExitCode::Done;
+}
+
+void add_models(Setup& setup) {
+  struct Models {
+    std::string what, file, series, tenant, finding;
+  };
+  auto m = std::make_shared<Models>();
+  auto* command = setup.add("models", "Export, import or reset what series have learned");
+  command->add_option("WHAT", m->what, "export, import or reset")
+      ->required()
+      ->check(CLI::IsMember({"export", "import", "reset"}));
+  command->add_option("FILE", m->file, "To export to or import from; - is the standard output");
+  command->add_option("--series", m->series, "A metric, matchers, or both: export or reset these");
+  command->add_option("--tenant", m->tenant, "Export only this tenant's");
+  command->add_option("--finding", m->finding, "Reset the series of this finding");
+  command->callback([setup, m] {
+    const Client client(*setup.connection);
+    const bool is_reset = m->what == "reset";
+    if (is_reset ? m->series.empty() == m->finding.empty() : m->file.empty()) {
+      fmt::print(stderr, "quell: {}\n",
+                 is_reset ? "which series? quell models reset --series node_load1, or --finding ID"
+                          : "which file? quell models export FILE, quell models import FILE");
+      setup.code = ExitCode::Usage;
+      return;
+    }
+    if (m->what == "export") {
+      std::string query;
+      if (!m->series.empty()) query += "&series=" + percent_encode(m->series);
+      if (!m->tenant.empty()) query += "&tenant=" + percent_encode(m->tenant);
+      setup.code = export_models(client, m->file, query);
+      return;
+    }
+    if (m->what == "import") {
+      setup.code = import_models(client, m->file, actor(setup.environment));
+      return;
+    }
+    std::string body;
+    JsonWriter w(body);
+    w.begin_object().field("actor", actor(setup.environment));
+    w.field(m->series.empty() ? "finding" : "series", m->series.empty() ? m->finding : m->series);
+    w.end_object();
+    setup.code = client.request("POST", "/api/v1/models/reset", body, [](const std::string& text) {
+      simdjson::dom::parser parser;
+      const auto object = parse_json(parser, text);
+      fmt::print("{} series learn anew\n", object ? json_integer(*object, "reset").value_or(0) : 0);
+    });
+  });
+}
+
 void add_details(Setup& setup) {
   auto id = std::make_shared<std::string>();
   auto* show = setup.add("show", "Show an incident with its timeline");
@@ -322,6 +456,7 @@ void add_client_commands(CLI::App& app, const Environment& environment, ExitCode
   add_lists(setup);
   add_dead_letters(setup);
   add_findings(setup);
+  add_models(setup);
   add_details(setup);
   add_changes(setup);
   add_send(setup);

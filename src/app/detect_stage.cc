@@ -58,7 +58,68 @@ void DetectStage::on_time(Timestamp now, const SeriesTable& table, std::vector<E
 void DetectStage::forget(SeriesSlot slot, std::uint64_t offset) {
   tracker_.forget(slot);
   detector_.forget(slot);
+  imported_.forget(slot);
   forgotten_[slot] = offset;
+}
+
+void DetectStage::put_model(SeriesSlot slot, std::string model, std::uint64_t offset) {
+  const auto loaded = detector_.load(slot, model);
+  QUELL_ASSERT(loaded.has_value(), "models are checked before they are imported");
+  forgotten_[slot] = offset;
+  imported_.attach(slot, std::move(model), offset);
+}
+
+Result<DetectStage::Imported> DetectStage::import_models(std::vector<ModelRecord> models,
+                                                         const SeriesTable& table,
+                                                         std::uint64_t offset) {
+  Imported done{.models = models.size()};
+  std::uint64_t more = 0;
+  for (const ModelRecord& record : models) {
+    if (table.find(record.tenant, record.labels) != kNoSlot) continue;
+    ++done.waiting;
+    if (!imported_.waits(record.tenant, record.labels)) ++more;
+  }
+  if (imported_.waiting_count() + more > ImportedModels::kWaitingMax) {
+    return fail(Errc::Exhausted,
+                fmt::format("{} models wait for series that have not come, {} more would be more "
+                            "than the limit of {}",
+                            imported_.waiting_count(), more, ImportedModels::kWaitingMax));
+  }
+  for (ModelRecord& record : models) {
+    const SeriesSlot slot = table.find(record.tenant, record.labels);
+    if (slot == kNoSlot) {
+      imported_.wait(std::move(record));
+    } else {
+      put_model(slot, std::move(record.model), offset);
+    }
+  }
+  return done;
+}
+
+void DetectStage::give_imported(const SeriesTable& table, std::uint64_t offset) {
+  if (imported_.waiting_count() == 0) return;
+  for (const SeriesSlot slot : table.made()) {
+    std::string model = imported_.take(*table.series(slot));
+    if (!model.empty()) put_model(slot, std::move(model), offset);
+  }
+}
+
+Result<std::uint64_t> DetectStage::reset(FindingId id, const SeriesTable& table,
+                                         std::uint64_t offset) {
+  const Finding* finding = tracker_.findings().find(id);
+  if (finding == nullptr) {
+    return fail(Errc::NotFound, fmt::format("there is no finding {}", format_finding_id(id)));
+  }
+  std::uint64_t count = 0;
+  for (const FindingSignal& signal : finding->signals) {
+    const SeriesSlot slot = table.find(finding->tenant, signal.series->labels);
+    if (slot == kNoSlot) continue;
+    detector_.forget(slot);
+    imported_.forget(slot);
+    forgotten_[slot] = offset;
+    ++count;
+  }
+  return count;
 }
 
 std::uint64_t DetectStage::reset(std::string_view metric, const std::vector<Matcher>& matchers,
@@ -70,6 +131,7 @@ std::uint64_t DetectStage::reset(std::string_view metric, const std::vector<Matc
         matchers, [&](const Matcher& m) { return m.matches(series.labels.get(m.name())); });
     if (!fits) return;
     detector_.forget(slot);
+    imported_.forget(slot);
     forgotten_[slot] = offset;
     ++count;
   };
@@ -178,9 +240,10 @@ void DetectStage::take(std::uint64_t next_offset, const SeriesTable& table, Stor
     page_until_[number] = next_offset;
     batch.state_pages.push_back(make_page(number, next_offset, table));
     const auto first = static_cast<SeriesSlot>(number * kSlotsPerPage);
-    forgotten_.erase(forgotten_.lower_bound(first),
-                     forgotten_.lower_bound(first + kSlotsPerPage));
+    forgotten_.erase(forgotten_.lower_bound(first), forgotten_.lower_bound(first + kSlotsPerPage));
+    imported_.forget(first, first + kSlotsPerPage);
   }
+  imported_.take_pages(batch.state_pages);
   for (const auto& finding : tracker_.findings().take_dirty()) {
     StatePage page{.kind = StatePageKind::Findings, .number = finding->id};
     encode_finding(*finding, page.data);
@@ -236,6 +299,7 @@ Status DetectStage::restore(std::string_view bytes) {
 
 Status DetectStage::load(const StatePage& page, const SeriesTable& table) {
   if (page.kind == StatePageKind::Findings) return tracker_.load_finding(page.data);
+  if (page.kind == StatePageKind::Imported) return imported_.load(page);
   return load_models(page, table);
 }
 
@@ -244,7 +308,10 @@ Status DetectStage::finish_load(const SeriesTable& table) {
     // A page that was written since has what the slot learned anew.
     const std::size_t page = slot / kSlotsPerPage;
     const bool is_written = page < page_until_.size() && page_until_[page] > offset;
-    if (!is_written) detector_.forget(slot);
+    if (is_written) continue;
+    detector_.forget(slot);
+    const ImportedModels::Attached* const imported = imported_.attached(slot);
+    if (imported != nullptr) TRY_STATUS(detector_.load(slot, imported->model));
   }
   return tracker_.finish_restore(table);
 }

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/imported_models.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "detect/calendar.h"
@@ -46,6 +47,22 @@ class DetectStage {
   // Models of series that match begin anew. `metric` may be empty. Returns: how many.
   std::uint64_t reset(std::string_view metric, const std::vector<Matcher>& matchers,
                       const SeriesTable& table, std::uint64_t offset);
+  // The same for the series of a finding's signals. Errors: NotFound.
+  Result<std::uint64_t> reset(FindingId id, const SeriesTable& table, std::uint64_t offset);
+
+  struct Imported {
+    std::uint64_t models = 0;
+    std::uint64_t waiting = 0;  // Of these, the ones whose series has not come yet.
+  };
+  // The series with these labels have these models from the frame at `offset` on, or when they
+  // come. Errors: Exhausted when too many would wait; then nothing was changed. Requires: checked
+  // models.
+  Result<Imported> import_models(std::vector<ModelRecord> models, const SeriesTable& table,
+                                 std::uint64_t offset);
+  // After SeriesTable::resolve(), before on_samples(): series that were made get what waits for
+  // them.
+  void give_imported(const SeriesTable& table, std::uint64_t offset);
+  std::uint64_t imported_waiting() const { return imported_.waiting_count(); }
   Timestamp next_deadline() const { return tracker_.next_deadline(); }
 
   Result<std::string> give_feedback(FindingId id, Feedback feedback, std::string_view actor,
@@ -78,6 +95,7 @@ class DetectStage {
   };
 
   void apply(const Change& change);
+  void put_model(SeriesSlot slot, std::string model, std::uint64_t offset);
   Status load_models(const StatePage& page, const SeriesTable& table);
   StatePage make_page(std::uint64_t number, std::uint64_t end_offset,
                       const SeriesTable& table) const;
@@ -87,10 +105,11 @@ class DetectStage {
   FindingTracker tracker_;
   Calendar calendar_;
   bool enabled_ = true;
-  std::vector<Change> changes_;             // The last one is in force.
-  std::vector<std::uint64_t> page_until_;   // The stored page has all frames below; by page.
+  std::vector<Change> changes_;            // The last one is in force.
+  std::vector<std::uint64_t> page_until_;  // The stored page has all frames below; by page.
   // Slots whose models began anew since their page was written, and with which frame.
   std::map<SeriesSlot, std::uint64_t> forgotten_;
+  ImportedModels imported_;  // Those with a slot are in `forgotten_` too.
   std::uint64_t samples_ = 0;
 
   // Scratch.

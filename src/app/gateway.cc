@@ -376,7 +376,8 @@ void Gateway::to_worker(Pending pending) {
 }
 
 History Gateway::history() const {
-  return {.store = store_, .read_frame = [this](std::uint64_t offset) -> Result<Frame> {
+  return {.store = store_,
+          .read_frame = [this](std::uint64_t offset) -> Result<Frame> {
             std::optional<Frame> found;
             TRY_STATUS(journal_.read(offset, [&](Frame frame) {
               if (frame.offset == offset) found = std::move(frame);
@@ -412,7 +413,8 @@ void Gateway::submit(std::shared_ptr<Pending> pending, Submission submission) {
         const Applied applied{.offset = f.offset,
                               .arrived_at = f.arrived_at,
                               .incident = *outcome->command,
-                              .count = outcome->accepted};
+                              .count = outcome->accepted,
+                              .waiting = outcome->duplicates};
         answer(*pending->responder, reply(live, applied));
       });
   if (auto queued = journal_.append(std::move(frame), std::move(waiter)); !queued) {

@@ -72,7 +72,8 @@ Status MetricStage::load(const StatePage& page) {
     case StatePageKind::Metadata: return table_.load(page);
     case StatePageKind::Samples: return book_.load(page, table_);
     case StatePageKind::Models:
-    case StatePageKind::Findings: break;  // Of others.
+    case StatePageKind::Findings:
+    case StatePageKind::Imported: break;  // Of others.
   }
   return {};
 }

@@ -193,6 +193,7 @@ void Pipeline::on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcom
   counters_.samples += batch.size();
   outcome.accepted += static_cast<std::uint32_t>(batch.size());
   thresholds_.on_samples(batch, metrics_.table(), now_, decoded.decoded.events);
+  detect_.give_imported(metrics_.table(), step_.offset);
   detect_.on_samples(batch, metrics_.table(), now_, decoded.decoded.events);
   if (is_answered) {
     std::vector<Rejected>& reasons = decoded.decoded.rejected;
@@ -217,7 +218,8 @@ void Pipeline::restore_samples(const Frame& frame, WireSamples& samples) {
 }
 
 Status Pipeline::load_page(const StatePage& page) {
-  if (page.kind == StatePageKind::Models || page.kind == StatePageKind::Findings) {
+  if (page.kind == StatePageKind::Models || page.kind == StatePageKind::Findings ||
+      page.kind == StatePageKind::Imported) {
     return detect_.load(page, metrics_.table());
   }
   return metrics_.load(page);

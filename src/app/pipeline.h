@@ -38,7 +38,8 @@ struct FrameOutcome {
   std::vector<Rejected> rejected{};
   std::uint32_t dead_letters = 0;  // New ones.
   std::vector<AlertKey> alerts{};  // Of its alert events; at most kAlertsNamed.
-  // Commands only: the incident that was changed or made, or why not.
+  // Commands only: the incident that was changed or made, or why not. Of an import of models
+  // `accepted` are all, and `duplicates` those that wait for their series.
   Result<IncidentId> command = IncidentId{0};
 
   static constexpr std::size_t kAlertsNamed = 1000;
@@ -114,6 +115,7 @@ class Pipeline {
   Status take_config(std::string text, std::vector<Event>& ended);
   FrameOutcome on_command(const Frame& frame);
   FrameOutcome reset_models(const Command& command);
+  FrameOutcome import_models(const Command& command);
   Result<IncidentId> apply(const Command& command, const Step& step);
   Result<IncidentId> apply_to_incident(const Command& command, const Step& step);
   void on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcome& outcome);

@@ -25,6 +25,7 @@ FrameOutcome Pipeline::on_command(const Frame& frame) {
   FrameOutcome outcome;
   if (const auto command = decode_command(frame.body)) {
     if (command->kind == CommandKind::ResetModels) return reset_models(*command);
+    if (command->kind == CommandKind::ImportModels) return import_models(*command);
     outcome.command = apply(*command, step_);
   } else {
     outcome.command = std::unexpected(command.error());
@@ -35,6 +36,12 @@ FrameOutcome Pipeline::on_command(const Frame& frame) {
 
 FrameOutcome Pipeline::reset_models(const Command& command) {
   FrameOutcome outcome;
+  if (command.finding != 0) {
+    const auto count = detect_.reset(command.finding, metrics_.table(), step_.offset);
+    if (!count) outcome.command = std::unexpected(count.error());
+    outcome.accepted = static_cast<std::uint32_t>(count.value_or(0));
+    return outcome;
+  }
   const auto selector = promql::parse_selector(command.text);
   if (!selector) {
     outcome.command = std::unexpected(selector.error());
@@ -43,6 +50,20 @@ FrameOutcome Pipeline::reset_models(const Command& command) {
   const std::uint64_t count =
       detect_.reset(selector->metric(), selector->matchers, metrics_.table(), step_.offset);
   outcome.accepted = static_cast<std::uint32_t>(count);
+  return outcome;
+}
+
+FrameOutcome Pipeline::import_models(const Command& command) {
+  FrameOutcome outcome;
+  auto file = decode_model_file(command.data);
+  if (!file) {
+    outcome.command = std::unexpected(file.error());
+    return outcome;
+  }
+  const auto done = detect_.import_models(std::move(file->models), metrics_.table(), step_.offset);
+  if (!done) outcome.command = std::unexpected(done.error());
+  if (done) outcome.accepted = static_cast<std::uint32_t>(done->models);
+  if (done) outcome.duplicates = static_cast<std::uint32_t>(done->waiting);
   return outcome;
 }
 
@@ -110,7 +131,8 @@ Result<IncidentId> Pipeline::apply_to_incident(const Command& command, const Ste
       return correlator_.split(id, command.alerts, command.actor, command.text, step);
     case CommandKind::RetryDeadLetters:
     case CommandKind::FindingFeedback:
-    case CommandKind::ResetModels: break;
+    case CommandKind::ResetModels:
+    case CommandKind::ImportModels: break;
   }
   return id;
 }

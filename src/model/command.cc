@@ -6,13 +6,14 @@
 #include <array>
 #include <charconv>
 
+#include "base/crypto.h"
 #include "base/json.h"
 #include "model/finding.h"
 
 namespace quell {
 namespace {
 
-constexpr std::array<std::string_view, 15> kCommandNames{"acknowledge",
+constexpr std::array<std::string_view, 16> kCommandNames{"acknowledge",
                                                          "investigate",
                                                          "mitigate",
                                                          "resolve",
@@ -26,7 +27,8 @@ constexpr std::array<std::string_view, 15> kCommandNames{"acknowledge",
                                                          "split",
                                                          "retry_dead_letters",
                                                          "finding_feedback",
-                                                         "reset_models"};
+                                                         "reset_models",
+                                                         "import_models"};
 
 template <class T>
 bool take_number(std::string_view text, T& value) {
@@ -107,6 +109,7 @@ std::string encode_command(const Command& c) {
   if (c.expected_version) w.field("expected_version", *c.expected_version);
   if (c.dead_letter) w.field("dead_letter", format_dead_letter_id(*c.dead_letter));
   if (c.finding != 0) w.field("finding", format_finding_id(c.finding));
+  if (!c.data.empty()) w.field("data", base64_encode(c.data));
   w.end_object();
   return out;
 }
@@ -140,6 +143,11 @@ Result<Command> decode_command(std::string_view json) {
     auto parsed = parse_finding_id(id);
     if (!parsed) return fail(parsed.error().code, parsed.error().message, "/finding");
     c.finding = *parsed;
+  }
+  if (const auto data = json_text(object, "data"); !data.empty()) {
+    auto bytes = base64_decode(data);
+    if (!bytes) return fail(Errc::InvalidArgument, "this is not base64", "/data");
+    c.data = *std::move(bytes);
   }
   return c;
 }

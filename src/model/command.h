@@ -31,7 +31,8 @@ enum class CommandKind : std::uint8_t {
   Split,             // `alerts` leave `incident` and become one of their own.
   RetryDeadLetters,  // `dead_letter`, or all when it is empty.
   FindingFeedback,   // `finding`; `text` is "useful" or "noise".
-  ResetModels,       // `text` is a metric, or matchers; on `__name__` too.
+  ResetModels,   // `text` is a metric, or matchers; on `__name__` too. Or `finding`: of its series.
+  ImportModels,  // `data` is a file of them (detect/model_file.h).
 };
 std::string_view command_kind_name(CommandKind kind);  // "acknowledge", "set_severity", …
 std::optional<CommandKind> parse_command_kind(std::string_view word);
@@ -57,6 +58,7 @@ struct Command {
   std::optional<std::uint64_t> expected_version{};
   std::optional<DeadLetterId> dead_letter{};
   std::uint64_t finding = 0;
+  std::string data{};  // Any bytes.
   bool operator==(const Command&) const = default;
 };
 

@@ -25,6 +25,9 @@ TEST(Command, GoesThroughJsonAndBack) {
                 R"("alerts":["1e13768c7ec52373","0000000000000001"]})");
   check_command({.kind = CommandKind::RetryDeadLetters, .dead_letter = DeadLetterId{4711, 3}},
                 R"({"kind":"retry_dead_letters","dead_letter":"4711-3"})");
+  check_command(
+      {.kind = CommandKind::ImportModels, .actor = "kim", .data = std::string("\0\xff", 2)},
+      R"({"kind":"import_models","actor":"kim","data":"AP8="})");
 }
 
 void check_decode_error(std::string_view json, std::string_view want) {

@@ -16,6 +16,7 @@ enum class StatePageKind : std::uint8_t {
   Metadata = 3,  // stream/series_table.h
   Models = 4,    // app/detect_stage.h
   Findings = 5,  // detect/finding_tracker.h
+  Imported = 6,  // app/imported_models.h
 };
 
 struct StatePage {

@@ -69,12 +69,12 @@ inline constexpr std::uint64_t kVisitsPerLook = 1 << 18;
 
 // Method: Prometheus 2's engine: ranges and the lookback include both of their ends; rates are
 // extrapolated to the ends of the range; quantiles are interpolated in the bucket. A rollup gives a
-// selector its first and its last value, for five minutes longer than a sample would; functions of a
-// range see as many samples as it stands for, evenly over its time, with its rise, sum or extreme.
-// Requires: inputs.size() is the number of selectors, times rise.
-// Errors: InvalidArgument, where Prometheus fails an execution: several series get the same labels,
-// or match one; TooLarge when a value has more than kCellsMax cells, or after visits_max; Timeout.
-// Cost: about 10 ns per sample and step of a range function.
+// selector its first and its last value, for five minutes longer than a sample would; functions of
+// a range see as many samples as it stands for, evenly over its time, with its rise, sum or
+// extreme. Requires: inputs.size() is the number of selectors, times rise. Errors: InvalidArgument,
+// where Prometheus fails an execution: several series get the same labels, or match one; TooLarge
+// when a value has more than kCellsMax cells, or after visits_max; Timeout. Cost: about 10 ns per
+// sample and step of a range function.
 Result<Value> evaluate(const Query& query, const Inputs& inputs, const Steps& steps,
                        const EvaluationLimits& limits = {});
 

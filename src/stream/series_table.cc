@@ -150,6 +150,7 @@ void SeriesTable::find_runs(const WireSamples& in, const std::vector<std::uint16
 
 void SeriesTable::resolve(WireSamples& in, std::string_view source, Unknown unknown,
                           SampleBatch& out, SeriesRefusals& refused, std::uint64_t offset) {
+  made_.clear();
   std::vector<std::uint16_t> tenants;
   for (const std::string& name : in.tenants) tenants.push_back(find_tenant(name));
   if (!in.metadata.empty() && unknown == Unknown::Make && !tenants.empty()) {
@@ -290,6 +291,7 @@ Result<SeriesSlot> SeriesTable::find_or_make(const WireSamples& in, const WireSa
   const SeriesSlot slot =
       insert(hash, tenant, owner, std::move(labels), in.units[run.unit], kind, kNoSlot);
   born_[slot] = offset;
+  made_.push_back(slot);
   mark_dirty(slot);
   return slot;
 }

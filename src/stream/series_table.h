@@ -100,6 +100,9 @@ class SeriesTable {
   void resolve(WireSamples& in, std::string_view source, Unknown unknown, SampleBatch& out,
                SeriesRefusals& refused, std::uint64_t offset = 0);
 
+  // Those that the last resolve() made.
+  const std::vector<SeriesSlot>& made() const { return made_; }
+
   // The slot must be told to everybody who keeps something for it, before the next resolve().
   void remove(SeriesSlot slot);
 
@@ -228,6 +231,7 @@ class SeriesTable {
   std::vector<std::pair<std::uint16_t, std::string>> dirty_metadata_;
   std::vector<std::uint64_t> gone_metadata_;
 
+  std::vector<SeriesSlot> made_;
   std::vector<SeriesSlot> found_;  // Of the request in hand, by its runs.
 };
 

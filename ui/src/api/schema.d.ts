@@ -719,6 +719,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A file of what series have learned
+         * @description Of at most 2,000 series: its last section says where the next page begins (src/detect/model_file.h). `quell models export` puts all pages into one file.
+         */
+        get: operations["export_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give series what others have learned
+         * @description Series with the same tenant and labels have the models of the file from now on; those that have not come yet get them when they come. A file that is damaged, of another version, or too large changes nothing.
+         */
+        post: operations["import_models"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/topology": {
         parameters: {
             query?: never;
@@ -2157,8 +2197,18 @@ export interface components {
             matched: number;
         };
         ResetModelsBody: {
-            series: string;
+            /** @description A metric, matchers, or both. */
+            series?: string;
+            /** @description Instead: the series of this finding, such as FND-000001. */
+            finding?: string;
             actor?: string;
+        };
+        ImportModelsResult: {
+            imported: number;
+            /** @description Of these, for series that have not come yet. */
+            waiting: number;
+            /** @description Of the frame that says who did it. */
+            offset: number;
         };
         ResetModelsResult: {
             reset: number;
@@ -4273,6 +4323,70 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["Exhausted"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    export_models: {
+        parameters: {
+            query?: {
+                /** @description A metric, matchers, or both; all series where it is missing. */
+                series?: string;
+                /** @description Only this tenant. */
+                tenant?: components["parameters"]["tenant"];
+                /** @description Where the page begins, as the last one says. */
+                after?: number;
+                /** @description Models at most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+        };
+    };
+    import_models: {
+        parameters: {
+            query?: {
+                /** @description Who does it; default: the name of the token, or `api`. */
+                actor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": unknown;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportModelsResult"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
             429: components["responses"]["Exhausted"];
             503: components["responses"]["Unavailable"];
         };

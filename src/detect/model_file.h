@@ -1,0 +1,48 @@
+// ModelFile: models of series as a file, to be carried from one server to another.
+//
+//   "QUELLMOD" version                           8 bytes and one
+//   kind size body checksum                      a section: u8, fixed64, bytes, fixed64 (CRC-32C)
+//   …
+//   kind 0: the end, with where the next page of an export begins, or 0
+//
+// The pages of an export may follow one another in one file. Sections of kind 1 have models: their
+// number, and of each tenant, labels (model/series.h) and what Detector::save() gives. Sections of
+// kinds that are not known are passed over, so that a file may have more in it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/series.h"
+
+namespace quell {
+
+inline constexpr std::size_t kModelsPerFile = 20'000;  // That are decoded at once.
+
+struct ModelRecord {
+  std::string tenant{};
+  SeriesLabels labels{};
+  std::string model{};  // Detector::load() takes it.
+};
+
+struct ModelFile {
+  std::vector<ModelRecord> models{};
+  std::uint64_t next = 0;  // Of an export: the slot that the next page begins with; 0: none.
+};
+
+// One section of models, and the end.
+std::string encode_model_file(const ModelFile& file);
+
+// Checks all of it, also that a detector would take each model.
+// Errors: InvalidArgument, with the byte or the model as the place: another kind of file or
+// version, a file that was cut or damaged, labels or models that cannot be. TooLarge: more than
+// kModelsPerFile.
+Result<ModelFile> decode_model_file(std::string_view bytes);
+
+// The pages of a file, each of which is one too. Errors: InvalidArgument, as decode_model_file().
+Result<std::vector<std::string_view>> split_model_file(std::string_view bytes);
+
+}  // namespace quell
