@@ -11,14 +11,15 @@ namespace quell {
 namespace {
 
 constexpr Duration kSlice = std::chrono::milliseconds(2);  // Of frames, before calls get a turn.
+constexpr Duration kRestAfter = std::chrono::seconds(1);   // Without a frame.
 constexpr Duration kPublishEvery = std::chrono::milliseconds(20);
 constexpr Duration kCommitEvery = std::chrono::milliseconds(100);
 // A commit that took t is followed by 4t without one, so that alerts that change all the time are
 // written less often; but what is new must not gather faster than it can be written.
 constexpr int kCommitShare = 4;
 constexpr Duration kCommitRestMax = std::chrono::seconds(1);
-constexpr std::size_t kEventsGathered = 20'000;      // From here on a commit follows at once,
-constexpr std::size_t kEventsGatheredMax = 40'000;   // and from here on frames wait for it.
+constexpr std::size_t kEventsGathered = 20'000;     // From here on a commit follows at once,
+constexpr std::size_t kEventsGatheredMax = 40'000;  // and from here on frames wait for it.
 
 std::size_t weight_of(const std::vector<Frame>& frames) {
   std::size_t bytes = 0;
@@ -62,9 +63,10 @@ void Core::deliver(Commit commit) {
   }
   lag_.fetch_add(commit.frames.size(), std::memory_order_relaxed);
   const std::size_t weight = weight_of(commit.frames);
-  Item item{
-      .frames = std::move(commit.frames), .waiters = std::move(commit.waiters), .weight = weight,
-      .delivered_at = clock_.now()};
+  Item item{.frames = std::move(commit.frames),
+            .waiters = std::move(commit.waiters),
+            .weight = weight,
+            .delivered_at = clock_.now()};
   // Frames leave the inbox early, so that calls need not wait behind them; they count all the same.
   while (backlog_bytes_.load(std::memory_order_relaxed) > queue_bytes_max_ && !stopping_) {
     pause_for(std::chrono::milliseconds(1));
@@ -103,6 +105,7 @@ void Core::run() {
       if (clock_.now() >= end) break;
     }
     round();
+    rest();
   }
   while (writer_->busy() && !writer_->failing()) pause_for(std::chrono::milliseconds(1));
   if (!writer_->busy() && pipeline_->has_changes()) writer_->commit(pipeline_->take_batch());
@@ -129,6 +132,8 @@ void Core::take(std::vector<Item> items) {
 }
 
 void Core::work(Item& item) {
+  has_worked_ = true;
+  worked_at_ = item.delivered_at;
   metrics_.wait_seconds.observe(to_seconds(clock_.now() - item.delivered_at));
   for (std::size_t i = 0; i < item.frames.size(); ++i) {
     Waiter* waiter = i < item.waiters.size() ? item.waiters[i].get() : nullptr;
@@ -158,6 +163,13 @@ void Core::round() {
   const bool due = to_ns(now) >= commit_after_.load(std::memory_order_relaxed) ||
                    pipeline_->pending_events().size() >= kEventsGathered;
   if (due && !writer_->busy()) commit(now);
+}
+
+// After a burst of frames, what they and their batches took is given back.
+void Core::rest() {
+  if (!has_worked_ || clock_.now() - worked_at_ < kRestAfter) return;
+  has_worked_ = false;
+  return_free_memory();
 }
 
 void Core::publish(Timestamp now) {

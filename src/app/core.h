@@ -41,8 +41,7 @@ struct CoreMetrics {
         wait_seconds(list, "quell_core_wait_seconds",
                      "From a group commit's end to the work on its first frame.", kSlowBuckets),
         call_seconds(list, "quell_core_call_seconds", "One API call on the core.", kFastBuckets),
-        publish_seconds(list, "quell_core_publish_seconds", "Publishing to streams.",
-                        kFastBuckets),
+        publish_seconds(list, "quell_core_publish_seconds", "Publishing to streams.", kFastBuckets),
         batch_seconds(list, "quell_core_batch_seconds", "Making one batch for the store.",
                       kFastBuckets) {}
   Counter frames;
@@ -112,6 +111,7 @@ class Core {
   bool store_is_behind() const;
   void apply(const Frame& frame, Waiter* waiter);
   void round();
+  void rest();
   void publish(Timestamp now);
   void commit(Timestamp now);
 
@@ -137,6 +137,8 @@ class Core {
   std::size_t published_events_ = 0;
   std::size_t published_letters_ = 0;
   Timestamp published_at_{};
+  Timestamp worked_at_{};    // When the last frame came.
+  bool has_worked_ = false;  // Since memory was given back.
 
   std::thread thread_;
 };

@@ -55,6 +55,7 @@ void StoreWriter::run() {
   for (auto batches = batches_.pop_all(); !batches.empty(); batches = batches_.pop_all()) {
     for (const StoreBatch& batch : batches) {
       write(batch);
+      return_free_memory();
       // A restart reads frames again from here on.
       retain(batch.samples_offset.value_or(batch.next_offset));
     }

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "base/shared_text.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -72,6 +73,18 @@ TEST(Duration, RoundTrips) {
 TEST(Text, EncodesForAddresses) {
   EXPECT_EQ(percent_encode("a-z.0_~"), "a-z.0_~");
   EXPECT_EQ(percent_encode("a b/ä%"), "a%20b%2F%C3%A4%25");
+}
+
+TEST(SharedText, CommonOnesShareTheirBlock) {
+  const SharedText once = SharedText::common("same content");
+  EXPECT_EQ(SharedText::common("same content").data(), once.data());
+  EXPECT_NE(SharedText("same content").data(), once.data());
+  EXPECT_EQ(SharedText::common("").data(), nullptr);
+  for (int i = 0; i < 5'000; ++i) {  // Pushes every other one out, and is itself itself.
+    const std::string other = std::to_string(i);
+    ASSERT_EQ(SharedText::common(other), other);
+  }
+  EXPECT_EQ(once, "same content");
 }
 
 TEST(Hash, Crc32cMatchesThePublishedVector) {

@@ -52,6 +52,10 @@ class SharedText {
     return text;
   }
 
+  // For sentences that are said of very many things: shares the block of an equal text that this
+  // thread made with it lately. Cost: a hash and a comparison; some hundred texts stay in memory.
+  static SharedText common(std::string_view text);
+
   std::string_view view() const {
     return block_ == nullptr ? std::string_view() : std::string_view(block_->bytes(), block_->size);
   }

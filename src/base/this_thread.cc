@@ -6,6 +6,9 @@
 
 #include <string>
 
+// mimalloc's, which the program is linked with, and tests are not.
+extern "C" void mi_collect(bool force) __attribute__((weak));
+
 namespace quell {
 
 void name_this_thread(std::string_view name) {
@@ -14,9 +17,14 @@ void name_this_thread(std::string_view name) {
 }
 
 void let_others_go_first() {
-  constexpr int kNice = 10;
-  // On Linux that is one thread's; it needs no privilege. In vain is not a fault.
-  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+  constexpr int kMore = 10;
+  const auto thread = static_cast<id_t>(gettid());  // On Linux each thread has its own.
+  // It needs no privilege, and in vain is not a fault.
+  (void)setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + kMore);
+}
+
+void return_free_memory() {
+  if (mi_collect != nullptr) mi_collect(true);
 }
 
 }  // namespace quell

@@ -25,8 +25,11 @@ void Trace::add(VerdictKind kind, Timestamp at, std::uint64_t offset, std::strin
   }
   // Most have three or four, and there are very many of them: no room in advance.
   if (verdicts_.size() < 4) verdicts_.reserve(verdicts_.size() + 1);
-  verdicts_.push_back(
-      {.kind = kind, .at = at, .last_at = at, .reason = reason, .offset = offset});
+  verdicts_.push_back({.kind = kind,
+                       .at = at,
+                       .last_at = at,
+                       .reason = SharedText::common(reason),
+                       .offset = offset});
 }
 
 void Trace::encode(ByteWriter& out) const {
@@ -54,7 +57,7 @@ Trace Trace::decode(ByteReader& in) {
     v.last_at = v.at + Duration{in.i64()};
     v.count = in.u64();
     v.offset = in.u64();
-    v.reason = in.string();
+    v.reason = SharedText::common(in.text());
     trace.verdicts_.push_back(std::move(v));
   }
   return trace;

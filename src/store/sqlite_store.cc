@@ -237,7 +237,7 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path,
   const std::string pragmas = fmt::format(
       "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
       "PRAGMA wal_autocheckpoint=2000; "
-      "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; "
+      "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY; "
       "{}",
       options.pages_max > 0 ? fmt::format("PRAGMA max_page_count={};", options.pages_max) : "");
   TRY_STATUS(writer->execute(pragmas.c_str()));
