@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <variant>
 
+#include "app/core.h"
 #include "app/pause.h"
 #include "base/hash.h"
 #include "base/this_thread.h"
@@ -75,12 +76,11 @@ std::vector<CollectFacts> Collector::facts() const {
 }
 
 Status Collector::hand_over(Frame frame, std::string_view what) {
-  Status queued = journal_.append(std::move(frame));
-  if (!queued) {
-    log_.warning("what was collected is lost",
-                 {{"target", std::string(what)}, {"error", queued.error().message}});
-  }
-  return queued;
+  const auto outcome = append_and_wait(journal_, std::move(frame));
+  if (outcome) return {};
+  log_.warning("what was collected is lost",
+               {{"target", std::string(what)}, {"error", outcome.error().message}});
+  return std::unexpected(outcome.error());
 }
 
 void Collector::set(const CollectSettings& settings) {
@@ -137,8 +137,11 @@ void Collector::set(const CollectSettings& settings) {
 
 std::shared_ptr<Collector::Task> Collector::take_due(Timestamp now, Duration& wait) {
   return state_.with([&](State& state) -> std::shared_ptr<Task> {
+    const Duration set_back = std::max(Duration{0}, state.looked_at - now);  // The clock.
+    state.looked_at = now;
     std::shared_ptr<Task> first;
     for (const auto& task : state.tasks) {
+      task->due -= set_back;
       if (!task->busy && (first == nullptr || task->due < first->due)) first = task;
     }
     if (first == nullptr) return nullptr;
@@ -192,8 +195,9 @@ void Collector::ask(Task& task, const std::stop_token& stop) {
     request.answer_bytes_max = setting.body_bytes_max;
     const CollectAnswer answer = asked(request);
     if (stop.stop_requested()) return;
-    (void)hand_over(target->on_answer(answer, asked_at, clock_.now() - asked_at),
-                    shown_address(setting.url));
+    const Status kept = hand_over(target->on_answer(answer, asked_at, clock_.now() - asked_at),
+                                  shown_address(setting.url));
+    if (!kept) target->on_lost(kept.error());
     return;
   }
   auto& poll = std::get<PollQuery>(task.what);

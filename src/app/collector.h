@@ -47,6 +47,7 @@ class Collector {
  private:
   struct Task;
   struct State {
+    Timestamp looked_at{};  // When a thread looked last.
     std::vector<std::shared_ptr<Task>> tasks{};
   };
 

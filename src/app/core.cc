@@ -1,6 +1,7 @@
 #include "app/core.h"
 
 #include <algorithm>
+#include <future>
 #include <span>
 
 #include "app/pause.h"
@@ -28,6 +29,38 @@ std::size_t weight_of(const std::vector<Frame>& frames) {
 }
 
 }  // namespace
+
+namespace {
+
+class PromiseWaiter final : public FrameWaiter {
+ public:
+  explicit PromiseWaiter(std::promise<Result<FrameOutcome>> done) : done_(std::move(done)) {}
+  ~PromiseWaiter() override {
+    if (!is_told_) done_.set_value(fail(Errc::Unavailable, "stopping"));
+  }
+  PromiseWaiter(const PromiseWaiter&) = delete;
+  PromiseWaiter& operator=(const PromiseWaiter&) = delete;
+  void applied(const Frame&, FrameOutcome outcome) override { tell(std::move(outcome)); }
+  void refused(const Error& error) override { tell(std::unexpected(error)); }
+
+ private:
+  void tell(Result<FrameOutcome> outcome) {
+    is_told_ = true;
+    done_.set_value(std::move(outcome));
+  }
+
+  std::promise<Result<FrameOutcome>> done_;
+  bool is_told_ = false;
+};
+
+}  // namespace
+
+Result<FrameOutcome> append_and_wait(Journal& journal, Frame frame) {
+  std::promise<Result<FrameOutcome>> done;
+  auto outcome = done.get_future();
+  TRY_STATUS(journal.append(std::move(frame), std::make_unique<PromiseWaiter>(std::move(done))));
+  return outcome.get();
+}
 
 Core::Core(std::unique_ptr<Pipeline> pipeline, const Clock& clock, MetricList& metrics,
            StreamHubOptions hub_options, std::uint64_t queue_bytes_max)

@@ -27,6 +27,10 @@ class FrameWaiter : public Waiter {
   virtual void refused(const Error& error) = 0;
 };
 
+// Appends the frame and waits until it is applied. Errors: append()'s, the commit's; Unavailable
+// when the process stops before. Thread: not the core's.
+Result<FrameOutcome> append_and_wait(Journal& journal, Frame frame);
+
 struct CoreMetrics {
   explicit CoreMetrics(MetricList& list)
       : frames(list, "quell_core_frames_total", "Frames applied."),

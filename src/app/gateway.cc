@@ -474,7 +474,6 @@ void Gateway::retry_dead_letters(std::shared_ptr<Pending> pending, Submission su
       if (!frame && names_one) return answer(*pending->responder, problem(frame.error()));
       if (!frame || frame->kind != FrameKind::Ingest) continue;  // Gone, or not from a sender.
       ++count->open;
-      ++count->retried;
       auto waiter = std::make_unique<CallbackWaiter>(
           [count, finish](const Frame&, Result<FrameOutcome> outcome) {
             if (outcome && outcome->rejected.empty()) ++count->resolved;
@@ -482,7 +481,11 @@ void Gateway::retry_dead_letters(std::shared_ptr<Pending> pending, Submission su
           });
       Frame again = retry_frame(*std::move(frame), letter);
       again.arrived_at = {};  // Its place in the journal; the letter has the first one.
-      if (!journal_.append(std::move(again), std::move(waiter))) finish();
+      if (journal_.append(std::move(again), std::move(waiter))) {
+        ++count->retried;
+      } else {
+        finish();
+      }
     }
     finish();
   });

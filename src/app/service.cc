@@ -8,6 +8,7 @@
 
 #include "api/finding_requests.h"
 #include "api/json_views.h"
+#include "api/list_query.h"
 #include "api/metrics_page.h"
 #include "api/problem.h"
 #include "api/system_requests.h"
@@ -100,9 +101,11 @@ class ServiceImpl final : public Service {
     }
     gateway_->set_config(gateway_config(settings));
     writer_->set_options({settings.retention, settings.journal_keep});
-    on_core([&] { config_facts_ = {yaml, options_.config_path, clock_.now()}; });
     collector_->set(settings.collect);
-    options_.settings = std::move(settings);
+    on_core([&] {  // Which reads both when it answers.
+      config_facts_ = {yaml, options_.config_path, clock_.now()};
+      options_.settings = std::move(settings);
+    });
     log_.info("configuration reloaded", {{"changed", result.changed ? "true" : "false"}});
     for (const std::string& option : result.restart_needed) {
       log_.warning("an option takes effect at the next start", {{"option", option}});
@@ -259,22 +262,10 @@ class ServiceImpl final : public Service {
     std::string current;
     on_core([&] { current = core_->pipeline().config_text(); });
     if (current == text) return {};
-    class ConfigWaiter final : public FrameWaiter {
-     public:
-      explicit ConfigWaiter(std::promise<Status>& done) : done_(done) {}
-      void applied(const Frame&, FrameOutcome outcome) override {
-        if (outcome.rejected.empty()) return done_.set_value({});
-        done_.set_value(fail(Errc::InvalidArgument, outcome.rejected.front().reason));
-      }
-      void refused(const Error& error) override { done_.set_value(std::unexpected(error)); }
-
-     private:
-      std::promise<Status>& done_;
-    };
-    std::promise<Status> done;
-    TRY_STATUS(journal_->append({.kind = FrameKind::Config, .source = "config", .body = text},
-                                std::make_unique<ConfigWaiter>(done)));
-    return done.get_future().get();
+    TRY(const FrameOutcome outcome,
+        append_and_wait(*journal_, {.kind = FrameKind::Config, .source = "config", .body = text}));
+    if (outcome.rejected.empty()) return {};
+    return fail(Errc::InvalidArgument, outcome.rejected.front().reason);
   }
 
   // Ticks when something is due, and lets the core publish and commit.
@@ -424,7 +415,10 @@ class ServiceImpl final : public Service {
   // A worker's.
   http::Response app_request(std::string_view operation, const Call& call) {
     if (operation == "get_own_metrics") return own_metrics(call);
-    if (operation == "list_collectors") return collectors();
+    if (operation == "list_collectors") {
+      const auto known = check_parameters(call.request, {});
+      return known ? collectors() : problem(known.error());
+    }
     if (operation == "handshake_cloudevents") {
       const auto headers = cloudevents_handshake(call.request.header("webhook-request-origin"),
                                                  call.request.header("webhook-request-rate"));

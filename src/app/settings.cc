@@ -199,7 +199,7 @@ class Reader {
     while (text.ends_with('/')) text.remove_suffix(1);
     if (!text.starts_with("http://") && !text.starts_with("https://")) {
       return url->error(
-          fmt::format("'metrics.upstream' must begin with http:// or https://, got '{}'", text));
+          "'metrics.upstream' must begin with http:// or https://");  // It may have a password.
     }
     settings_.upstream.url = text;
     return {};

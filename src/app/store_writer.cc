@@ -54,7 +54,7 @@ void StoreWriter::run() {
   let_others_go_first();  // An answer waits for the journal and the core, never for the store.
   for (auto batches = batches_.pop_all(); !batches.empty(); batches = batches_.pop_all()) {
     for (const StoreBatch& batch : batches) {
-      write(batch);
+      if (!write(batch)) return;  // The journal has what is not stored: nothing of it may go.
       return_free_memory();
       // A restart reads frames again from here on.
       retain(batch.samples_offset.value_or(batch.next_offset));
@@ -63,7 +63,7 @@ void StoreWriter::run() {
 }
 
 // The disk may be full for a while: the batch stays, and the journal has everything anyway.
-void StoreWriter::write(const StoreBatch& batch) {
+bool StoreWriter::write(const StoreBatch& batch) {
   for (;;) {
     const Timestamp begin = clock_.now();
     const Status status = store_.commit(batch);
@@ -74,7 +74,7 @@ void StoreWriter::write(const StoreBatch& batch) {
       if (failing_.exchange(false)) log_.info("store works again");
       busy_.store(false, std::memory_order_release);
       on_done_(batch.next_offset, took);
-      return;
+      return true;
     }
     metrics_.failures.add();
     if (!failing_.exchange(true)) {
@@ -84,7 +84,7 @@ void StoreWriter::write(const StoreBatch& batch) {
       log_.warning("stopping with a commit that failed; the journal will replay it",
                    {{"next_offset", std::to_string(batch.next_offset)}});
       busy_.store(false, std::memory_order_release);
-      return;
+      return false;
     }
     pause_for(kRetryAfter);
   }

@@ -51,7 +51,7 @@ class StoreWriter {
   // Requires: not busy(). Thread: the core's.
   void commit(StoreBatch batch);
   bool busy() const { return busy_.load(std::memory_order_acquire); }
-  // Why the last commit failed; it is tried again until it succeeds. Thread: any.
+  // Whether the last commit failed; it is tried again until it succeeds. Thread: any.
   bool failing() const { return failing_.load(std::memory_order_relaxed); }
 
   void set_options(StoreWriterOptions options);
@@ -65,7 +65,8 @@ class StoreWriter {
 
  private:
   void run();
-  void write(const StoreBatch& batch);
+  // Returns: false when the writer stops and the batch is not stored.
+  bool write(const StoreBatch& batch);
   void retain(std::uint64_t needed_offset);
   void retain_rows(const RetentionPolicy& policy, Timestamp now);
   void downsample(const RetentionPolicy& policy, Timestamp now);

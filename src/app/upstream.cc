@@ -42,6 +42,9 @@ http::Response ask_upstream(const UpstreamSetting& upstream, const http::Request
   if (!upstream.token.empty()) {
     forwarded.headers.emplace_back("authorization", "Bearer " + upstream.token);
   }
+  // Servers with tenants know them by this header; others pass it over.
+  const std::string_view tenant = request.header("x-scope-orgid");
+  if (!tenant.empty()) forwarded.headers.emplace_back("X-Scope-OrgID", tenant);
   const auto answer = fetch::fetch(forwarded);
   if (!answer) return unreachable(answer.error().to_string());
   const bool is_json = answer->header("content-type").starts_with("application/json");

@@ -106,6 +106,17 @@ TEST(Scrape, SeriesThatAreGoneAreMarked) {
             "scrape_series_added{instance=\"a:1\", job=\"shop\"} stale\n");
 }
 
+TEST(Scrape, WhatALostFrameSaidIsSaidAgain) {
+  ScrapeTarget target(shop());
+  (void)scraped(target, page("a 1\nb 2\n"));
+  (void)scraped(target, page("a 1\n"));
+  target.on_lost({Errc::Exhausted, "the disk is full", {}});
+  EXPECT_EQ(target.facts().error, "what was collected is lost: the disk is full");
+  EXPECT_EQ(scraped(target, page("a 1\n")),
+            "a{instance=\"a:1\", job=\"shop\"} 1\nb{instance=\"a:1\", job=\"shop\"} stale\n" +
+                report(1, 1, 0));
+}
+
 TEST(Scrape, LabelsOfTheTargetWin) {
   ScrapeSetting setting = shop();
   setting.labels = {{"env", "prod"}, {"instance", "web"}};

@@ -130,7 +130,8 @@ Frame ScrapeTarget::on_answer(const CollectAnswer& answer, Timestamp asked_at, D
     added_ = 0;
     seen_.begin_round();  // Nothing of it was seen.
   }
-  for (const SeriesLabels& gone : seen_.take_gone()) request.add_sample(gone, ms, stale_marker());
+  gone_ = seen_.take_gone();
+  for (const SeriesLabels& gone : gone_) request.add_sample(gone, ms, stale_marker());
   add_report("up", ms, taken ? 1 : 0, request);
   add_report("scrape_duration_seconds", ms, to_seconds(duration), request);
   add_report("scrape_samples_scraped", ms, static_cast<double>(samples_), request);
@@ -147,6 +148,13 @@ Frame ScrapeTarget::on_answer(const CollectAnswer& answer, Timestamp asked_at, D
             .series = seen_.size()};
   if (!taken) facts_.error = taken.error().to_string();
   return request.frame(setting_.job, setting_.tenant);
+}
+
+void ScrapeTarget::on_lost(const Error& error) {
+  for (const SeriesLabels& gone : gone_) (void)seen_.see(gone);
+  families_.clear();
+  ++facts_.failures;
+  facts_.error = fmt::format("what was collected is lost: {}", error.message);
 }
 
 Frame ScrapeTarget::end(Timestamp at) {

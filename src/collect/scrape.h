@@ -55,6 +55,8 @@ class ScrapeTarget {
   const CollectFacts& facts() const { return facts_; }
 
   Frame on_answer(const CollectAnswer& answer, Timestamp asked_at, Duration duration);
+  // The frame is not in the journal: what it alone would have said is said by the next one.
+  void on_lost(const Error& error);
   // The target is asked no more: stale markers for all that it had.
   Frame end(Timestamp at);
 
@@ -68,6 +70,7 @@ class ScrapeTarget {
   ScrapeSetting setting_;
   SeriesSeen seen_;
   std::vector<FamilyMetadata> families_;  // As they were sent last.
+  std::vector<SeriesLabels> gone_;        // In the frame on its way.
   std::uint64_t samples_ = 0;             // Of the round in hand.
   std::uint64_t added_ = 0;
   CollectFacts facts_;

@@ -26,11 +26,13 @@ using ErrorCode = boost::system::error_code;
 constexpr std::size_t kPrefixBytes = 5;  // Of a message: packed or not, and its size.
 constexpr auto kGrpcAcceptPause = std::chrono::milliseconds(100);
 constexpr auto kLookEvery = std::chrono::seconds(5);
+constexpr std::uint64_t kBodyRate = 16 * 1024;  // Bytes a second that a message must come with.
 constexpr std::int32_t kWindowBytes = 1 << 20;
 constexpr std::size_t kWriteBytes = 64 * 1024;
 
 constexpr int kOk = 0;
 constexpr int kInvalidArgument = 3;
+constexpr int kDeadlineExceeded = 4;
 constexpr int kResourceExhausted = 8;
 constexpr int kUnimplemented = 12;
 constexpr int kUnavailable = 14;
@@ -90,8 +92,9 @@ struct GrpcCall {
   std::string method;
   std::string encoding;
   std::size_t header_bytes = 0;
-  bool is_answered = false;
-  std::string reply{};  // What is still to be sent, from `sent` on.
+  Duration receiving{};      // Since it began.
+  bool is_answered = false;  // Or its message is with the handler.
+  std::string reply{};       // What is still to be sent, from `sent` on.
   std::size_t sent = 0;
   int status = kOk;
 };
@@ -271,10 +274,20 @@ void GrpcConnection::look() {
     self->quiet_ += kLookEvery;
     const GrpcOptions& options = self->shared_->options;
     bool is_receiving = false;
-    for (const auto& [id, call] : self->calls_) is_receiving |= !call.is_answered;
+    for (auto& [id, call] : self->calls_) {
+      if (call.is_answered) continue;
+      is_receiving = true;
+      call.receiving += kLookEvery;
+      const Duration limit =
+          options.call_timeout + std::chrono::seconds(call.request.body.size() / kBodyRate);
+      if (call.receiving > limit) {
+        self->refuse(id, call, kDeadlineExceeded, "the message comes too slowly");
+      }
+    }
     if (self->quiet_ > (is_receiving ? options.call_timeout : options.idle_timeout)) {
       return self->close();
     }
+    self->write();
     self->look();
   });
 }
@@ -386,6 +399,8 @@ void GrpcConnection::on_complete(std::int32_t id, GrpcCall& call) {
 // Without a message: headers and trailers in one.
 void GrpcConnection::refuse(std::int32_t id, GrpcCall& call, int status, std::string_view message) {
   call.is_answered = true;
+  shared_->pending_bytes -= call.request.body.size();
+  call.request.body = {};
   const std::string number = std::to_string(status);
   const std::string text = encode_message(message);
   const std::array headers{pair_of(":status", "200"), pair_of("content-type", "application/grpc"),

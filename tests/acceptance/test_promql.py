@@ -201,7 +201,7 @@ class PromqlTest(AcceptanceTest):
             scraped.clear()
             self.assertTrue(scraped.wait(DEADLINE_SECONDS))
         now = float(parse_json(prometheus.get("/api/v1/query", query="time()"))["data"]["result"][1])
-        old = {"query": "up", "start": now - 8 * 86400, "end": now, "step": 120}
+        old = {"query": "up", "start": now - 31 * 86400, "end": now, "step": 600}
         recent = {**old, "start": now - 3600}
         theirs = prometheus.get("/api/v1/query_range", **old)
         ours = quell.get("/api/v1/query_range", **old)

@@ -6,6 +6,7 @@ import { Link, useLocation, useSearch } from 'wouter';
 
 import { api, unwrap } from '../api/client';
 import type { Finding, FindingDetail, FindingSignal } from '../api/types';
+import { alertHref } from '../components/alerts';
 import { DetailPage } from '../components/detail_page';
 import { FindingChart } from '../components/finding_chart';
 import { Icon } from '../components/icon';
@@ -238,7 +239,7 @@ function FindingHead({ finding }: { finding: FindingDetail }) {
         ) : (
           <Link href={`/incidents/${finding.incident}`}>{finding.incident}</Link>
         )}
-        <Link href={`/alerts/${finding.alert}`}>Its alert</Link>
+        <Link href={alertHref({ fingerprint: finding.alert, tenant: finding.tenant })}>Its alert</Link>
       </p>
       {mayChange && (
         <div className="actions" role="group" aria-label="Feedback">
