@@ -18,7 +18,7 @@ namespace quell {
 namespace {
 
 constexpr std::uint8_t kNamedStateVersion = 2;
-constexpr std::array<std::string_view, 7> kDetectorNames{
+constexpr std::array<std::string_view, 7> kNamedKinds{
     "auto", "threshold", "absence", "seasonal", "change_point", "forecast", "isolation"};
 constexpr std::size_t kIsolationSeriesMax = 1'000;
 // What is remembered is 10,000 samples at least: ranks tell no less than 0.5 in so many.
@@ -103,15 +103,15 @@ Status check_options(const NamedDetectorOptions& o) {
 }  // namespace
 
 std::string_view named_detector_name(NamedDetectorKind kind) {
-  return kDetectorNames[static_cast<std::size_t>(kind)];
+  return kNamedKinds[static_cast<std::size_t>(kind)];
 }
 
 Result<NamedDetectorKind> parse_named_detector_kind(std::string_view name) {
-  for (std::size_t i = 0; i < kDetectorNames.size(); ++i) {
-    if (name == kDetectorNames[i]) return static_cast<NamedDetectorKind>(i);
+  for (std::size_t i = 0; i < kNamedKinds.size(); ++i) {
+    if (name == kNamedKinds[i]) return static_cast<NamedDetectorKind>(i);
   }
   return fail(Errc::InvalidArgument,
-              fmt::format("no detector '{}'; there are {}", name, fmt::join(kDetectorNames, ", ")));
+              fmt::format("no detector '{}'; there are {}", name, fmt::join(kNamedKinds, ", ")));
 }
 
 std::string NamedDetector::save() const {
