@@ -11,6 +11,7 @@
 #include "api/json_views.h"
 #include "api/list_query.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "stream/sample_query.h"
 
 namespace quell {
@@ -21,13 +22,9 @@ constexpr std::uint32_t kSamplesMax = 10'000;
 constexpr std::uint32_t kSeriesDefault = 1000;
 constexpr std::uint32_t kSeriesMax = 10'000;
 
-std::int64_t to_ms(Timestamp t) {
-  return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
-}
-
 void write_rollup(JsonWriter& w, const Rollup& r) {
   if (r.count == 0) return;  // A stale marker.
-  w.begin_array().value(to_ms(r.first_time)).value(to_ms(r.last_time)).value(r.count);
+  w.begin_array().value(to_unix_ms(r.first_time)).value(to_unix_ms(r.last_time)).value(r.count);
   w.value(r.min).value(r.max).value(r.sum / static_cast<double>(r.count)).value(r.last);
   w.end_array();
 }
@@ -46,7 +43,7 @@ void write_series(JsonWriter& w, const SeriesSamples& samples) {
   write_labels(w, labels);
   w.key("samples").begin_array();
   for (const Point& point : samples.points) {
-    w.begin_array().value(to_ms(point.time)).value(point.value).end_array();
+    w.begin_array().value(to_unix_ms(point.time)).value(point.value).end_array();
   }
   w.end_array().key("rollups").begin_array();
   for (const Rollup& rollup : samples.rollups) write_rollup(w, rollup);

@@ -7,6 +7,8 @@
 #include <span>
 #include <unordered_map>
 
+#include "base/time.h"
+
 namespace quell {
 namespace {
 
@@ -103,10 +105,6 @@ Timestamp from_ms(std::int64_t ms) {
   constexpr std::int64_t kLargest = INT64_MAX / 1'000'000;
   return Timestamp{Duration{std::clamp(ms, -kLargest, kLargest) * 1'000'000}};
 }
-std::int64_t to_ms(Timestamp t) {
-  return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
-}
-
 // Those of rollups are needed for longer: one speaks for its series until the next one ends.
 constexpr std::int64_t kRollupMs =
     std::chrono::duration_cast<std::chrono::milliseconds>(kRollupSpan).count();
@@ -116,10 +114,11 @@ promql::InputSeries input_of(const Series& series, const std::vector<Point>& poi
                              std::vector<Rollup> rollups, Span span) {
   promql::InputSeries input{.labels = promql_labels(series), .rollups = std::move(rollups)};
   std::erase_if(input.rollups, [&](const Rollup& r) {
-    return to_ms(r.until) < span.first_ms - kRollupMs || to_ms(r.until) > span.last_ms + kRollupMs;
+    return to_unix_ms(r.until) < span.first_ms - kRollupMs ||
+           to_unix_ms(r.until) > span.last_ms + kRollupMs;
   });
   for (const Point& p : points) {
-    const std::int64_t ms = to_ms(p.time);
+    const std::int64_t ms = to_unix_ms(p.time);
     if (ms < span.first_ms || ms > span.last_ms) continue;
     if (!input.times_ms.empty() && input.times_ms.back() == ms) {
       input.values.back() = p.value;
@@ -166,12 +165,12 @@ class Loader {
   // Whether some series has fewer samples in memory than are asked for, or some that has left had
   // any of them: it is in the store only.
   Result<bool> memory_begins_later(const SelectedSeries& selected, Span span) {
-    if (selected.series.empty() || to_ms(selected.left_until) >= span.first_ms) return true;
+    if (selected.series.empty() || to_unix_ms(selected.left_until) >= span.first_ms) return true;
     for (const SeriesBlocks& blocks : selected.series) {
       points_.clear();
       if (!blocks.blocks.empty()) TRY_STATUS(decode_block(blocks.blocks.front(), points_));
       const bool begins_before = std::ranges::any_of(
-          points_, [&](const Point& p) { return to_ms(p.time) <= span.first_ms; });
+          points_, [&](const Point& p) { return to_unix_ms(p.time) <= span.first_ms; });
       if (!begins_before) return true;
     }
     return false;

@@ -31,6 +31,10 @@ std::string format_duration(Duration d);  // `1h30m`, `250ms`, `0s`.
 // The same for reading: whole seconds, from an hour on whole minutes, below a second milliseconds.
 std::string format_length(Duration d);
 
+// Milliseconds since 1970, rounded down, as many protocols have them.
+inline std::int64_t to_unix_ms(Timestamp t) {
+  return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
+}
 inline std::int64_t to_ns(Timestamp t) {
   return t.time_since_epoch().count();
 }

@@ -8,16 +8,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "model/series.h"
 
 namespace quell {
-
-// In milliseconds since 1970, as samples are sent.
-inline std::int64_t to_unix_ms(Timestamp t) {
-  return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
-}
 
 // Thread: one. Memory: the labels of the last round.
 class SeriesSeen {

@@ -26,7 +26,7 @@ using ErrorCode = boost::system::error_code;
 constexpr std::size_t kPrefixBytes = 5;  // Of a message: packed or not, and its size.
 constexpr auto kGrpcAcceptPause = std::chrono::milliseconds(100);
 constexpr auto kLookEvery = std::chrono::seconds(5);
-constexpr std::uint64_t kBodyRate = 16 * 1024;  // Bytes a second that a message must come with.
+constexpr std::uint64_t kMessageRate = 16 * 1024;  // Bytes a second that a message must come with.
 constexpr std::int32_t kWindowBytes = 1 << 20;
 constexpr std::size_t kWriteBytes = 64 * 1024;
 
@@ -279,7 +279,7 @@ void GrpcConnection::look() {
       is_receiving = true;
       call.receiving += kLookEvery;
       const Duration limit =
-          options.call_timeout + std::chrono::seconds(call.request.body.size() / kBodyRate);
+          options.call_timeout + std::chrono::seconds(call.request.body.size() / kMessageRate);
       if (call.receiving > limit) {
         self->refuse(id, call, kDeadlineExceeded, "the message comes too slowly");
       }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/time.h"
 #include "model/sample.h"
 
 namespace quell::promql {
@@ -130,10 +131,6 @@ bool range_function(Function function, const RangeSamples& s, double& out) {
 
 namespace {
 
-std::int64_t to_ms(Timestamp t) {
-  return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
-}
-
 // The value of sample `i` of `n` that a rollup is taken for. The first and the last one are those
 // that were, so that a range that ends with one of them sees nothing of the others.
 double value_within(Function function, const Rollup& r, std::uint64_t i, std::uint64_t n) {
@@ -173,8 +170,8 @@ double value_within(Function function, const Rollup& r, std::uint64_t i, std::ui
 void add_rollup(Function function, const Rollup& r, std::vector<std::int64_t>& times_ms,
                 std::vector<double>& values) {
   if (r.count == 0) return;
-  const std::int64_t first = to_ms(r.first_time);
-  const std::int64_t last = to_ms(r.last_time);
+  const std::int64_t first = to_unix_ms(r.first_time);
+  const std::int64_t last = to_unix_ms(r.last_time);
   std::uint64_t n = std::min({r.count, kRolledUpMax, static_cast<std::uint64_t>(last - first) + 1});
   if (function == Function::LastOverTime) n = std::min<std::uint64_t>(n, 2);
   const bool is_rate =
@@ -206,7 +203,7 @@ void live_samples(Function function, const InputSeries& series, std::vector<std:
     }
   };
   for (const Rollup& rollup : series.rollups) {
-    add_until(to_ms(rollup.until));
+    add_until(to_unix_ms(rollup.until));
     add_rollup(function, rollup, times_ms, values);
   }
   add_until(INT64_MAX);

@@ -5,26 +5,23 @@
 #include <cmath>
 
 #include "base/bytes.h"
+#include "base/time.h"
 #include "model/sample.h"
 #include "stream/sample_block.h"
 
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kRollupsVersion = 1;
 constexpr std::size_t kRollupsPerRow = 96;  // Eight hours.
-
-std::int64_t ns(Timestamp t) {
-  return t.time_since_epoch().count();
-}
 
 // Differences wrap around instead of overflowing: adding them back wraps the same way.
 std::int64_t minus(Timestamp a, Timestamp b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(ns(a)) -
-                                   static_cast<std::uint64_t>(ns(b)));
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(to_ns(a)) -
+                                   static_cast<std::uint64_t>(to_ns(b)));
 }
 Timestamp plus(Timestamp t, std::int64_t d) {
-  return Timestamp{Duration{static_cast<std::int64_t>(static_cast<std::uint64_t>(ns(t)) +
+  return Timestamp{Duration{static_cast<std::int64_t>(static_cast<std::uint64_t>(to_ns(t)) +
                                                       static_cast<std::uint64_t>(d))}};
 }
 
@@ -94,7 +91,7 @@ void add_to_rollups(std::span<const Point> points, std::vector<Rollup>& rollups)
 
 void encode_rollups(std::span<const Rollup> rollups, std::string& out) {
   ByteWriter w(out);
-  w.u8(kVersion);
+  w.u8(kRollupsVersion);
   w.u64(rollups.size());
   Timestamp time{};
   double value = 0;
@@ -118,7 +115,7 @@ void encode_rollups(std::span<const Rollup> rollups, std::string& out) {
 Result<std::vector<Rollup>> decode_rollups(std::string_view bytes) {
   const auto corrupt = [] { return fail(Errc::Corrupt, "points of five minutes do not decode"); };
   ByteReader r(bytes);
-  if (r.u8() != kVersion) return corrupt();
+  if (r.u8() != kRollupsVersion) return corrupt();
   std::vector<Rollup> rollups(r.count());
   Timestamp time{};
   double value = 0;

@@ -5,22 +5,19 @@
 #include <bit>
 
 #include "base/bytes.h"
+#include "base/time.h"
 
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kPointsVersion = 1;
 // Times that are whole seconds or milliseconds are divided by these first.
 constexpr std::array<std::int64_t, 3> kUnits{1'000'000'000, 1'000'000, 1};
-
-std::int64_t ns(Timestamp t) {
-  return t.time_since_epoch().count();
-}
 
 std::uint8_t unit_of(std::span<const Point> points) {
   std::uint8_t unit = 0;
   for (const Point& p : points) {
-    while (ns(p.time) % kUnits[unit] != 0) ++unit;
+    while (to_ns(p.time) % kUnits[unit] != 0) ++unit;
   }
   return unit;
 }
@@ -34,7 +31,7 @@ std::uint64_t minus(std::uint64_t a, std::uint64_t b) {
 
 void encode_points(std::span<const Point> points, std::string& out) {
   ByteWriter w(out);
-  w.u8(kVersion);
+  w.u8(kPointsVersion);
   const std::uint8_t unit = unit_of(points);
   w.u8(unit);
   w.u64(points.size());
@@ -42,7 +39,7 @@ void encode_points(std::span<const Point> points, std::string& out) {
   std::uint64_t last_delta = 0;
   std::uint64_t last_bits = 0;
   for (const Point& p : points) {
-    const auto time = static_cast<std::uint64_t>(ns(p.time) / kUnits[unit]);
+    const auto time = static_cast<std::uint64_t>(to_ns(p.time) / kUnits[unit]);
     const std::uint64_t delta = minus(time, last_time);
     w.i64(static_cast<std::int64_t>(minus(delta, last_delta)));
     last_time = time;
@@ -63,7 +60,7 @@ Result<std::vector<Point>> decode_points(std::string_view bytes) {
   ByteReader r(bytes);
   const std::uint8_t version = r.u8();
   const std::uint8_t unit = r.u8();
-  if (version != kVersion || unit >= kUnits.size()) {
+  if (version != kPointsVersion || unit >= kUnits.size()) {
     return fail(Errc::Corrupt, "samples of an unknown version");
   }
   std::vector<Point> points;

@@ -11,7 +11,7 @@
 namespace quell::wire {
 namespace {
 
-constexpr int kDepthMax = 8;
+constexpr int kValueDepthMax = 8;
 
 bool read_value(std::string_view message, int depth, bool as_json, std::string& out);
 
@@ -54,7 +54,7 @@ void append_text(std::string& out, std::string_view text, bool as_json) {
 
 // AnyValue {1 string, 2 bool, 3 int, 4 double, 5 array, 6 kvlist, 7 bytes}; the last one counts.
 bool read_value(std::string_view message, int depth, bool as_json, std::string& out) {
-  if (depth > kDepthMax) return false;
+  if (depth > kValueDepthMax) return false;
   const std::size_t begin = out.size();
   bool has_value = false;
   ProtoReader fields(message);

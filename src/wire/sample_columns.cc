@@ -14,10 +14,6 @@ constexpr std::uint64_t kMetadataBytesMax = 32u << 20;
 constexpr std::size_t kHelpBytesMax = 1024;
 constexpr std::size_t kUnitBytesMax = 64;
 
-std::int64_t to_ms(Timestamp t) {
-  return std::chrono::floor<std::chrono::milliseconds>(t.time_since_epoch()).count();
-}
-
 Timestamp from_ms(std::int64_t ms) {
   constexpr std::int64_t kLargest = INT64_MAX / 1'000'000;
   if (ms > kLargest) return kMaxTime;
@@ -55,8 +51,8 @@ SampleColumns::SampleColumns(WireSamples& samples, std::vector<Rejected>& reject
       rejected_(rejected),
       arrived_at_(arrived_at),
       limits_(limits),
-      oldest_ms_(to_ms(arrived_at - limits.past_max)),
-      newest_ms_(to_ms(arrived_at + limits.future_max)) {}
+      oldest_ms_(to_unix_ms(arrived_at - limits.past_max)),
+      newest_ms_(to_unix_ms(arrived_at + limits.future_max)) {}
 
 void SampleColumns::begin_series(std::uint32_t place) {
   place_ = place;

@@ -239,7 +239,9 @@ function FindingHead({ finding }: { finding: FindingDetail }) {
         ) : (
           <Link href={`/incidents/${finding.incident}`}>{finding.incident}</Link>
         )}
-        <Link href={alertHref({ fingerprint: finding.alert, tenant: finding.tenant })}>Its alert</Link>
+        <Link href={alertHref({ fingerprint: finding.alert, tenant: finding.tenant })}>
+          Its alert
+        </Link>
       </p>
       {mayChange && (
         <div className="actions" role="group" aria-label="Feedback">
