@@ -97,9 +97,11 @@ Frame remote_write(Prng& prng, Timestamp now) {
 }
 
 Frame otlp(Prng& prng, Timestamp now) {
+  // Of another age: whatever is left of it.
+  const auto nanoseconds = static_cast<std::uint64_t>(sample_ms(prng, now)) * 1'000'000;
   const auto point = fmt::format(
       R"({{"timeUnixNano":"{}","asInt":{},"attributes":[{{"key":"host","value":{{"stringValue":"h{}"}}}}]}})",
-      sample_ms(prng, now) * 1'000'000, prng.below(100), prng.below(8));
+      static_cast<std::int64_t>(nanoseconds), prng.below(100), prng.below(8));
   // What was added is one metric's way for good: when a sender changes its mind about it, a restart
   // may read the samples before the change in the new way.
   const bool is_delta = prng.chance(40);
