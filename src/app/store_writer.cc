@@ -13,6 +13,7 @@ namespace quell {
 namespace {
 
 constexpr Duration kRetainEvery = std::chrono::minutes(1);
+constexpr Duration kReturnEvery = std::chrono::seconds(5);  // What is taken anew costs page faults.
 constexpr Duration kRetryAfter = std::chrono::milliseconds(500);
 constexpr int kRetainSteps = 20;  // At once; the rest waits for the next time.
 constexpr int kShrinkSteps = 8;   // After each commit: more rows than it can bring.
@@ -55,7 +56,10 @@ void StoreWriter::run() {
   for (auto batches = batches_.pop_all(); !batches.empty(); batches = batches_.pop_all()) {
     for (const StoreBatch& batch : batches) {
       if (!write(batch)) return;  // The journal has what is not stored: nothing of it may go.
-      return_free_memory();
+      if (const Timestamp now = clock_.now(); now - returned_at_ >= kReturnEvery) {
+        returned_at_ = now;
+        return_free_memory();
+      }
       // A restart reads frames again from here on.
       retain(batch.samples_offset.value_or(batch.next_offset));
     }
