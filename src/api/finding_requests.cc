@@ -26,6 +26,42 @@ constexpr std::size_t kChartPoints = 600;
 constexpr Duration kBefore = std::chrono::hours(1);
 constexpr Duration kAfter = std::chrono::minutes(10);
 
+void write_components(JsonWriter& w, const FindingSignal& s) {
+  w.key("components").begin_array();
+  if (s.is_named()) {
+    w.begin_object()
+        .field("name", s.rule->detector)
+        .field("sentence", s.rule->text)
+        .end_object();
+  }
+  for (std::size_t i = 0; i < kComponents; ++i) {
+    const auto component = static_cast<Component>(i);
+    if (!contains(s.fired, component)) continue;
+    w.begin_object()
+        .field("name", component_name(component))
+        .field("sentence", component_sentence(component))
+        .end_object();
+  }
+  w.end_array();
+}
+
+void write_rule(JsonWriter& w, const FindingSignal& s) {
+  w.key("rule");
+  if (s.rule == nullptr) {
+    w.null();
+    return;
+  }
+  w.begin_object()
+      .field("name", s.rule->name)
+      .field("detector", s.rule->detector)
+      .field("text", s.rule->text)
+      .field("held", s.rule->held)
+      .field("crosses_at", s.rule->crosses_at)
+      .field("earliest", s.rule->earliest)
+      .field("latest", s.rule->latest)
+      .end_object();
+}
+
 void write_signal(JsonWriter& w, const FindingSignal& s) {
   w.begin_object().field("metric", s.series->metric()).key("labels");
   write_labels(w, s.series->labels.to_label_set());
@@ -35,24 +71,16 @@ void write_signal(JsonWriter& w, const FindingSignal& s) {
       .field("ended_at", s.ended_at)
       .field("direction", s.is_up() ? "up" : "down")
       .field("score", s.score)
-      .field("p", score_to_p(s.score))
+      .field("p", s.is_named() ? 1.0 : score_to_p(s.score))
       .field("value", s.peak.value)
       .field("expected", s.peak.expected)
       .field("low", s.low())
       .field("high", s.high())
       .field("scale", static_cast<double>(s.peak.scale))
-      .field("at", s.peak.time)
-      .key("components")
-      .begin_array();
-  for (std::size_t i = 0; i < kComponents; ++i) {
-    const auto component = static_cast<Component>(i);
-    if (!contains(s.fired, component)) continue;
-    w.begin_object()
-        .field("name", component_name(component))
-        .field("sentence", component_sentence(component))
-        .end_object();
-  }
-  w.end_array().end_object();
+      .field("at", s.peak.time);
+  write_components(w, s);
+  write_rule(w, s);
+  w.end_object();
 }
 
 std::string_view direction_of(const Finding& f) {
@@ -381,6 +409,33 @@ Result<Reply> list_models(const Call& call, LiveView& live) {
     }
   }
   w.end_array().field("matched", matched).end_object();
+  return json_response(std::move(body));
+}
+
+Result<Reply> list_detection_rules(const Call& call, LiveView& live) {
+  TRY_STATUS(check_parameters(call.request, {}));
+  std::string body;
+  JsonWriter w(body);
+  w.begin_object().key("items").begin_array();
+  if (live.watches != nullptr) {
+    for (const RuleFacts& rule : live.watches->facts()) {
+      w.begin_object()
+          .field("name", rule.name)
+          .field("detector", rule.detector)
+          .field("series", rule.series)
+          .field("learning", rule.learning)
+          .field("open", rule.open)
+          .field("held", rule.held)
+          .field("why_held", rule.why_held)
+          .end_object();
+    }
+  }
+  const bool is_there = live.watches != nullptr;
+  w.end_array()
+      .field("series", is_there ? live.watches->series() : 0)
+      .field("series_max", is_there ? live.watches->series_max() : 0)
+      .field("refused", is_there ? live.watches->refused() : 0)
+      .end_object();
   return json_response(std::move(body));
 }
 

@@ -20,6 +20,8 @@ Result<Reply> give_finding_feedback(const Call& call, LiveView& live);
 
 // What is known of series that a selector names.
 Result<Reply> list_models(const Call& call, LiveView& live);
+// What each rule watches, and holds back.
+Result<Reply> list_detection_rules(const Call& call, LiveView& live);
 Result<Reply> reset_models(const Call& call, LiveView& live);
 
 }  // namespace quell

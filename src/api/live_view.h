@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "correlate/alert_book.h"
 #include "detect/finding_tracker.h"
+#include "detect/rule_watches.h"
 #include "incident/incident_book.h"
 #include "stream/health_window.h"
 #include "stream/sample_book.h"
@@ -81,6 +82,7 @@ struct LiveView {
   FindingBook* findings = nullptr;
   std::uint64_t open_findings = 0;
   const Detector* detector = nullptr;
+  const RuleWatches* watches = nullptr;
 };
 
 }  // namespace quell

@@ -89,6 +89,7 @@ constexpr Route kRoutes[] = {
     read("/api/v1/findings", "list_findings", list_findings),
     read("/api/v1/findings/{id}", "get_finding", get_finding),
     change("/api/v1/findings/{id}/feedback", "give_finding_feedback", give_finding_feedback),
+    read("/api/v1/detection/rules", "list_detection_rules", list_detection_rules),
     read("/api/v1/models", "list_models", list_models),
     change("/api/v1/models/reset", "reset_models", reset_models),
     read("/api/v1/models/export", "export_models", export_models),

@@ -86,12 +86,15 @@ Result<std::vector<BacktestSamples>> from_csv(const std::string& path) {
 
 }  // namespace
 
-std::string backtest_selector(const BacktestRule& rule) {
+std::string backtest_selector(const DetectionRule& rule) {
   if (!rule.query.empty()) return rule.query;
   std::string matchers;
   for (const Matcher& matcher : rule.matchers) {
+    if (matcher.name() == "tenant") continue;  // A server answers with those of the token's.
     if (!matchers.empty()) matchers += ',';
-    matchers += matcher.to_string();
+    std::string text = matcher.to_string();
+    if (matcher.name() == "metric") text.replace(0, matcher.name().size(), kMetricLabel);
+    matchers += text;
   }
   constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:";
   const std::string& name = rule.metric;
@@ -158,7 +161,7 @@ Status take_matrix(std::string_view body, const std::string& url, Found& found) 
 }
 
 Result<std::vector<BacktestSamples>> from_server(const BacktestSource& source,
-                                                 const BacktestRule& rule, Timestamp now,
+                                                 const DetectionRule& rule, Timestamp now,
                                                  const BacktestProgress& progress) {
   constexpr std::int64_t kPointsMax = 10'000;  // Prometheus answers 11,000 per series.
   const std::string selector = backtest_selector(rule);
@@ -198,16 +201,10 @@ Result<std::vector<BacktestSamples>> from_server(const BacktestSource& source,
 // ---- A journal
 // -----------------------------------------------------------------------------------
 
-bool looks_at(const BacktestRule& rule, const Series& series) {
-  if (!rule.metric.empty() && series.metric() != rule.metric) return false;
-  return std::ranges::all_of(
-      rule.matchers, [&](const Matcher& m) { return m.matches(series.labels.get(m.name())); });
-}
-
 // Feeds metric frames to a stage of its own, and keeps what the rule looks at.
 class JournalReader {
  public:
-  explicit JournalReader(const BacktestRule& rule) : rule_(rule), decoders_(PackLibrary()) {}
+  explicit JournalReader(const DetectionRule& rule) : rule_(rule), decoders_(PackLibrary()) {}
 
   Status take(const Frame& frame) {
     if (frame.kind != FrameKind::Ingest) return {};
@@ -235,7 +232,7 @@ class JournalReader {
     if (!known.asked) {
       known.asked = true;
       const Series& series = *stage_.table().series(slot);
-      if (looks_at(rule_, series)) {
+      if (rule_.matches(series)) {
         TRY(known.samples, series_of(found_, series.labels.to_string(), series.tenant));
       }
     }
@@ -246,14 +243,15 @@ class JournalReader {
     bool asked = false;
     BacktestSamples* samples = nullptr;
   };
-  const BacktestRule& rule_;
+  const DetectionRule& rule_;
   Decoders decoders_;
   MetricStage stage_{0};
   std::vector<Known> known_;  // By slot.
   Found found_;
 };
 
-Result<std::vector<BacktestSamples>> from_journal(const std::string& path, const BacktestRule& rule,
+Result<std::vector<BacktestSamples>> from_journal(const std::string& path,
+                                                  const DetectionRule& rule,
                                                   const BacktestProgress& progress) {
   const std::string inside = path + "/journal";
   const std::string directory = std::filesystem::is_directory(inside) ? inside : path;
@@ -275,7 +273,7 @@ Result<std::vector<BacktestSamples>> from_journal(const std::string& path, const
 }  // namespace
 
 Result<std::vector<BacktestSamples>> read_backtest_samples(const BacktestSource& source,
-                                                           const BacktestRule& rule, Timestamp now,
+                                                           const DetectionRule& rule, Timestamp now,
                                                            const BacktestProgress& progress) {
   if (source.from.starts_with("http://") || source.from.starts_with("https://")) {
     return from_server(source, rule, now, progress);

@@ -22,7 +22,7 @@ struct BacktestSource {
 inline constexpr std::size_t kBacktestSeriesMax = 1'000;
 
 // What a Prometheus-compatible server is asked for; empty: the rule says nothing.
-std::string backtest_selector(const BacktestRule& rule);
+std::string backtest_selector(const DetectionRule& rule);
 
 // How far it is; `all` is 0 when nobody knows.
 using BacktestProgress = std::function<void(std::size_t done, std::size_t all)>;
@@ -31,7 +31,7 @@ using BacktestProgress = std::function<void(std::size_t done, std::size_t all)>;
 // Errors: NotFound when nothing matches; TooLarge beyond kBacktestSeriesMax series; what the file,
 // the server or the journal says.
 Result<std::vector<BacktestSamples>> read_backtest_samples(const BacktestSource& source,
-                                                           const BacktestRule& rule, Timestamp now,
+                                                           const DetectionRule& rule, Timestamp now,
                                                            const BacktestProgress& progress);
 
 }  // namespace quell

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "app/backtest_rule.h"
+#include "app/detection_rule_reader.h"
 
 namespace quell {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "app/backtest_rule.h"
 #include "app/commands.h"
 #include "app/data_on_disk.h"
+#include "app/detection_rule_reader.h"
 #include "app/progress_bar.h"
 #include "base/time.h"
 
@@ -24,7 +24,7 @@ Status write_file(const std::string& path, const std::string& text) {
 }
 
 // Those with the most findings first: they are what the reader came for.
-std::string render_all(const BacktestRule& rule, std::vector<BacktestSeries> all) {
+std::string render_all(const DetectionRule& rule, std::vector<BacktestSeries> all) {
   std::ranges::stable_sort(all, std::ranges::greater{},
                            [](const BacktestSeries& s) { return s.findings.size(); });
   std::string text;
@@ -44,7 +44,7 @@ std::string render_all(const BacktestRule& rule, std::vector<BacktestSeries> all
 
 Result<std::string> backtest(BacktestArguments arguments) {
   TRY(const std::string yaml, data_files_on_disk().read(arguments.rule));
-  TRY(const BacktestRule rule, read_backtest_rule(yaml, arguments.rule));
+  TRY(const DetectionRule rule, read_backtest_rule(yaml, arguments.rule));
   TRY(arguments.source.since, parse_duration(arguments.since));
   TRY(arguments.source.step, parse_duration(arguments.step));
   if (arguments.source.step <= Duration{0} || arguments.source.since <= arguments.source.step) {

@@ -12,7 +12,7 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kStageVersion = 1;
+constexpr std::uint8_t kStageVersion = 2;  // 1 had no watches.
 constexpr std::uint8_t kModelPageVersion = 1;
 constexpr std::size_t kBlocksPerPage = DetectStage::kSlotsPerPage / kLanes;
 // Pages that are written because series have left, with one commit.
@@ -30,6 +30,7 @@ void DetectStage::set_options(const FindingOptions& options, std::uint64_t offse
                 .enabled = options.enabled,
                 .settings = {.finding_p = options.series_p, .warmup_samples = options.warmup}};
   tracker_.set_options(options);
+  watches_.set_options(options);
   const bool is_same = !changes_.empty() && changes_.back().enabled == change.enabled &&
                        changes_.back().settings.finding_p == change.settings.finding_p &&
                        changes_.back().settings.warmup_samples == change.settings.warmup_samples;
@@ -37,25 +38,64 @@ void DetectStage::set_options(const FindingOptions& options, std::uint64_t offse
   apply(changes_.back());
 }
 
+void DetectStage::match_rules(const SeriesTable& table, std::uint64_t offset) {
+  signals_.clear();
+  watches_.match_all(table, offset, signals_);
+  for (const RuleSignal& signal : signals_) tracker_.end_signal(signal.slot, table);
+}
+
+// What begins, and goes on; what ends does so only when the tracker has looked at it.
+void DetectStage::take_signals(const SeriesTable& table, Timestamp arrived_at) {
+  ending_.clear();
+  for (const RuleSignal& signal : signals_) {
+    if (signal.ended) {
+      ending_.insert(signal.slot);
+      continue;
+    }
+    ending_.erase(signal.slot);
+    tracker_.on_signal(signal, table, arrived_at);
+  }
+}
+
+void DetectStage::end_signals(const SeriesTable& table) {
+  for (const SeriesSlot slot : ending_) tracker_.end_signal(slot, table);
+}
+
 void DetectStage::on_samples(const SampleBatch& batch, const SeriesTable& table,
-                             Timestamp arrived_at, std::vector<Event>& out) {
-  tracker_.follow(table);
-  if (!enabled_ || batch.size() == 0) return;
-  samples_ += batch.size();
-  detector_.observe(batch.slots, batch.times, batch.watched(), calendar_, seen_);
-  news_.clear();
-  tracker_.on_samples({batch.slots, batch.times, batch.watched(), seen_}, detector_, table,
-                      arrived_at, news_);
-  tell(news_, out);
+                             Timestamp arrived_at, std::uint64_t offset, std::vector<Event>& out) {
+  const auto fresh = tracker_.follow(table);
+  signals_.clear();
+  if (!fresh.empty()) watches_.follow(fresh, table, offset, signals_);
+  if (enabled_ && batch.size() > 0) {
+    samples_ += batch.size();
+    watches_.on_samples({batch.slots, batch.times, batch.watched()}, table, tracker_.changes(),
+                        {.arrived_at = arrived_at, .offset = offset}, signals_);
+    take_signals(table, arrived_at);
+    detector_.observe(batch.slots, batch.times, batch.watched(), calendar_, seen_);
+    news_.clear();
+    tracker_.on_samples({batch.slots, batch.times, batch.watched(), seen_}, detector_, table,
+                        arrived_at, news_);
+    tell(news_, out);
+  } else {
+    take_signals(table, arrived_at);
+  }
+  end_signals(table);
 }
 
 void DetectStage::on_time(Timestamp now, const SeriesTable& table, std::vector<Event>& out) {
+  signals_.clear();
+  if (enabled_) watches_.on_time(now, table, tracker_.changes(), signals_);
+  take_signals(table, now);
   news_.clear();
   tracker_.on_time(now, table, news_);
   tell(news_, out);
+  end_signals(table);
 }
 
-void DetectStage::forget(SeriesSlot slot, std::uint64_t offset) {
+void DetectStage::forget(SeriesSlot slot, const SeriesTable& table, std::uint64_t offset) {
+  signals_.clear();
+  watches_.forget(slot, offset, signals_);
+  for (const RuleSignal& signal : signals_) tracker_.end_signal(signal.slot, table);
   tracker_.forget(slot);
   detector_.forget(slot);
   imported_.forget(slot);
@@ -111,37 +151,44 @@ Result<std::uint64_t> DetectStage::reset(FindingId id, const SeriesTable& table,
     return fail(Errc::NotFound, fmt::format("there is no finding {}", format_finding_id(id)));
   }
   std::uint64_t count = 0;
+  signals_.clear();
   for (const FindingSignal& signal : finding->signals) {
     const SeriesSlot slot = table.find(finding->tenant, signal.series->labels);
     if (slot == kNoSlot) continue;
-    detector_.forget(slot);
-    imported_.forget(slot);
-    forgotten_[slot] = offset;
+    begin_anew(slot, offset);
     ++count;
   }
+  for (const RuleSignal& signal : signals_) tracker_.end_signal(signal.slot, table);
   return count;
+}
+
+void DetectStage::begin_anew(SeriesSlot slot, std::uint64_t offset) {
+  detector_.forget(slot);
+  imported_.forget(slot);
+  watches_.reset(slot, offset, signals_);
+  forgotten_[slot] = offset;
 }
 
 std::uint64_t DetectStage::reset(std::string_view metric, const std::vector<Matcher>& matchers,
                                  const SeriesTable& table, std::uint64_t offset) {
   std::uint64_t count = 0;
-  const auto begin_anew = [&](SeriesSlot slot) {
+  signals_.clear();
+  const auto reset_one = [&](SeriesSlot slot) {
     const Series& series = *table.series(slot);
     const bool fits = std::ranges::all_of(
         matchers, [&](const Matcher& m) { return m.matches(series.labels.get(m.name())); });
     if (!fits) return;
-    detector_.forget(slot);
-    imported_.forget(slot);
-    forgotten_[slot] = offset;
+    begin_anew(slot, offset);
     ++count;
   };
   if (!metric.empty()) {
-    for (const SeriesSlot slot : table.slots_of(metric)) begin_anew(slot);
-    return count;
+    for (const SeriesSlot slot : table.slots_of(metric)) reset_one(slot);
+  } else {
+    for (SeriesSlot slot = 0; slot < table.slot_count(); ++slot) {
+      if (table.series(slot) != nullptr) reset_one(slot);
+    }
   }
-  for (SeriesSlot slot = 0; slot < table.slot_count(); ++slot) {
-    if (table.series(slot) != nullptr) begin_anew(slot);
-  }
+  for (const RuleSignal& signal : signals_) tracker_.end_signal(signal.slot, table);
   return count;
 }
 
@@ -254,6 +301,7 @@ void DetectStage::take(std::uint64_t next_offset, const SeriesTable& table, Stor
   }
   // No frame before it is run again.
   const std::uint64_t needed = batch.samples_offset.value_or(next_offset);
+  watches_.take(next_offset, needed, batch.now, batch.state_pages);
   while (changes_.size() > 1 && changes_[1].offset <= needed) changes_.erase(changes_.begin());
 }
 
@@ -275,11 +323,19 @@ void DetectStage::snapshot(std::string& out) const {
   std::string tracker;
   tracker_.snapshot(tracker);
   w.text(tracker);
+  std::string watches;
+  ByteWriter watch_writer(watches);
+  watches_.snapshot(watch_writer);
+  w.text(watches);
 }
 
 Status DetectStage::restore(std::string_view bytes) {
   ByteReader r(bytes);
-  if (r.u8() != kStageVersion) return fail(Errc::Corrupt, "detection of an unknown version");
+  const std::uint8_t version = r.u8();
+  if (version < 1 || version > kStageVersion) {
+    return fail(Errc::Corrupt, "detection of an unknown version");
+  }
+  is_of_old_version_ = version < 2;
   changes_.resize(r.count());
   for (Change& change : changes_) {
     change.offset = r.u64();
@@ -292,18 +348,27 @@ Status DetectStage::restore(std::string_view bytes) {
     forgotten_[slot] = r.u64();
   }
   const std::string_view tracker = r.text();
+  const std::string_view watches = version >= 2 ? r.text() : std::string_view();
   if (!r.ok() || !r.at_end()) return fail(Errc::Corrupt, "the state of detection ends early");
   if (!changes_.empty()) apply(changes_.back());
+  if (version >= 2) {
+    ByteReader watch_reader(watches);
+    watches_.restore(watch_reader);
+    if (!watch_reader.ok() || !watch_reader.at_end()) {
+      return fail(Errc::Corrupt, "the state of watches ends early");
+    }
+  }
   return tracker_.restore(tracker);
 }
 
 Status DetectStage::load(const StatePage& page, const SeriesTable& table) {
   if (page.kind == StatePageKind::Findings) return tracker_.load_finding(page.data);
   if (page.kind == StatePageKind::Imported) return imported_.load(page);
+  if (page.kind == StatePageKind::Watches) return watches_.load(page, table);
   return load_models(page, table);
 }
 
-Status DetectStage::finish_load(const SeriesTable& table) {
+Status DetectStage::finish_load(const SeriesTable& table, std::uint64_t next_offset) {
   for (const auto& [slot, offset] : forgotten_) {
     // A page that was written since has what the slot learned anew.
     const std::size_t page = slot / kSlotsPerPage;
@@ -313,15 +378,25 @@ Status DetectStage::finish_load(const SeriesTable& table) {
     const ImportedModels::Attached* const imported = imported_.attached(slot);
     if (imported != nullptr) TRY_STATUS(detector_.load(slot, imported->model));
   }
-  return tracker_.finish_restore(table);
+  signals_.clear();
+  if (is_of_old_version_) watches_.match_all(table, next_offset, signals_);
+  TRY_STATUS(watches_.finish_load(table, next_offset, signals_));
+  TRY_STATUS(tracker_.finish_restore(table));
+  for (const RuleSignal& signal : signals_) tracker_.end_signal(signal.slot, table);
+  return {};
 }
 
 // What the page of a slot has already is passed over.
-void DetectStage::restore_samples(const SampleBatch& batch, std::uint64_t offset) {
+void DetectStage::restore_samples(const SampleBatch& batch, Timestamp arrived_at,
+                                  std::uint64_t offset) {
   for (const Change& change : changes_) {
     if (change.offset <= offset || &change == &changes_.front()) apply(change);
   }
   const auto watched = batch.watched();
+  if (enabled_) {
+    watches_.restore_samples({batch.slots, batch.times, watched},
+                             {.arrived_at = arrived_at, .offset = offset});
+  }
   rest_.clear();
   for (std::size_t i = 0; i < batch.size(); ++i) {
     const std::size_t page = batch.slots[i] / kSlotsPerPage;

@@ -1,7 +1,9 @@
 // DetectStage: the part of the pipeline that learns what is usual for every series, and finds what
 // is not.
 //
-//   samples ──> Detector (a model for each slot) ──> FindingTracker ──> findings ──> alert events
+//   samples ──┬─> Detector (a model for each slot) ───────┬─> FindingTracker ──> findings ──>
+//   alerts
+//             └─> RuleWatches (detectors of rules, gates) ─┘
 //
 // How models survive a crash without being written with every commit: as the samples do
 // (stream/sample_book.h). A page has the models of 1024 slots, and is written when the samples of
@@ -9,8 +11,10 @@
 // again, silently. Findings in progress are part of the snapshot, findings are pages of their own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +25,7 @@
 #include "detect/calendar.h"
 #include "detect/detector.h"
 #include "detect/finding_tracker.h"
+#include "detect/rule_watches.h"
 #include "model/event.h"
 #include "model/sample.h"
 #include "store/store.h"
@@ -34,16 +39,19 @@ class DetectStage {
  public:
   static constexpr std::size_t kSlotsPerPage = 1024;  // As SampleBook's.
 
-  // From the frame at `offset` on.
+  // From the frame at `offset` on. Behind it, but for a restart, match_rules().
   void set_options(const FindingOptions& options, std::uint64_t offset);
+  void match_rules(const SeriesTable& table, std::uint64_t offset);
 
-  // The samples of one frame, with their rates; what alerts are to be told is appended to `out`.
+  // The samples of the frame at `offset`, with their rates; what alerts are to be told is appended
+  // to `out`.
   void on_samples(const SampleBatch& batch, const SeriesTable& table, Timestamp arrived_at,
-                  std::vector<Event>& out);
-  // Call it before series leave.
+                  std::uint64_t offset, std::vector<Event>& out);
+  // Requires: a call with each frame. Call it before series leave.
   void on_time(Timestamp now, const SeriesTable& table, std::vector<Event>& out);
-  // The series has left with the frame before `offset`.
-  void forget(SeriesSlot slot, std::uint64_t offset);
+  void on_change(const Event& event) { tracker_.on_change(event); }
+  // The series leaves with the frame before `offset`; it is still in the table.
+  void forget(SeriesSlot slot, const SeriesTable& table, std::uint64_t offset);
   // Models of series that match begin anew. `metric` may be empty. Returns: how many.
   std::uint64_t reset(std::string_view metric, const std::vector<Matcher>& matchers,
                       const SeriesTable& table, std::uint64_t offset);
@@ -63,7 +71,9 @@ class DetectStage {
   // them.
   void give_imported(const SeriesTable& table, std::uint64_t offset);
   std::uint64_t imported_waiting() const { return imported_.waiting_count(); }
-  Timestamp next_deadline() const { return tracker_.next_deadline(); }
+  Timestamp next_deadline() const {
+    return std::min(tracker_.next_deadline(), watches_.next_deadline());
+  }
 
   Result<std::string> give_feedback(FindingId id, Feedback feedback, std::string_view actor,
                                     Timestamp now) {
@@ -77,13 +87,14 @@ class DetectStage {
   // Before the pages. Errors: Corrupt.
   Status restore(std::string_view bytes);
   Status load(const StatePage& page, const SeriesTable& table);
-  Status finish_load(const SeriesTable& table);
+  Status finish_load(const SeriesTable& table, std::uint64_t next_offset);
   // Frames that came before the commit: for the models only.
-  void restore_samples(const SampleBatch& batch, std::uint64_t offset);
+  void restore_samples(const SampleBatch& batch, Timestamp arrived_at, std::uint64_t offset);
 
   const Detector& detector() const { return detector_; }
   FindingBook& findings() { return tracker_.findings(); }
   const FindingTracker& tracker() const { return tracker_; }
+  const RuleWatches& watches() const { return watches_; }
   std::uint64_t samples() const { return samples_; }  // Since the start of the process.
 
  private:
@@ -95,14 +106,19 @@ class DetectStage {
   };
 
   void apply(const Change& change);
+  void begin_anew(SeriesSlot slot, std::uint64_t offset);
   void put_model(SeriesSlot slot, std::string model, std::uint64_t offset);
   Status load_models(const StatePage& page, const SeriesTable& table);
   StatePage make_page(std::uint64_t number, std::uint64_t end_offset,
                       const SeriesTable& table) const;
   void tell(const std::vector<FindingNews>& news, std::vector<Event>& out);
+  void take_signals(const SeriesTable& table, Timestamp arrived_at);
+  void end_signals(const SeriesTable& table);
 
   Detector detector_;
   FindingTracker tracker_;
+  RuleWatches watches_;
+  bool is_of_old_version_ = false;  // What is restored knows no watches.
   Calendar calendar_;
   bool enabled_ = true;
   std::vector<Change> changes_;            // The last one is in force.
@@ -115,6 +131,8 @@ class DetectStage {
   // Scratch.
   Observations seen_;
   std::vector<FindingNews> news_;
+  std::vector<RuleSignal> signals_;
+  std::set<SeriesSlot> ending_;
   SampleBatch rest_;
 };
 

@@ -31,6 +31,7 @@ LabelSet labels_of(const Finding& finding) {
 std::string fired_text(const Finding& finding) {
   std::string text;
   if (finding.signals.empty()) return text;
+  if (finding.signals.front().is_named()) return finding.signals.front().rule->detector;
   for (std::size_t i = 0; i < kComponents; ++i) {
     const auto component = static_cast<Component>(i);
     if (!contains(finding.signals.front().fired, component)) continue;
@@ -58,8 +59,11 @@ Event finding_event(const Finding& finding, bool ended) {
   e.title = finding.title;
   std::vector<std::pair<std::string, std::string>> pairs{
       {"finding", format_finding_id(finding.id)},
-      {"description", finding.why},
-      {"p", fmt::format("{:.1e}", finding.p)}};
+      {"description", finding.why}};
+  if (finding.p < 1) pairs.emplace_back("p", fmt::format("{:.1e}", finding.p));
+  if (!finding.signals.empty() && finding.signals.front().is_named()) {
+    pairs.emplace_back("rule", finding.signals.front().rule->name);
+  }
   if (const std::string fired = fired_text(finding); !fired.empty()) {
     pairs.emplace_back("components", fired);
   }

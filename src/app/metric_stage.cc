@@ -43,7 +43,7 @@ const SampleBatch& MetricStage::restore_samples(const Frame& frame, WireSamples&
   return batch_;
 }
 
-const std::vector<SeriesSlot>& MetricStage::on_time(Timestamp now) {
+const std::vector<SeriesSlot>& MetricStage::find_silent(Timestamp now) {
   removed_.clear();
   if (now <= swept_until_) return removed_;
   swept_until_ = now + kSweepEvery;
@@ -52,11 +52,15 @@ const std::vector<SeriesSlot>& MetricStage::on_time(Timestamp now) {
     removed_.resize(kRemovedAtOnce);
     swept_until_ = now + kNextRemoval;
   }
+  return removed_;
+}
+
+void MetricStage::remove_silent() {
   for (const SeriesSlot slot : removed_) {
     book_.forget(slot, table_);
     table_.remove(slot);
   }
-  return removed_;
+  removed_.clear();
 }
 
 void MetricStage::take(std::uint64_t next_offset, Timestamp now, StoreBatch& batch) {
@@ -73,7 +77,8 @@ Status MetricStage::load(const StatePage& page) {
     case StatePageKind::Samples: return book_.load(page, table_);
     case StatePageKind::Models:
     case StatePageKind::Findings:
-    case StatePageKind::Imported: break;  // Of others.
+    case StatePageKind::Imported:
+    case StatePageKind::Watches: break;  // Of others.
   }
   return {};
 }

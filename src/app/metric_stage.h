@@ -37,9 +37,10 @@ class MetricStage {
   // The samples of one frame, of which the ones that were taken are good until the next call.
   const SampleBatch& on_samples(const Frame& frame, WireSamples& samples, SeriesRefusals& refused);
 
-  // Removes series that were silent for too long, some at a time. What keeps something for their
-  // slots must forget it now; the slots are good until the next on_samples().
-  const std::vector<SeriesSlot>& on_time(Timestamp now);
+  // Series that were silent for too long, some at a time. What keeps something for their slots must
+  // forget it before they are removed.
+  const std::vector<SeriesSlot>& find_silent(Timestamp now);
+  void remove_silent();
 
   // Adds what is to be written with a commit of all frames below `next_offset`.
   void take(std::uint64_t next_offset, Timestamp now, StoreBatch& batch);

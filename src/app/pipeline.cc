@@ -116,10 +116,11 @@ void Pipeline::on_time() {
   correlator_.on_time(step_);
   std::vector<Event> events;
   detect_.on_time(now_, metrics_.table(), events);
-  for (const SeriesSlot slot : metrics_.on_time(now_)) {
+  for (const SeriesSlot slot : metrics_.find_silent(now_)) {
     thresholds_.forget(slot);
-    detect_.forget(slot, step_.offset);
+    detect_.forget(slot, metrics_.table(), step_.offset);
   }
+  metrics_.remove_silent();
   thresholds_.on_tick(now_, events);
   FrameOutcome ignored;
   on_events(std::move(events), ignored);
@@ -194,7 +195,7 @@ void Pipeline::on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcom
   outcome.accepted += static_cast<std::uint32_t>(batch.size());
   thresholds_.on_samples(batch, metrics_.table(), now_, decoded.decoded.events);
   detect_.give_imported(metrics_.table(), step_.offset);
-  detect_.on_samples(batch, metrics_.table(), now_, decoded.decoded.events);
+  detect_.on_samples(batch, metrics_.table(), now_, step_.offset, decoded.decoded.events);
   if (is_answered) {
     std::vector<Rejected>& reasons = decoded.decoded.rejected;
     outcome.rejected = reasons;
@@ -214,20 +215,26 @@ void Pipeline::restore_samples(const Frame& frame) {
 }
 
 void Pipeline::restore_samples(const Frame& frame, WireSamples& samples) {
-  detect_.restore_samples(metrics_.restore_samples(frame, samples), frame.offset);
+  detect_.restore_samples(metrics_.restore_samples(frame, samples), frame.arrived_at,
+                          frame.offset);
 }
 
 Status Pipeline::load_page(const StatePage& page) {
-  if (page.kind == StatePageKind::Models || page.kind == StatePageKind::Findings ||
-      page.kind == StatePageKind::Imported) {
-    return detect_.load(page, metrics_.table());
+  switch (page.kind) {
+    case StatePageKind::Models:
+    case StatePageKind::Findings:
+    case StatePageKind::Imported:
+    case StatePageKind::Watches: return detect_.load(page, metrics_.table());
+    case StatePageKind::Series:
+    case StatePageKind::Metadata:
+    case StatePageKind::Samples: break;
   }
   return metrics_.load(page);
 }
 
 Status Pipeline::finish_pages() {
   metrics_.finish_load();
-  return detect_.finish_load(metrics_.table());
+  return detect_.finish_load(metrics_.table(), next_offset_);
 }
 
 void Pipeline::on_event(Event event, std::uint32_t index, FrameOutcome& outcome) {
@@ -257,6 +264,7 @@ void Pipeline::on_event(Event event, std::uint32_t index, FrameOutcome& outcome)
     if (const Alert* known = alerts_.find(alert.key)) row.incident = known->incident;
   } else if (event.kind == EventKind::Change) {
     correlator_.on_change(event, step_);
+    detect_.on_change(event);
   }
   row.event = std::move(event);
   batch_.events.push_back(std::move(row));
@@ -300,6 +308,7 @@ FrameOutcome Pipeline::on_config(const Frame& frame) {
     keep_rejected(frame, outcome.rejected, outcome);
     return outcome;
   }
+  detect_.match_rules(metrics_.table(), step_.offset);
   tracker_.rebuild(now_);  // Its lengths of time may be others.
   correlator_.derive();
   FrameOutcome ignored;

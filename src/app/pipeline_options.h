@@ -36,10 +36,6 @@ Result<std::vector<CorrelationRule>> read_rules(const YamlNode& node);
 // Reads `thresholds:`, a list of {name, metric, match, warning, critical, comparison, for}.
 Result<std::vector<ThresholdRule>> read_thresholds(const YamlNode& node);
 
-// Reads `detection: rules:`, a list of {metric, match, detector, direction, min_effect, min_change,
-// min_duration, severity}.
-Result<std::vector<DetectionRule>> read_detection_rules(const YamlNode& node);
-
 // One rule that groups a storm of one alert name in one cluster; holds unless the file has rules.
 std::vector<CorrelationRule> default_rules();
 

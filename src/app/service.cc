@@ -327,7 +327,8 @@ class ServiceImpl final : public Service {
             .samples = &pipeline.metrics().book(),
             .findings = &pipeline.detection().findings(),
             .open_findings = pipeline.detection().tracker().open_count(),
-            .detector = &pipeline.detection().detector()};
+            .detector = &pipeline.detection().detector(),
+            .watches = &pipeline.detection().watches()};
   }
 
   ServerFacts facts() {
@@ -485,6 +486,10 @@ class ServiceImpl final : public Service {
     put("quell_detect_samples", "Samples that went through detection since the start.",
         detection.samples());
     put("quell_detect_series_unusual", "Series whose episode is open.", tracker.open_episodes());
+    put("quell_detect_named_series", "Series that have a detector of their own, by a rule.",
+        detection.watches().series());
+    put("quell_detect_named_series_refused", "Series beyond detection.named_series_max.",
+        detection.watches().refused());
     put("quell_findings_open", "Findings that have not ended.", tracker.open_count());
     put("quell_findings_begun", "Findings since the first frame.", tracker.begun());
   }

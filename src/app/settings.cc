@@ -7,6 +7,7 @@
 
 #include "app/collect_settings.h"
 #include "app/decoders.h"
+#include "app/detection_rule_reader.h"
 #include "app/settings_table.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -486,10 +487,12 @@ metrics:
                                              # what is kept here (retention.metrics) go there
 
 detection:
-  rules:                        # the first that matches a series holds (docs/findings.md)
+  rules:                        # the first that matches a series holds (docs/detection.md)
     - {metric: node_load1, direction: up, min_change: 4, min_duration: 2m}
     - {match: 'job="batch"', detector: off}
-    - {metric: checkout_errors_total, direction: up, severity: error}
+    - {metric: checkout_errors_total, direction: up, severity: error, suppress_during_deploys: 15m}
+    - {name: disk, metric: disk_used_percent, detector: forecast, above: 95, horizon: 6h}
+    - {name: beat, metric: heartbeat, detector: absence, silence: 2m}
 
 topology:                       # or `file: topology.yaml`
   services:

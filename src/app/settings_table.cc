@@ -331,12 +331,18 @@ void add_detection(std::vector<TableOption>& t) {
   t.push_back(integer<std::uint32_t>(
       "detection.incident_warmup", QUELL_IN(std::uint32_t, detection.incident_warmup), 30, 4000,
       true, "Samples of a series before it helps to make an error."));
-  t.push_back(direction("detection.direction", QUELL_IN(Direction, detection.usual.direction),
+  t.push_back(direction("detection.direction", QUELL_IN(Direction, detection.usual.gate.direction),
                         "Deviations that count: both, up or down."));
-  t.push_back(fraction("detection.min_effect", QUELL_IN(double, detection.usual.min_effect),
+  t.push_back(fraction("detection.min_effect", QUELL_IN(double, detection.usual.gate.min_effect),
                        "Smaller deviations, as a share of what was expected, do not count."));
-  t.push_back(duration("detection.min_duration", QUELL_IN(Duration, detection.usual.min_duration),
-                       kNone, kDay, true, "How long a series must be unusual before it counts."));
+  t.push_back(duration("detection.min_duration",
+                       QUELL_IN(Duration, detection.usual.gate.min_duration), kNone, kDay, true,
+                       "How long a series must be unusual before it counts."));
+  t.push_back(integer<std::uint64_t>(
+      "detection.named_series_max", QUELL_IN(std::uint64_t, detection.named_series_max), 0,
+      1'000'000, true,
+      "Series that may have a detector of their own by a rule: up to 3 kB each, with isolation "
+      "another 14 kB for each entity."));
 #undef QUELL_IN
 }
 

@@ -91,8 +91,12 @@ Reading ChangePointDetector::observe(Timestamp time, std::span<const double> val
   const bool is_day_over = first_ <= Timestamp::max() - std::chrono::hours(24) &&
                            time >= first_ + std::chrono::hours(24);
   reading.is_learning = samples_ < options_.warmup_samples || !is_day_over;
+  // Without a whole day the hours are not known, only the level.
+  const bool may_speak =
+      !reading.is_learning ||
+      (options_.speaks_while_learning && samples_ >= options_.warmup_samples);
   ++samples_;
-  if (!reading.is_learning) {
+  if (may_speak) {
     const bool is_up = add(up_, innovation, time, value - hour.mean);
     const bool is_down = add(down_, -innovation, time, value - hour.mean);
     if (is_up || is_down) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <tuple>
 
 #include "base/time.h"
 #include "detect/calibration.h"
@@ -85,9 +86,18 @@ std::uint32_t count_different(std::vector<std::uint64_t>& values) {
 }
 
 bool is_more_telling(const FindingSignal& a, const FindingSignal& b) {
+  if (a.is_named() != b.is_named()) return a.is_named();  // Somebody asked for it.
   if (a.score != b.score) return a.score > b.score;
   if (a.series->id != b.series->id) return a.series->id < b.series->id;
   return a.onset < b.onset;
+}
+
+// What the rules say comes first; what Tier 0 adds to it is in the signals.
+std::string why_of_rule(const SignalRule& rule, std::string_view metric, std::uint32_t others) {
+  std::string why =
+      fmt::format("rule '{}' (detector {}): {} {}", rule.name, rule.detector, metric, rule.text);
+  if (others > 0) why += fmt::format("; {} more series", others);
+  return why;
 }
 
 // The most telling signal of each series, at most `limit`.
@@ -113,7 +123,8 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
   Evidence evidence{.of = std::max(entity.series, 1u)};
   Timestamp latest = Timestamp::min();
   for (std::uint32_t n = entity.first; n != kNone; n = episodes_[n].next) {
-    if (episodes_[n].counts) latest = std::max(latest, episodes_[n].signal.onset);
+    const bool is_auto = episodes_[n].kind == NamedDetectorKind::Auto;
+    if (episodes_[n].counts && is_auto) latest = std::max(latest, episodes_[n].signal.onset);
   }
   metrics_.clear();
   onsets_.clear();
@@ -124,7 +135,12 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
   Timestamp last = Timestamp::min();
   for (std::uint32_t n = entity.first; n != kNone; n = episodes_[n].next) {
     const Episode& episode = episodes_[n];
-    if (!episode.counts || latest - episode.signal.onset > kTogether) continue;
+    if (!episode.counts) continue;
+    if (episode.kind != NamedDetectorKind::Auto) {
+      weigh_by_rule(episode, evidence);
+      continue;
+    }
+    if (latest - episode.signal.onset > kTogether) continue;
     ++evidence.series;
     const bool stands = episode.standing.stands();
     metrics_.emplace_back(episode.metric, stands ? p_to_score(episode.standing.p()) : 0);
@@ -158,7 +174,18 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
   return evidence;
 }
 
+// Of several, the most severe one is told, then the one that is furthest off.
+void FindingTracker::weigh_by_rule(const Episode& episode, Evidence& evidence) {
+  ++evidence.by_rules;
+  const auto rank = [](const Episode& e) {
+    return std::tuple(e.severity.value_or(Severity::Warning), e.signal.score, ~e.slot);
+  };
+  if (evidence.told == nullptr || rank(episode) > rank(*evidence.told)) evidence.told = &episode;
+  evidence.demanded = std::max(evidence.demanded, std::optional(std::get<0>(rank(episode))));
+}
+
 bool FindingTracker::is_finding(const Evidence& evidence) const {
+  if (evidence.by_rules > 0) return true;
   if (evidence.series == 0) return false;
   // A series that a rule names need not be rare among all others.
   const double alone = evidence.best_p / evidence.of;
@@ -173,6 +200,7 @@ Severity FindingTracker::severity_of(const Evidence& evidence) const {
   const bool is_broad = evidence.standing >= kStandingMetrics && evidence.p <= options_.finding_p;
   const bool is_error = has_lasted && (is_known || is_broad);
   const Severity severity = is_error ? Severity::Error : Severity::Warning;
+  if (evidence.series == 0 && evidence.demanded) return *evidence.demanded;
   return evidence.demanded ? std::max(severity, *evidence.demanded) : severity;
 }
 
@@ -205,10 +233,14 @@ void FindingTracker::settle(const SeriesTable& table, Timestamp now,
     const bool has_grown = open.total >= 2 * finding.series_count;
     const bool is_due = has_grown || now - open.refreshed_at >= kRefreshEvery;
     const bool begins = finding.signals.empty();
-    if (!begins && !is_worse && !is_due) continue;
-    tell(entity.finding, evidence, severity, now);
-    refresh(entity.finding, table, now);
-    news.push_back({.id = entity.finding});
+    const bool has_word = std::ranges::any_of(
+        taken_, [&](std::uint32_t n) { return episodes_[n].signal.is_named(); });
+    if (begins || is_worse || is_due || has_word) {
+      tell(entity.finding, evidence, severity, table, now);
+      refresh(entity.finding, table, now);
+      news.push_back({.id = entity.finding});
+    }
+    note_rules(entity.finding, table, now);
   }
   touched_.clear();
 }
@@ -246,7 +278,7 @@ FindingId FindingTracker::find_storm(const EntityState& entity, Timestamp now) {
 // Episodes of the entity that count, and are in no finding yet.
 void FindingTracker::take_in(EntityState& entity, FindingId id, const SeriesTable& table) {
   OpenFinding& open = open_[id];
-  std::vector<std::uint32_t> charted;
+  taken_.clear();
   for (std::uint32_t n = entity.first; n != kNone; n = episodes_[n].next) {
     Episode& episode = episodes_[n];
     if (!episode.counts || episode.finding != 0) continue;
@@ -254,15 +286,16 @@ void FindingTracker::take_in(EntityState& entity, FindingId id, const SeriesTabl
     ++open.lasting;
     ++open.total;
     ++open.metrics[episode.metric];
-    charted.push_back(n);
+    taken_.push_back(n);
   }
-  if (open.charted == kCharted) return;
-  std::ranges::sort(charted, [&](std::uint32_t a, std::uint32_t b) {
+  std::ranges::sort(taken_, [&](std::uint32_t a, std::uint32_t b) {
+    const bool by_rule = episodes_[a].signal.is_named();
+    if (by_rule != episodes_[b].signal.is_named()) return by_rule;
     const double x = episodes_[a].signal.score, y = episodes_[b].signal.score;
     if (x != y) return x > y;
     return table.series(episodes_[a].slot)->id < table.series(episodes_[b].slot)->id;
   });
-  for (const std::uint32_t n : charted) {
+  for (const std::uint32_t n : taken_) {
     if (open.charted == kCharted) return;
     ++open.charted;
     Episode& episode = episodes_[n];
@@ -271,9 +304,25 @@ void FindingTracker::take_in(EntityState& entity, FindingId id, const SeriesTabl
   }
 }
 
+// What rules say of the series that are new in the finding, and why they were silent until now.
+void FindingTracker::note_rules(FindingId id, const SeriesTable& table, Timestamp now) {
+  constexpr std::size_t kNoted = 5;
+  std::size_t noted = 0;
+  for (const std::uint32_t n : taken_) {
+    const FindingSignal& signal = episodes_[n].signal;
+    if (signal.rule == nullptr || ++noted > kNoted) continue;
+    const SignalRule& rule = *signal.rule;
+    std::string text = fmt::format("rule '{}' ({}), {}", rule.name, rule.detector,
+                                   table.series(episodes_[n].slot)->labels.to_string());
+    if (!rule.text.empty()) text += ": " + rule.text;
+    if (!rule.held.empty()) text += "; held until now: " + rule.held;
+    findings_.edit(id, [&](Finding& f) { f.add_note(now, std::move(text)); });
+  }
+}
+
 // Says why the finding is one, and how bad it is.
 void FindingTracker::tell(FindingId id, const Evidence& evidence, Severity severity,
-                          Timestamp now) {
+                          const SeriesTable& table, Timestamp now) {
   findings_.edit(id, [&](Finding& f) {
     const bool is_first = f.signals.empty();
     const bool is_worse = severity > f.severity;
@@ -297,6 +346,10 @@ void FindingTracker::tell(FindingId id, const Evidence& evidence, Severity sever
                   "with p = {:.1e}",
                   evidence.of, evidence.p);
     if (evidence.demanded && evidence.p > options_.finding_p) why = "a detection rule asks for it";
+    if (evidence.told != nullptr) {
+      why = why_of_rule(*evidence.told->signal.rule, table.series(evidence.told->slot)->metric(),
+                        evidence.by_rules + evidence.series - 1);
+    }
     if (severity >= Severity::Error && evidence.demanded != severity) {
       why += fmt::format("; {} metrics for {}, and p is below {:.0e}: an error", evidence.metrics,
                          format_duration(std::chrono::floor<std::chrono::seconds>(evidence.lasted)),

@@ -7,7 +7,8 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kTrackerVersion = 2;
+// 1 had no standings, 2 no rules' detectors.
+constexpr std::uint8_t kTrackerVersion = 3;
 
 void write_open_signal(ByteWriter& w, const FindingSignal& s) {
   w.boolean(s.is_rate);
@@ -21,9 +22,10 @@ void write_open_signal(ByteWriter& w, const FindingSignal& s) {
   w.u64(s.stride);
   w.u64(s.points.size());
   for (const FindingPoint& p : s.points) write_point(w, p);
+  write_rule(w, s.rule);
 }
 
-FindingSignal read_open_signal(ByteReader& r) {
+FindingSignal read_open_signal(ByteReader& r, std::uint8_t version) {
   FindingSignal s;
   s.is_rate = r.boolean();
   s.onset = r.time();
@@ -36,6 +38,7 @@ FindingSignal read_open_signal(ByteReader& r) {
   s.stride = static_cast<std::uint32_t>(r.u64());
   s.points.resize(r.count());
   for (FindingPoint& p : s.points) p = read_point(r);
+  if (version >= 3) s.rule = read_rule(r);
   return s;
 }
 
@@ -61,6 +64,8 @@ void FindingTracker::snapshot(std::string& out) const {
     w.u8(static_cast<std::uint8_t>((e.counts ? 1 : 0) | (e.is_charted ? 2 : 0) |
                                    (e.is_mature ? 4 : 0)));
     w.u64(e.charted);
+    w.u8(static_cast<std::uint8_t>(e.kind));
+    w.u8(e.severity ? static_cast<std::uint8_t>(*e.severity) + 1 : 0);
     write_open_signal(w, e.signal);
     e.standing.write(w);
   }
@@ -98,12 +103,13 @@ void FindingTracker::snapshot(std::string& out) const {
     w.fixed64(key.second);
     w.f64(bar);
   }
+  changes_.save(w);
 }
 
 Status FindingTracker::restore(std::string_view bytes) {
   ByteReader r(bytes);
   const std::uint8_t version = r.u8();
-  if (version != 1 && version != kTrackerVersion) {
+  if (version < 1 || version > kTrackerVersion) {
     return fail(Errc::Corrupt, "findings in progress of an unknown version");
   }
   last_id_ = r.u64();
@@ -118,11 +124,20 @@ Status FindingTracker::restore(std::string_view bytes) {
     e.is_charted = (flags & 2) != 0;
     e.is_mature = (flags & 4) != 0;
     e.charted = static_cast<std::uint32_t>(r.u64());
-    e.signal = read_open_signal(r);
-    if (version > 1) e.standing = Standing::read(r);
+    const std::uint8_t kind = version >= 3 ? r.u8() : 0;
+    if (kind > static_cast<std::uint8_t>(NamedDetectorKind::Isolation)) {
+      return fail(Errc::Corrupt, "an episode of an unknown detector");
+    }
+    e.kind = static_cast<NamedDetectorKind>(kind);
+    const std::uint8_t severity = version >= 3 ? r.u8() : 0;
+    if (severity > 0) e.severity = static_cast<Severity>(severity - 1);
+    e.signal = read_open_signal(r, version);
+    if (version >= 2) e.standing = Standing::read(r);
     episodes_.push_back(std::move(e));
   }
-  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) TRY_STATUS(restore_open(r));
+  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
+    TRY_STATUS(restore_open(r, version));
+  }
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
     std::deque<Timestamp>& times = begun_[r.string()];
     for (std::size_t k = r.count(); k > 0 && r.ok(); --k) times.push_back(r.time());
@@ -132,11 +147,12 @@ Status FindingTracker::restore(std::string_view bytes) {
     const std::uint64_t metric = r.fixed64();
     bars_[{std::move(key), metric}] = r.f64();
   }
+  if (version >= 3) changes_.load(r);
   if (!r.ok() || !r.at_end()) return fail(Errc::Corrupt, "findings in progress do not decode");
   return {};
 }
 
-Status FindingTracker::restore_open(ByteReader& r) {
+Status FindingTracker::restore_open(ByteReader& r, std::uint8_t version) {
   const FindingId id = r.u64();
   OpenFinding& open = open_[id];
   open.total = static_cast<std::uint32_t>(r.u64());
@@ -150,7 +166,7 @@ Status FindingTracker::restore_open(ByteReader& r) {
     open.metrics[metric] = static_cast<std::uint32_t>(r.u64());
   }
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
-    TRY(FindingSignal signal, decode_signal(r.text()));
+    TRY(FindingSignal signal, decode_signal(r.text(), version >= 3 ? kFindingVersion : 1));
     open.over.push_back(std::move(signal));
   }
   return {};

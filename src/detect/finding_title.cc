@@ -69,6 +69,11 @@ std::string title_of_finding(const Finding& finding) {
   }
   std::string text = series_text(*top.series, finding.entity);
   if (!finding.entity.empty()) text += " on " + finding.entity.name;
+  if (top.is_named()) {
+    text += ' ' + top.rule->text;
+    if (finding.series_count > 1) text += fmt::format("; {} more series", finding.series_count - 1);
+    return text;
+  }
   const std::string_view per = top.is_rate ? "/s" : "";
   text +=
       fmt::format(" is {}{}, usual is {} ({} to {})", number_text(top.peak.value), per,

@@ -28,7 +28,8 @@ bool is_over(const FindingSignal& signal, Timestamp now, double interval_seconds
 
 bool is_far_enough(const FindingSignal& signal, const DetectionRule& rule) {
   const double change = std::abs(signal.peak.value - signal.peak.expected);
-  return change >= rule.min_effect * std::abs(signal.peak.expected) && change >= rule.min_change;
+  return change >= rule.gate.min_effect * std::abs(signal.peak.expected) &&
+         change >= rule.gate.min_change;
 }
 
 }  // namespace
@@ -76,6 +77,7 @@ void FindingTracker::release(std::uint32_t number) {
 }
 
 void FindingTracker::assign(SeriesSlot slot, const SeriesTable& table) {
+  fresh_.push_back(slot);
   const Series& series = *table.series(slot);
   const std::uint32_t number = find_entity(entity_key(series, entity_of(series)));
   entity_of_[slot] = number;
@@ -84,8 +86,9 @@ void FindingTracker::assign(SeriesSlot slot, const SeriesTable& table) {
 }
 
 // New series are at the end, or in slots that others have left.
-void FindingTracker::follow(const SeriesTable& table) {
-  if (table.size() == assigned_) return;
+std::span<const SeriesSlot> FindingTracker::follow(const SeriesTable& table) {
+  fresh_.clear();
+  if (table.size() == assigned_) return fresh_;
   const auto first = static_cast<SeriesSlot>(entity_of_.size());
   if (first < table.slot_count()) {
     entity_of_.resize(table.slot_count(), kNone);
@@ -104,6 +107,7 @@ void FindingTracker::follow(const SeriesTable& table) {
     assign(slot, table);
     return true;
   });
+  return fresh_;
 }
 
 void FindingTracker::leave(SeriesSlot slot) {
@@ -121,15 +125,8 @@ const DetectionRule& FindingTracker::rule_of(SeriesSlot slot, const SeriesTable&
   if (known == 0) {
     known = kUsualRule;
     const Series& series = *table.series(slot);
-    const auto lookup = [&](std::string_view name) -> std::string_view {
-      if (name == "tenant") return series.tenant;
-      if (name == "metric") return series.metric();
-      return series.labels.get(name);
-    };
     for (std::size_t i = 0; i < options_.rules.size(); ++i) {
-      const DetectionRule& rule = options_.rules[i];
-      if (!rule.metric.empty() && rule.metric != series.metric()) continue;
-      if (!matches_all(rule.matchers, lookup)) continue;
+      if (!options_.rules[i].matches(series)) continue;
       known = static_cast<std::uint16_t>(kUsualRule + 1 + i);
       break;
     }
@@ -147,6 +144,7 @@ void FindingTracker::on_samples(const Columns& in, const Detector& detector,
   for (std::size_t i = 0; i < seen.size(); ++i) {
     const std::uint32_t number = episode_of_[in.slots[i]];
     if (number == kNone && (seen.flags[i] & kUnusual) == 0) continue;
+    if (number != kNone && episodes_[number].kind != NamedDetectorKind::Auto) continue;
     if ((seen.flags[i] & kNotUsed) != 0) {
       if (number != kNone && is_stale_marker(in.values[i])) close_episode(number, table);
     } else {
@@ -166,6 +164,7 @@ void FindingTracker::on_unusual(std::size_t i, const Columns& in, const Detector
     constexpr unsigned kNew = kOpened | kRestated | kNewSeverity;
     const bool is_new = (in.seen.flags[i] & kNew) != 0 && score >= open_score_;
     if (!is_new || in.times[i] < arrived_at - kAgeMax) return;
+    if (rule_of(slot, table).detector.kind != NamedDetectorKind::Auto) return;
     number = open_episode(slot, table, in.times[i]);
     episodes_[number].standing = Standing(detector.band(slot, kBandCoverage));
   }
@@ -206,8 +205,9 @@ void FindingTracker::add_evidence(Episode& episode, const FindingPoint& point, d
   FindingSignal& signal = episode.signal;
   const DetectionRule& rule = rule_of(episode.slot, table);
   ++signal.samples;
-  const bool fits = rule.direction == Direction::Both ||
-                    (rule.direction == Direction::Up) == (point.value >= point.expected);
+  const Direction direction = rule.gate.direction;
+  const bool fits = direction == Direction::Both ||
+                    (direction == Direction::Up) == (point.value >= point.expected);
   if (episode.standing.stands()) score = std::max(score, p_to_score(episode.standing.p()));
   if (score > signal.score && fits) {
     signal.score = score;
@@ -215,8 +215,7 @@ void FindingTracker::add_evidence(Episode& episode, const FindingPoint& point, d
     signal.band = std::min(kBandMost, detector.band(episode.slot, kBandCoverage));
   }
   if (!episode.counts && is_enough(episode, rule)) {
-    episode.counts = true;
-    episode.is_mature = detector.model(episode.slot).samples >= options_.incident_warmup;
+    count(episode, rule, table, detector.model(episode.slot));
   }
   if (episode.counts) touch(episode.entity);
 }
@@ -255,13 +254,79 @@ void FindingTracker::link(std::uint32_t number) {
 bool FindingTracker::is_enough(const Episode& episode, const DetectionRule& rule) const {
   const FindingSignal& signal = episode.signal;
   if (signal.samples < kSamplesMin || signal.score < open_score_) return false;
-  if (signal.last_time - signal.onset < rule.min_duration) return false;
-  if ((signal.fired & components_of(rule.detector)) == 0 || !is_far_enough(signal, rule)) {
-    return false;
-  }
-  if (bars_.empty()) return true;
+  if (signal.last_time - signal.onset < rule.gate.min_duration) return false;
+  // The rule may have changed since it began.
+  const bool is_auto = rule.detector.kind == NamedDetectorKind::Auto;
+  return is_auto && is_far_enough(signal, rule) && !is_barred(episode);
+}
+
+bool FindingTracker::is_barred(const Episode& episode) const {
+  if (bars_.empty()) return false;
   const auto bar = bars_.find({entities_[episode.entity].key, episode.metric});
-  return bar == bars_.end() || signal.score > bar->second;
+  return bar != bars_.end() && episode.signal.score <= bar->second;
+}
+
+// It is enough; whether it counts now is for the rule's working hours and the changes of late.
+void FindingTracker::count(Episode& episode, const DetectionRule& rule, const SeriesTable& table,
+                           const SeriesModel& model) {
+  if (model.samples < rule.detector.warmup_samples) return;
+  const Timestamp time = episode.signal.last_time;
+  std::string held;
+  if (!is_working_time(rule.gate, time)) held = "outside of the working hours";
+  const RecentChanges::Change* change =
+      changes_.find(*table.series(episode.slot), time, rule.gate.suppress_during_deploys);
+  if (change != nullptr) held = describe_change(*change, time);
+  if (!held.empty()) {
+    episode.signal.rule = std::make_shared<const SignalRule>(
+        SignalRule{.name = rule.name, .detector = "auto", .held = std::move(held)});
+    return;
+  }
+  episode.counts = true;
+  episode.is_mature = rule.gate.page_while_learning || model.samples >= options_.incident_warmup;
+}
+
+void FindingTracker::on_signal(const RuleSignal& in, const SeriesTable& table,
+                               Timestamp arrived_at) {
+  std::uint32_t number = episode_of_[in.slot];
+  if (number != kNone && episodes_[number].kind != in.kind) {
+    close_episode(number, table);
+    number = kNone;
+  }
+  if (number == kNone) {
+    number = open_episode(in.slot, table, in.onset);
+    Episode& begun = episodes_[number];
+    begun.kind = in.kind;
+    begun.signal.band = 1;
+    begun.signal.rule = in.rule;
+  }
+  Episode& episode = episodes_[number];
+  FindingSignal& signal = episode.signal;
+  episode.last_arrival = arrived_at;
+  episode.severity = in.severity;
+  if (in.is_unusual) {
+    ++signal.samples;
+    signal.last_time = std::max(signal.last_time, in.point.time);
+    const bool is_moving =
+        in.kind == NamedDetectorKind::Forecast || in.kind == NamedDetectorKind::Absence;
+    if (in.score > signal.score || signal.samples == 1 || is_moving) {
+      auto said = std::make_shared<SignalRule>(*in.rule);
+      said->held = signal.rule->held;
+      signal.rule = std::move(said);
+      signal.score = std::max(signal.score, in.score);
+      signal.peak = in.point;
+    }
+    if (!episode.counts) episode.counts = !is_barred(episode);
+    if (episode.counts) touch(episode.entity);
+  }
+  if (!episode.is_charted) return;
+  ++episode.charted;
+  signal.add_point(in.point, episode.charted);
+}
+
+void FindingTracker::end_signal(SeriesSlot slot, const SeriesTable& table) {
+  const std::uint32_t number = episode_of_[slot];
+  if (number == kNone || episodes_[number].kind == NamedDetectorKind::Auto) return;
+  close_episode(number, table);
 }
 
 void FindingTracker::close_episode(std::uint32_t number, const SeriesTable& table) {
@@ -299,14 +364,18 @@ Timestamp FindingTracker::next_deadline() const {
 
 void FindingTracker::on_time(Timestamp now, const SeriesTable& table,
                              std::vector<FindingNews>& news) {
+  settle(table, now, news);
   if (now < next_deadline() || next_deadline() == Timestamp::max()) return;
   checked_at_ = now;
   for (std::uint32_t number = 0; number < episodes_.size(); ++number) {
     const Episode& episode = episodes_[number];
     if (episode.slot == kNoSlot) continue;
-    const bool is_silent = now - episode.last_arrival >= kSilence;
+    // A silence is ended by a sample, or with its series.
+    if (episode.kind == NamedDetectorKind::Absence) continue;
+    const bool is_auto = episode.kind == NamedDetectorKind::Auto;
+    const bool is_silent = now - episode.last_arrival >= (is_auto ? kSilence : kRuleSilence);
     const bool is_usual_now = episode.signal.last_time - episode.signal.onset >= kEpisodeMax;
-    if (is_silent || is_usual_now) close_episode(number, table);
+    if (is_silent || (is_auto && is_usual_now)) close_episode(number, table);
   }
   end_calm_ones(now, table, news);
 }

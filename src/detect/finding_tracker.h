@@ -28,6 +28,8 @@
 #include "base/result.h"
 #include "detect/detector.h"
 #include "detect/finding_options.h"
+#include "detect/recent_changes.h"
+#include "detect/rule_signal.h"
 #include "detect/standing.h"
 #include "model/book.h"
 #include "model/finding.h"
@@ -72,6 +74,8 @@ class FindingTracker {
   static constexpr Duration kStormWindow = std::chrono::seconds(60);
   static constexpr Duration kAgeMax = std::chrono::minutes(5);  // Older samples only teach.
   static constexpr Duration kSilence = std::chrono::minutes(5);
+  static constexpr Duration kRuleSilence =
+      std::chrono::hours(1);                                    // Of what rules' detectors found.
   static constexpr Duration kLinger = std::chrono::minutes(1);  // Without an unusual series.
   static constexpr Duration kTogether = std::chrono::minutes(15);
   static constexpr Duration kEpisodeMax = std::chrono::hours(6);
@@ -84,7 +88,8 @@ class FindingTracker {
   void set_options(const FindingOptions& options);
 
   // Learns which series there are. Call it before on_samples(), and after a restart.
-  void follow(const SeriesTable& table);
+  // Returns: those that are new.
+  std::span<const SeriesSlot> follow(const SeriesTable& table);
   // What a frame brought, and what the detector made of it: columns of one length.
   struct Columns {
     std::span<const SeriesSlot> slots{};
@@ -94,6 +99,13 @@ class FindingTracker {
   };
   void on_samples(const Columns& in, const Detector& detector, const SeriesTable& table,
                   Timestamp arrived_at, std::vector<FindingNews>& news);
+  // What a rule's own detector says. Call it before on_samples() or on_time() of the same frame;
+  // what has ended behind them, so that what begins and ends in one frame is not lost.
+  void on_signal(const RuleSignal& signal, const SeriesTable& table, Timestamp arrived_at);
+  void end_signal(SeriesSlot slot, const SeriesTable& table);
+  // A deploy: rules may hold what follows it.
+  void on_change(const Event& event) { changes_.on_change(event); }
+  const RecentChanges& changes() const { return changes_; }
   // The series has left. Requires: on_time() came before, so that it has no open episode.
   void forget(SeriesSlot slot);
   void on_time(Timestamp now, const SeriesTable& table, std::vector<FindingNews>& news);
@@ -135,6 +147,8 @@ class FindingTracker {
     FindingId finding = 0;
     std::uint64_t metric = 0;  // Hash of its name.
     Timestamp last_arrival{};
+    NamedDetectorKind kind = NamedDetectorKind::Auto;
+    std::optional<Severity> severity{};  // That a rule with a detector of its own demands.
     bool counts = false;
     bool is_mature = false;     // Its series is known well enough to open an incident by.
     bool is_charted = false;    // Its samples are kept, for people to see.
@@ -177,6 +191,8 @@ class FindingTracker {
     Duration lasted{};
     std::uint32_t samples = 0;           // Unusual ones, of the series that has most.
     std::optional<Severity> demanded{};  // By a rule.
+    std::uint32_t by_rules = 0;          // Series whose rules have a detector of their own,
+    const Episode* told = nullptr;       // and the most telling of them.
   };
 
   // finding_tracker.cc: series and their episodes.
@@ -185,6 +201,9 @@ class FindingTracker {
   void assign(SeriesSlot slot, const SeriesTable& table);
   void leave(SeriesSlot slot);
   const DetectionRule& rule_of(SeriesSlot slot, const SeriesTable& table);
+  void count(Episode& episode, const DetectionRule& rule, const SeriesTable& table,
+             const SeriesModel& model);
+  bool is_barred(const Episode& episode) const;
   void on_unusual(std::size_t i, const Columns& in, const Detector& detector,
                   const SeriesTable& table, Timestamp arrived_at);
   bool goes_on(Episode& episode, const FindingPoint& point, double score, std::uint8_t flags,
@@ -200,18 +219,21 @@ class FindingTracker {
   // finding_growth.cc: findings of entities.
   void settle(const SeriesTable& table, Timestamp now, std::vector<FindingNews>& news);
   Evidence weigh(const EntityState& entity, const SeriesTable& table);
+  static void weigh_by_rule(const Episode& episode, Evidence& evidence);
   bool is_finding(const Evidence& evidence) const;
   Severity severity_of(const Evidence& evidence) const;
   FindingId find_storm(const EntityState& entity, Timestamp now);
   FindingId begin(const EntityState& entity, Timestamp now);
-  void tell(FindingId id, const Evidence& evidence, Severity severity, Timestamp now);
+  void tell(FindingId id, const Evidence& evidence, Severity severity, const SeriesTable& table,
+            Timestamp now);
   void take_in(EntityState& entity, FindingId id, const SeriesTable& table);
+  void note_rules(FindingId id, const SeriesTable& table, Timestamp now);
   void refresh(FindingId id, const SeriesTable& table, Timestamp now);
   std::vector<FindingSignal> signals_of(FindingId id, const SeriesTable& table) const;
   void give_back(const Episode& episode, const SeriesTable& table);
   void end_calm_ones(Timestamp now, const SeriesTable& table, std::vector<FindingNews>& news);
   void drop_old();
-  Status restore_open(ByteReader& r);
+  Status restore_open(ByteReader& r, std::uint8_t version);
 
   FindingOptions options_;
   double open_score_ = 6.7;
@@ -232,6 +254,9 @@ class FindingTracker {
   std::vector<std::uint64_t> mature_metrics_;              // Scratch.
   std::vector<std::pair<std::uint64_t, double>> metrics_;  // Scratch: with their scores.
   std::vector<std::pair<Timestamp, std::uint64_t>> onsets_;
+  std::vector<std::uint32_t> taken_;  // Scratch: episodes that are new in the finding in hand.
+  std::vector<SeriesSlot> fresh_;     // Series that the last follow() found.
+  RecentChanges changes_;
   std::vector<std::uint32_t> touched_;  // Entities with news in the frame in hand.
 
   FindingBook findings_;

@@ -191,9 +191,9 @@ TEST(FindingTracker, OneSeriesThatIsFarOffIsEnough) {
 
 TEST(FindingTracker, RulesSayWhatCounts) {
   FindingOptions options = Estate::quick();
-  options.rules = {{.metric = "metric_0", .direction = Direction::Down},
-                   {.metric = "metric_1", .detector = DetectorKind::Off},
-                   {.metric = "metric_2", .min_change = 1000},
+  options.rules = {{.metric = "metric_0", .gate = {.direction = Direction::Down}},
+                   {.metric = "metric_1", .detector = {.kind = NamedDetectorKind::Off}},
+                   {.metric = "metric_2", .gate = {.min_change = 1000}},
                    {.metric = "metric_3", .severity = Severity::Critical}};
   Estate estate(1, 5, options);
   estate.run(400);

@@ -119,7 +119,7 @@ Reading ForecastDetector::observe(Timestamp time, std::span<const double> values
   reading.expected = line.level + base_;
   if (options_.above) reading.upper = *options_.above;
   if (options_.below) reading.lower = *options_.below;
-  if (reading.is_learning) return reading;
+  if (reading.is_learning && !options_.speaks_while_learning) return reading;
   const double beyond = options_.above ? value - *options_.above : *options_.below - value;
   if (beyond > 0) {
     reading.is_unusual = true;

@@ -109,6 +109,15 @@ double IsolationDetector::measure() {
   return used > 0 ? sum / used : -1;
 }
 
+std::size_t IsolationDetector::furthest() const {
+  std::size_t best = 0;
+  for (std::size_t c = 1; c < z_.size(); ++c) {
+    const bool is_further = std::abs(z_[c]) > std::abs(z_[best]) || std::isnan(z_[best]);
+    if (is_further && !std::isnan(z_[c])) best = c;
+  }
+  return best;
+}
+
 void IsolationDetector::rank(double score) {
   const std::size_t at = cell_of(score, 0, kScoreMax, kScores);
   double total = 0;
@@ -140,7 +149,8 @@ Reading IsolationDetector::observe(Timestamp time, std::span<const double> value
   // Scores of the first samples tell nothing: the cells are empty.
   if (samples_ > options_.warmup_samples / 2) rank(score);
   reading.value = score;
-  reading.is_unusual = !reading.is_learning && p_ <= options_.p;
+  const bool may_speak = !reading.is_learning || options_.speaks_while_learning;
+  reading.is_unusual = may_speak && p_ <= options_.p;
   return reading;
 }
 

@@ -25,6 +25,11 @@ class IsolationDetector final : public NamedDetector {
   NamedDetectorKind kind() const override { return NamedDetectorKind::Isolation; }
 
   double p() const { return p_; }  // Of the last sample that was used; 1 before.
+  // Right after observe(): the series that is furthest from its own usual, in its own units.
+  std::size_t furthest() const;
+  // What is usual for one series, and how far it usually is from that.
+  double expected(std::size_t series) const { return channels_[series].mean; }
+  double scale(std::size_t series) const { return 1.25 * channels_[series].scale; }
 
  private:
   static constexpr std::size_t kProjections = 24;

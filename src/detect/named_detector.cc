@@ -18,8 +18,8 @@ namespace quell {
 namespace {
 
 constexpr std::uint8_t kNamedStateVersion = 2;
-constexpr std::array<std::string_view, 7> kNamedKinds{
-    "auto", "threshold", "absence", "seasonal", "change_point", "forecast", "isolation"};
+constexpr std::array<std::string_view, 8> kNamedKinds{
+    "auto", "threshold", "absence", "seasonal", "change_point", "forecast", "isolation", "off"};
 constexpr std::size_t kIsolationSeriesMax = 1'000;
 // What is remembered is 10,000 samples at least: ranks tell no less than 0.5 in so many.
 constexpr double kIsolationPMin = 1e-4;
@@ -150,7 +150,8 @@ Status NamedDetector::load(std::string_view bytes) {
 Result<std::unique_ptr<NamedDetector>> make_named_detector(const NamedDetectorOptions& options) {
   TRY_STATUS(check_options(options));
   switch (options.kind) {
-    case NamedDetectorKind::Auto: break;
+    case NamedDetectorKind::Auto:
+    case NamedDetectorKind::Off: break;
     case NamedDetectorKind::Threshold: return std::make_unique<ThresholdDetector>(options);
     case NamedDetectorKind::Absence: return std::make_unique<AbsenceDetector>(options);
     case NamedDetectorKind::Seasonal: return std::make_unique<SeasonalDetector>(options);
@@ -158,7 +159,8 @@ Result<std::unique_ptr<NamedDetector>> make_named_detector(const NamedDetectorOp
     case NamedDetectorKind::Forecast: return std::make_unique<ForecastDetector>(options);
     case NamedDetectorKind::Isolation: return std::make_unique<IsolationDetector>(options);
   }
-  return fail(Errc::InvalidArgument, "'auto' is the engine for all series, not one detector");
+  return fail(Errc::InvalidArgument, fmt::format("'{}' is not one detector for one series",
+                                                 named_detector_name(options.kind)));
 }
 
 }  // namespace quell

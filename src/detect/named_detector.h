@@ -32,7 +32,8 @@ enum class NamedDetectorKind : std::uint8_t {
   Seasonal,
   ChangePoint,
   Forecast,
-  Isolation
+  Isolation,
+  Off  // None: the series is not watched.
 };
 
 std::string_view named_detector_name(NamedDetectorKind kind);  // "change_point"
@@ -48,7 +49,8 @@ struct NamedDetectorOptions {
   Duration silence{};                  // Absence: longest usual one; 0: learned from the series.
   double coverage = 0.999;             // Seasonal: share of usual samples that the interval holds.
   double p = 1e-3;                     // Isolation: how rare what is found is among the past.
-  std::uint32_t warmup_samples = 150;  // Statistical kinds say nothing before.
+  std::uint32_t warmup_samples = 150;  // Statistical kinds say nothing before,
+  bool speaks_while_learning = false;  // unless this is set and there is something to go by.
   std::size_t series = 1;              // Isolation: how many series a sample has.
   Calendar calendar{};                 // Seasonal, ChangePoint: the local time.
 };
@@ -107,7 +109,7 @@ class NamedDetector {
 };
 
 // Errors: InvalidArgument with the option that is missing or out of range; also for Auto, which is
-// Detector (detector.h), one for all series.
+// Detector (detector.h), one for all series, and Off.
 Result<std::unique_ptr<NamedDetector>> make_named_detector(const NamedDetectorOptions& options);
 
 }  // namespace quell

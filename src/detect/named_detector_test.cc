@@ -42,7 +42,7 @@ void check_refusal(const NamedDetectorOptions& options, std::string_view want) {
 }
 
 TEST(NamedDetector, OptionsThatMakeNoSenseAreRefused) {
-  check_refusal({}, "'auto' is the engine for all series, not one detector");
+  check_refusal({}, "'auto' is not one detector for one series");
   check_refusal({.kind = NamedDetectorKind::Threshold},
                 "a threshold needs 'above', 'below' or both");
   check_refusal({.kind = NamedDetectorKind::Threshold, .above = 1, .below = 2},
@@ -69,7 +69,7 @@ TEST(NamedDetector, KindsHaveNames) {
   EXPECT_EQ(named_detector_name(NamedDetectorKind::Isolation), "isolation");
   EXPECT_EQ(parse_named_detector_kind("prophet").error().to_string(),
             "no detector 'prophet'; there are auto, threshold, absence, seasonal, change_point, "
-            "forecast, isolation");
+            "forecast, isolation, off");
 }
 
 TEST(ThresholdDetector, IsBeyondItsLimitsAndNotOnThem) {

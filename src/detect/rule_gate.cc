@@ -15,10 +15,37 @@ bool has_lasted(Timestamp from, Timestamp to, Duration least) {
   return ns_between(from, to) >= static_cast<double>(least.count());
 }
 
+void write_optional_time(ByteWriter& w, const std::optional<Timestamp>& time) {
+  w.boolean(time.has_value());
+  if (time) w.time(*time);
+}
+
+std::optional<Timestamp> read_optional_time(ByteReader& r) {
+  if (!r.boolean()) return std::nullopt;
+  return r.time();
+}
+
 }  // namespace
 
+bool is_working_time(const RuleGateOptions& options, Timestamp time) {
+  if (!options.hours) return true;
+  const std::int64_t local = options.calendar.local_seconds(
+      std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
+  const std::int64_t second = ((local % kGateDay) + kGateDay) % kGateDay;
+  // Monday is 0: 1970-01-01 was a Thursday.
+  const std::int64_t weekday = (((local - second) / kGateDay + 3) % 7 + 7) % 7;
+  const auto minute = static_cast<std::uint32_t>(second / kMinute);
+  const WorkingHours& hours = *options.hours;
+  const auto is_day = [&](std::int64_t day) { return (hours.weekdays >> (day + 7) % 7 & 1) != 0; };
+  if (hours.first_minute < hours.last_minute) {
+    return is_day(weekday) && minute >= hours.first_minute && minute < hours.last_minute;
+  }
+  return (is_day(weekday) && minute >= hours.first_minute) ||
+         (is_day(weekday - 1) && minute < hours.last_minute);
+}
+
 std::string_view RuleGate::why_not(const Reading& reading) const {
-  if (reading.is_learning) return "the model is still learning";
+  if (reading.is_learning && !options_.page_while_learning) return "the model is still learning";
   if (options_.direction == Direction::Up && reading.side < 0) return "only rises count";
   if (options_.direction == Direction::Down && reading.side > 0) return "only falls count";
   const double change = std::abs(reading.value - reading.expected);
@@ -30,21 +57,7 @@ std::string_view RuleGate::why_not(const Reading& reading) const {
 }
 
 bool RuleGate::is_wanted(Timestamp time) const {
-  if (time < suppressed_until_) return false;
-  if (!options_.hours) return true;
-  const std::int64_t local = options_.calendar.local_seconds(
-      std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count());
-  const std::int64_t second = ((local % kGateDay) + kGateDay) % kGateDay;
-  // Monday is 0: 1970-01-01 was a Thursday.
-  const std::int64_t weekday = (((local - second) / kGateDay + 3) % 7 + 7) % 7;
-  const auto minute = static_cast<std::uint32_t>(second / kMinute);
-  const WorkingHours& hours = *options_.hours;
-  const auto is_day = [&](std::int64_t day) { return (hours.weekdays >> (day + 7) % 7 & 1) != 0; };
-  if (hours.first_minute < hours.last_minute) {
-    return is_day(weekday) && minute >= hours.first_minute && minute < hours.last_minute;
-  }
-  return (is_day(weekday) && minute >= hours.first_minute) ||
-         (is_day(weekday - 1) && minute < hours.last_minute);
+  return time >= suppressed_until_ && is_working_time(options_, time);
 }
 
 std::string_view RuleGate::why_unwanted(Timestamp time) const {
@@ -111,6 +124,41 @@ GateVerdict RuleGate::apply(Timestamp time, const Reading& reading) {
     return {.state = GateState::Pending, .onset = onset};
   is_open_ = true;
   return {.state = GateState::Opened, .onset = onset};
+}
+
+void RuleGate::reset() {
+  is_open_ = false;
+  onset_.reset();
+  calm_since_.reset();
+  held_.reset();
+}
+
+void RuleGate::save(ByteWriter& w) const {
+  w.boolean(is_open_);
+  write_optional_time(w, onset_);
+  write_optional_time(w, calm_since_);
+  w.boolean(held_.has_value());
+  if (!held_) return;
+  w.time(held_->onset);
+  const Reading& reading = held_->reading;
+  w.u8(static_cast<std::uint8_t>(reading.side + 1));
+  for (const double v : {reading.value, reading.expected, reading.lower, reading.upper}) w.f64(v);
+}
+
+// Only events are held: they are unusual and have no forecast.
+void RuleGate::load(ByteReader& r) {
+  is_open_ = r.boolean();
+  onset_ = read_optional_time(r);
+  calm_since_ = read_optional_time(r);
+  held_.reset();
+  if (!r.boolean()) return;
+  held_ = Held{.onset = r.time(), .reading = {.is_event = true, .is_unusual = true}};
+  Reading& reading = held_->reading;
+  reading.side = static_cast<std::int8_t>(r.u8() - 1);
+  for (double* v : {&reading.value, &reading.expected, &reading.lower, &reading.upper}) {
+    *v = r.f64();
+  }
+  reading.onset = held_->onset;
 }
 
 }  // namespace quell

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "detect/calendar.h"
 #include "detect/direction.h"
@@ -31,7 +32,12 @@ struct RuleGateOptions {
   Duration calm{};                      // Usual for so long before the finding ends.
   std::optional<WorkingHours> hours{};  // Outside of them nothing opens. Absent: always.
   Calendar calendar{};                  // The local time of `hours`.
+  Duration suppress_during_deploys{};   // So long behind a change of the entity nothing opens.
+  bool page_while_learning = false;     // What a model that learns finds unusual counts, too.
 };
+
+// Whether it is in the working hours of a rule; always when it has none.
+bool is_working_time(const RuleGateOptions& options, Timestamp time);
 
 enum class GateState : std::uint8_t {
   Quiet,
@@ -60,7 +66,19 @@ class RuleGate {
   GateVerdict apply(Timestamp time, const Reading& reading);
   // A deploy, a maintenance: nothing opens before `until`. What is open stays so.
   void suppress_until(Timestamp until);
+  // The same, and what was said before does not count any more.
+  void suppress_only_until(Timestamp until) { suppressed_until_ = until; }
   bool is_open() const { return is_open_; }
+  // Nothing is pending, held or open: its state is that of a new gate, but for the suppression.
+  bool is_quiet() const { return !is_open_ && !onset_ && !calm_since_ && !held_; }
+
+  // The rule has changed; what is open stays so.
+  void set_options(const RuleGateOptions& options) { options_ = options; }
+  // As new, with the same options.
+  void reset();
+  // The state, without the options and the suppression.
+  void save(ByteWriter& w) const;
+  void load(ByteReader& r);
 
  private:
   std::string_view why_not(const Reading& reading) const;  // Empty: it counts.

@@ -15,6 +15,8 @@ constexpr double kScaleRateMin = 5e-4;
 constexpr double kBinRateMin = 0.01;
 constexpr double kDistancesMax = 20'000;
 constexpr double kClip = 4;
+constexpr std::uint64_t kSettled = 72;        // Samples before distances are counted,
+constexpr std::uint64_t kDistancesMin = 100;  // and before they are enough for an interval.
 constexpr std::int64_t kDaySeconds = 86'400;
 
 // Quarters of an octave of distance / scale, from 2^-12 on.
@@ -79,7 +81,7 @@ void SeasonalDetector::learn(const Place& place, double value, double residual, 
   const auto count = static_cast<double>(samples_ + 1);
   const double epsilon = magnitude_ * 1e-3 + 1e-9;
   const double limit = kClip * (scale_ + epsilon);
-  const bool is_settled = samples_ > 72;
+  const bool is_settled = samples_ > kSettled;
   const double moved = is_settled ? std::clamp(residual, -limit, limit) : residual;
   const double ratio = std::abs(residual) / (scale_ + epsilon);
   const double bin = 4 * (std::log2(std::max(ratio, 1e-9)) - kFirstOctave);
@@ -119,7 +121,9 @@ Reading SeasonalDetector::observe(Timestamp time, std::span<const double> values
   reading.upper = reading.expected + half;
   // A half hour that was visited no more than twice is no experience.
   const bool is_experienced = bins_[place.profile][place.bin].visits > 2;
-  if (!reading.is_learning && is_experienced && std::abs(residual) > half) {
+  const bool may_speak = samples_ >= kDistancesMin &&
+                         (!reading.is_learning || options_.speaks_while_learning);
+  if (may_speak && is_experienced && std::abs(residual) > half) {
     reading.is_unusual = true;
     reading.side = residual > 0 ? 1 : -1;
   }

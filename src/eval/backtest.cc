@@ -149,7 +149,7 @@ void run_named(NamedDetector& detector, const BacktestSamples& samples, Recorder
 
 }  // namespace
 
-Result<BacktestSeries> run_backtest(const BacktestRule& rule, const BacktestSamples& samples) {
+Result<BacktestSeries> run_backtest(const DetectionRule& rule, const BacktestSamples& samples) {
   if (samples.times.empty()) {
     return fail(Errc::InvalidArgument, fmt::format("'{}' has no samples", samples.series));
   }
@@ -180,7 +180,7 @@ double findings_per_day(std::span<const BacktestSeries> all) {
   return days > 0 ? findings / days : 0;
 }
 
-std::string backtest_json(const BacktestRule& rule, std::span<const BacktestSeries> all) {
+std::string backtest_json(const DetectionRule& rule, std::span<const BacktestSeries> all) {
   std::string text;
   JsonWriter w(text);
   std::size_t count = 0;

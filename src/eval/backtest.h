@@ -10,22 +10,10 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/matcher.h"
 #include "base/result.h"
-#include "detect/named_detector.h"
-#include "detect/rule_gate.h"
+#include "detect/detection_rule.h"
 
 namespace quell {
-
-// One rule of a rule file.
-struct BacktestRule {
-  std::string name{};
-  std::string metric{};             // Empty: any.
-  std::vector<Matcher> matchers{};  // On the labels.
-  std::string query{};              // PromQL instead of the two above, where a server is asked.
-  NamedDetectorOptions detector{};
-  RuleGateOptions gate{};
-};
 
 // The samples of one series, in the order of time.
 struct BacktestSamples {
@@ -70,13 +58,13 @@ struct BacktestSeries {
 
 // Errors: InvalidArgument for what the detector needs and does not have; Isolation, which needs
 // several series at once, and rules without samples.
-Result<BacktestSeries> run_backtest(const BacktestRule& rule, const BacktestSamples& samples);
+Result<BacktestSeries> run_backtest(const DetectionRule& rule, const BacktestSamples& samples);
 
 // For people: the findings, and the picture with the band drawn behind the values.
 std::string render_backtest(const BacktestSeries& series);
 // The picture as SVG, of all series below each other.
-std::string backtest_svg(const BacktestRule& rule, std::span<const BacktestSeries> all);
-std::string backtest_json(const BacktestRule& rule, std::span<const BacktestSeries> all);
+std::string backtest_svg(const DetectionRule& rule, std::span<const BacktestSeries> all);
+std::string backtest_json(const DetectionRule& rule, std::span<const BacktestSeries> all);
 
 // Findings per series and day.
 double findings_per_day(std::span<const BacktestSeries> all);

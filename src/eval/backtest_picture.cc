@@ -179,7 +179,7 @@ std::string render_backtest(const BacktestSeries& series) {
   return text;
 }
 
-std::string backtest_svg(const BacktestRule& rule, std::span<const BacktestSeries> all) {
+std::string backtest_svg(const DetectionRule& rule, std::span<const BacktestSeries> all) {
   const double each = kSvgTop + kSvgHeight + 24;
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" "

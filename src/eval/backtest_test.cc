@@ -26,8 +26,8 @@ BacktestSamples noise(std::size_t n) {
   return samples;
 }
 
-BacktestRule threshold(double above) {
-  BacktestRule rule{.name = "t"};
+DetectionRule threshold(double above) {
+  DetectionRule rule{.name = "t"};
   rule.detector.kind = NamedDetectorKind::Threshold;
   rule.detector.above = above;
   return rule;
@@ -37,7 +37,7 @@ TEST(Backtest, AThresholdWithItsDurationAndItsEnd) {
   BacktestSamples samples = noise(600);
   for (std::size_t i = 200; i < 203; ++i) samples.values[i] = 200;  // Too short.
   for (std::size_t i = 300; i < 330; ++i) samples.values[i] = 150;
-  BacktestRule rule = threshold(140);
+  DetectionRule rule = threshold(140);
   rule.gate.min_duration = std::chrono::minutes(5);
   const auto result = run_backtest(rule, samples);
   ASSERT_TRUE(result) << result.error().to_string();
@@ -62,7 +62,7 @@ TEST(Backtest, AutoKnowsTheLocalTime) {
     some.times.resize(i + 1);
     some.values.resize(i + 1);
     some.values[i] = 500;
-    BacktestRule rule{.name = "a"};
+    DetectionRule rule{.name = "a"};
     rule.detector.calendar = calendar;
     const auto result = run_backtest(rule, some);
     EXPECT_FALSE(result->findings.empty());
@@ -85,7 +85,7 @@ TEST(Backtest, WhatIsNotUsedDoesNotInterruptAFinding) {
       samples.values.push_back(i % 4 == 3 ? std::nan("") : value);
     }
   }
-  BacktestRule rule = threshold(140);
+  DetectionRule rule = threshold(140);
   rule.gate.min_duration = std::chrono::minutes(5);
   const auto result = run_backtest(rule, samples);
   ASSERT_TRUE(result) << result.error().to_string();
@@ -111,7 +111,7 @@ TEST(Backtest, AutoLearnsFirstAndFindsTheJump) {
 TEST(Backtest, WhatIsHeldBackIsCounted) {
   BacktestSamples samples = noise(1440);
   samples.values[180] = 200;  // 03:00.
-  BacktestRule rule = threshold(140);
+  DetectionRule rule = threshold(140);
   rule.gate.hours = WorkingHours{.first_minute = 540, .last_minute = 1080};
   const auto result = run_backtest(rule, samples);
   ASSERT_TRUE(result);
@@ -122,7 +122,7 @@ TEST(Backtest, WhatIsHeldBackIsCounted) {
 TEST(Backtest, AGapIsData) {
   BacktestSamples samples = noise(400);
   for (std::size_t i = 300; i < 400; ++i) samples.times[i] += std::chrono::hours(2);
-  BacktestRule rule{.name = "absent"};
+  DetectionRule rule{.name = "absent"};
   rule.detector.kind = NamedDetectorKind::Absence;
   const auto result = run_backtest(rule, samples);
   ASSERT_TRUE(result);

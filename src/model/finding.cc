@@ -10,8 +10,6 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kFindingVersion = 1;
-
 void write_optional(ByteWriter& w, const std::optional<Timestamp>& t) {
   w.boolean(t.has_value());
   if (t) w.time(*t);
@@ -38,9 +36,10 @@ void write_signal(ByteWriter& w, const FindingSignal& s) {
   w.u64(s.stride);
   w.u64(s.points.size());
   for (const FindingPoint& p : s.points) write_point(w, p);
+  write_rule(w, s.rule);
 }
 
-Result<FindingSignal> read_signal(ByteReader& r) {
+Result<FindingSignal> read_signal(ByteReader& r, std::uint8_t version) {
   FindingSignal s;
   std::string tenant = r.string();
   std::string unit = r.string();
@@ -58,6 +57,7 @@ Result<FindingSignal> read_signal(ByteReader& r) {
   s.stride = static_cast<std::uint32_t>(r.u64());
   s.points.resize(r.count());
   for (FindingPoint& p : s.points) p = read_point(r);
+  if (version >= 2) s.rule = read_rule(r);
   return s;
 }
 
@@ -77,6 +77,33 @@ FindingPoint read_point(ByteReader& r) {
   p.expected = r.f64();
   p.scale = static_cast<float>(r.f64());
   return p;
+}
+
+void write_rule(ByteWriter& w, const std::shared_ptr<const SignalRule>& rule) {
+  w.boolean(rule != nullptr);
+  if (rule == nullptr) return;
+  for (const std::string* text : {&rule->name, &rule->detector, &rule->text, &rule->held}) {
+    w.text(*text);
+  }
+  w.f64(rule->low);
+  w.f64(rule->high);
+  w.u8(static_cast<std::uint8_t>(rule->side + 1));
+  for (const auto* time : {&rule->crosses_at, &rule->earliest, &rule->latest}) {
+    write_optional(w, *time);
+  }
+}
+
+std::shared_ptr<const SignalRule> read_rule(ByteReader& r) {
+  if (!r.boolean()) return nullptr;
+  auto rule = std::make_shared<SignalRule>();
+  for (std::string* text : {&rule->name, &rule->detector, &rule->text, &rule->held}) {
+    *text = r.string();
+  }
+  rule->low = r.f64();
+  rule->high = r.f64();
+  rule->side = static_cast<std::int8_t>(r.u8() - 1);
+  for (auto* time : {&rule->crosses_at, &rule->earliest, &rule->latest}) *time = read_optional(r);
+  return rule;
 }
 
 std::string format_finding_id(FindingId id) {
@@ -138,9 +165,9 @@ void encode_signal(const FindingSignal& signal, std::string& out) {
   write_signal(w, signal);
 }
 
-Result<FindingSignal> decode_signal(std::string_view bytes) {
+Result<FindingSignal> decode_signal(std::string_view bytes, std::uint8_t version) {
   ByteReader r(bytes);
-  TRY(FindingSignal signal, read_signal(r));
+  TRY(FindingSignal signal, read_signal(r, version));
   if (!r.ok() || !r.at_end()) return fail(Errc::Corrupt, "a signal of a finding does not decode");
   return signal;
 }
@@ -181,7 +208,8 @@ void encode_finding(const Finding& f, std::string& out) {
 Result<Finding> decode_finding(std::string_view bytes) {
   const auto corrupt = [] { return fail(Errc::Corrupt, "a finding does not decode"); };
   ByteReader r(bytes);
-  if (r.u8() != kFindingVersion) return corrupt();
+  const std::uint8_t version = r.u8();
+  if (version < 1 || version > kFindingVersion) return corrupt();
   Finding f;
   f.id = r.u64();
   f.tenant = r.string();
@@ -205,7 +233,7 @@ Result<Finding> decode_finding(std::string_view bytes) {
   f.metric_count = static_cast<std::uint32_t>(r.u64());
   f.entity_series = static_cast<std::uint32_t>(r.u64());
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
-    TRY(FindingSignal signal, read_signal(r));
+    TRY(FindingSignal signal, read_signal(r, version));
     f.signals.push_back(std::move(signal));
   }
   f.alert = r.fixed64();

@@ -42,6 +42,19 @@ struct FindingPoint {
   bool operator==(const FindingPoint&) const = default;
 };
 
+// The detection rule by which a series is in a finding, and what the rule's detector said of it.
+struct SignalRule {
+  std::string name{};
+  std::string detector{};  // "threshold", …; "auto": the rule only held it back for a while.
+  std::string text{};      // "is 95, above the limit of 90"; of `auto` empty.
+  double low = 0;          // The band of usual values; infinite where there is no bound.
+  double high = 0;
+  std::int8_t side = 0;  // 1: above what is usual, or going there; -1: below; 0: neither.
+  // Forecast: when a limit will be crossed, between (with 90 %) the two others.
+  std::optional<Timestamp> crosses_at{}, earliest{}, latest{};
+  std::string held{};  // Why it was held back before it counted; empty: it was not.
+};
+
 // One series that is unusual. Values of counters are rates per second.
 struct FindingSignal {
   static constexpr std::size_t kPoints = 64;  // More are thinned out by halves.
@@ -58,11 +71,21 @@ struct FindingSignal {
   double band = 0;          // So many scales around `expected` hold 99 % of the series' samples.
   std::uint16_t fired = 0;  // ComponentSet (detect/component.h), over the whole episode.
   std::vector<FindingPoint> points{};
-  std::uint32_t stride = 1;  // One of so many samples is in `points`.
+  std::uint32_t stride = 1;                  // One of so many samples is in `points`.
+  std::shared_ptr<const SignalRule> rule{};  // Null: no rule has a say in it.
 
-  bool is_up() const { return peak.value >= peak.expected; }
-  double low() const { return peak.expected - band * static_cast<double>(peak.scale); }
-  double high() const { return peak.expected + band * static_cast<double>(peak.scale); }
+  // By a detector that a rule chose, not by Tier 0.
+  bool is_named() const { return rule != nullptr && rule->detector != "auto"; }
+  bool is_up() const {
+    if (is_named() && rule->side != 0) return rule->side > 0;
+    return peak.value >= peak.expected;
+  }
+  double low() const {
+    return is_named() ? rule->low : peak.expected - band * static_cast<double>(peak.scale);
+  }
+  double high() const {
+    return is_named() ? rule->high : peak.expected + band * static_cast<double>(peak.scale);
+  }
   void add_point(const FindingPoint& point, std::uint32_t number);  // Counted from 1.
 };
 
@@ -89,7 +112,8 @@ struct Finding {
   Timestamp updated_at{};
   Timestamp last_time{};                // Event time of the last unusual sample so far;
   std::optional<Timestamp> ended_at{};  // the same, when it is over.
-  // The chance that so much, or more, is seen in usual samples of such an entity.
+  // The chance that so much, or more, is seen in usual samples of such an entity; 1 when only the
+  // detectors of rules found something.
   double p = 1;
   std::uint32_t series_count = 0;        // Series that were unusual in it, unlisted ones included.
   std::uint32_t metric_count = 0;        // Their metrics.
@@ -104,13 +128,17 @@ struct Finding {
   void add_note(Timestamp at, std::string text);
 };
 
-// One point as the store and the snapshots keep it.
+// Parts as the store and the snapshots keep them.
 void write_point(ByteWriter& w, const FindingPoint& p);
 FindingPoint read_point(ByteReader& r);
+void write_rule(ByteWriter& w, const std::shared_ptr<const SignalRule>& rule);
+std::shared_ptr<const SignalRule> read_rule(ByteReader& r);
 
-// What the store keeps. Errors of decode: Corrupt.
+// What the store keeps. Signals of findings before version 2 have no rules. Errors of decode:
+// Corrupt.
+inline constexpr std::uint8_t kFindingVersion = 2;
 void encode_signal(const FindingSignal& signal, std::string& out);
-Result<FindingSignal> decode_signal(std::string_view bytes);
+Result<FindingSignal> decode_signal(std::string_view bytes, std::uint8_t version = kFindingVersion);
 void encode_finding(const Finding& finding, std::string& out);
 Result<Finding> decode_finding(std::string_view bytes);
 

@@ -17,6 +17,7 @@ enum class StatePageKind : std::uint8_t {
   Models = 4,    // app/detect_stage.h
   Findings = 5,  // detect/finding_tracker.h
   Imported = 6,  // app/imported_models.h
+  Watches = 7,   // detect/rule_watches.h
 };
 
 struct StatePage {

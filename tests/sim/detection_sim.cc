@@ -18,6 +18,7 @@
 #include "app/render.h"
 #include "app/settings.h"
 #include "base/prng.h"
+#include "base/time.h"
 #include "tests/support/memory_store.h"
 #include "wire/test_protobuf.h"
 
@@ -36,13 +37,35 @@ constexpr Duration kInterval = seconds(10);
 
 constexpr std::string_view kConfig = R"(
 incidents: {auto_resolve_after: 60s}
+metrics: {series_idle: 15m}
 detection:
   warmup: 60
   incident_warmup: 60
   rules:
     - {metric: gauge_1, direction: up}
     - {match: 'host="h2",__name__="gauge_2"', detector: off}
+    - {name: limit, metric: gauge_4, detector: threshold, above: 50, min_duration: 30s, calm: 20s}
+    - {name: night, metric: gauge_7, detector: threshold, above: 30, hours: '00:50-01:10'}
+    - {name: day, metric: gauge_5, detector: seasonal, coverage: 0.99, warmup: 120,
+       suppress_during_deploys: 10m}
+    - {name: level, metric: work_3_total, detector: change_point, warmup: 120, calm: 1m,
+       page_while_learning: true, severity: error}
+    - {name: full, metric: work_0_total, detector: forecast, above: 1000, horizon: 30m,
+       page_while_learning: true}
+    - {name: silent, match: 'host="h1"', detector: absence, silence: 1m}
+    - {name: together, match: 'host=~"h[02]",__name__=~"gauge_(2|8|10|11)|work_.*"',
+       detector: isolation, p: 0.01, warmup: 60}
 )";
+
+// A deploy of the host that fails soon.
+Frame deploy_frame(Timestamp at) {
+  return {.source = "pagerduty-changes",
+          .content_type = "application/json",
+          .body = fmt::format(R"({{"routing_key":"0123456789abcdef0123456789abcdef","payload":)"
+                              R"({{"summary":"release 7","timestamp":"{}",)"
+                              R"("custom_details":{{"host":"h0"}}}}}})",
+                              format_rfc3339(at))};
+}
 
 struct World {
   int hosts = 0;
@@ -170,6 +193,7 @@ std::unique_ptr<Run> run(const World& world, bool disturbed, Prng& prng, const P
     if (disturbed && prng.below(60) == 0) ahead = seconds(prng.below(900));
     if (disturbed && prng.below(30) == 0) ahead = Duration{0};
     result->until(at + ahead);
+    if (number == world.fault_from - 6) result->feed(deploy_frame(at), at + ahead);
     for (const std::string& body : sender.round(number, at, disturbed)) {
       result->feed(samples_frame(body), at + ahead);
       if (disturbed && prng.below(60) == 0) result->feed(samples_frame(body), at + ahead);
@@ -205,6 +229,9 @@ std::string render(Pipeline& pipeline) {
   });
   std::string state;
   pipeline.detection().tracker().snapshot(state);
+  ByteWriter watches(state);
+  pipeline.detection().watches().snapshot(watches);
+  pipeline.detection().watches().save_detectors(state);
   text += fmt::format("in progress: {:016x}\n", hash64(state));
   const Detector& detector = pipeline.detection().detector();
   const SeriesTable& table = pipeline.metrics().table();

@@ -685,6 +685,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/detection/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What detection rules watch, and hold back */
+        get: operations["list_detection_rules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -2040,6 +2057,49 @@ export interface components {
                 name: string;
                 sentence: string;
             }[];
+            /** @description The detection rule that has a say in it. */
+            rule: components["schemas"]["SignalRule"] | null;
+        };
+        SignalRule: {
+            name: string;
+            /** @description `auto`: the rule held it back for a while; else the detector that found it. */
+            detector: string;
+            /** @description What the detector says of the series. */
+            text: string;
+            /** @description Why it was held back before; empty when it was not. */
+            held: string;
+            /**
+             * Format: date-time
+             * @description Of forecasts: when the limit will be crossed; with 90 % between `earliest` and `latest`, which is null when it may as well not be.
+             */
+            crosses_at: string | null;
+            /** Format: date-time */
+            earliest: string | null;
+            /** Format: date-time */
+            latest: string | null;
+        };
+        DetectionRuleList: {
+            items: components["schemas"]["DetectionRuleFacts"][];
+            /** @description With a detector of their own. */
+            series: number;
+            /** @description The limit, `detection.named_series_max`. */
+            series_max: number;
+            /** @description Series beyond the limit, which are not watched. */
+            refused: number;
+        };
+        DetectionRuleFacts: {
+            name: string;
+            detector: string;
+            /** @description That the rule's own detectors watch; none for `auto` and `off`. */
+            series: number;
+            /** @description Detectors that still only learn. */
+            learning: number;
+            /** @description Detectors whose finding is open. */
+            open: number;
+            /** @description That are unusual, and held back. */
+            held: number;
+            /** @description Of one of these. */
+            why_held: string;
         };
         FindingSummary: {
             id: string;
@@ -4267,6 +4327,28 @@ export interface operations {
             404: components["responses"]["NotFound"];
             429: components["responses"]["Exhausted"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    list_detection_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectionRuleList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
         };
     };
     list_models: {

@@ -295,9 +295,12 @@ function SignalView({ signal }: { signal: FindingSignal }) {
         <span className="is-bad">
           {formatValue(signal.value)} {signal.unit}
         </span>
-        <span className="muted">
-          usual {formatValue(signal.low)} to {formatValue(signal.high)}
-        </span>
+        {(signal.low !== null || signal.high !== null) && (
+          <span className="muted">
+            usual {formatValue(signal.low)} to {formatValue(signal.high)}
+          </span>
+        )}
+        {signal.rule && <span className="chip">rule {signal.rule.name}</span>}
       </span>
       <span className="row wrap muted mono">
         {labels.map(([name, value]) => (
@@ -309,6 +312,7 @@ function SignalView({ signal }: { signal: FindingSignal }) {
         ))}
       </span>
       <span className="muted">{signal.components.map((c) => c.sentence).join('; ')}</span>
+      {signal.rule?.held && <span className="muted">held until then: {signal.rule.held}</span>}
     </div>
   );
 }

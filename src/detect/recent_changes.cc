@@ -1,0 +1,79 @@
+#include "detect/recent_changes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "base/time.h"
+
+namespace quell {
+namespace {
+
+constexpr std::size_t kTitleBytes = 120;
+
+std::string change_key(std::string_view tenant, std::string_view kind, std::string_view name) {
+  std::string key(tenant);
+  key += '\0';
+  key += kind;
+  key += '\0';
+  key += name;
+  return key;
+}
+
+}  // namespace
+
+void RecentChanges::on_change(const Event& event) {
+  if (event.entity.empty()) return;
+  std::erase_if(changes_, [&](const auto& item) { return event.time - item.second.time > kKept; });
+  Change& change = changes_[change_key(event.tenant, event.entity.kind, event.entity.name)];
+  if (change.time > event.time) return;
+  change = {.time = event.time, .title = std::string(utf8_prefix(event.title, kTitleBytes))};
+  if (change.title.empty()) change.title = "change of " + event.entity.to_string();
+  if (changes_.size() <= kEntitiesMax) return;
+  changes_.erase(
+      std::ranges::min_element(changes_, {}, [](const auto& item) { return item.second.time; }));
+}
+
+const RecentChanges::Change* RecentChanges::find(const Series& series, Timestamp time,
+                                                 Duration window) const {
+  if (changes_.empty() || window <= Duration::zero()) return nullptr;
+  const Change* last = nullptr;
+  const auto look = [&](std::string_view kind, std::string_view name) {
+    const auto found = changes_.find(change_key(series.tenant, kind, name));
+    if (found == changes_.end()) return;
+    const Change& change = found->second;
+    if (change.time > time || time - change.time >= window) return;
+    if (last == nullptr || change.time > last->time) last = &change;
+  };
+  const Entity entity = entity_of(series);
+  look(entity.kind, entity.name);
+  for (const Label label : series.labels) look(label.name, label.value);
+  return last;
+}
+
+std::string describe_change(const RecentChanges::Change& change, Timestamp time) {
+  const auto ago = std::chrono::floor<std::chrono::seconds>(time - change.time);
+  return fmt::format("'{}' {} before", change.title, format_duration(ago));
+}
+
+void RecentChanges::save(ByteWriter& w) const {
+  w.u64(changes_.size());
+  for (const auto& [key, change] : changes_) {
+    w.text(key);
+    w.time(change.time);
+    w.text(change.title);
+  }
+}
+
+void RecentChanges::load(ByteReader& r) {
+  changes_.clear();
+  for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
+    std::string key = r.string();
+    Change& change = changes_[std::move(key)];
+    change.time = r.time();
+    change.title = r.string();
+  }
+}
+
+}  // namespace quell
