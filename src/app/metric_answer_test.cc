@@ -8,7 +8,7 @@ namespace {
 
 struct Sent {
   std::uint32_t samples = 0;  // Runs of the decoder: plain ones,
-  std::uint32_t parts = 0;    // and the count and the sum of native histograms, as many each.
+  std::uint32_t parts = 0;    // and the count and a bucket of native histograms, as many each.
   std::uint64_t histograms_sent = 0;
   std::uint64_t refused_by_decoder = 0;
   SeriesRefusals refused{};
@@ -22,7 +22,8 @@ void check_written(const Sent& sent, std::string_view want) {
   decoded.samples.histograms = sent.histograms_sent;
   if (sent.samples > 0) decoded.samples.series.push_back({.count = sent.samples});
   for (int i = 0; i < 2 && sent.parts > 0; ++i) {
-    decoded.samples.series.push_back({.count = sent.parts, .of_histogram = true});
+    decoded.samples.series.push_back(
+        {.count = sent.parts, .part = i == 0 ? HistogramPart::Count : HistogramPart::Bucket});
   }
   const std::uint64_t taken = sent.samples + 2 * sent.parts - sent.refused.samples;
   const WireReply reply = metric_answer(decoded, taken, sent.refused, {});
@@ -43,7 +44,7 @@ TEST(MetricAnswer, CountsOfRemoteWrite) {
   check_written({.samples = 2,
                  .parts = 2,
                  .histograms_sent = 2,
-                 .refused = {.samples = 4, .of_histograms = 4}},
+                 .refused = {.samples = 4, .of_histograms = 4, .histograms = 2}},
                 "400 2 0 0; 4 samples were refused, 2 were taken\n");
   check_written({.samples = 2, .parts = 1, .histograms_sent = 1, .refused = {.samples = 1}},
                 "400 1 1 0; 1 samples were refused, 2 were taken\n");

@@ -40,6 +40,16 @@ struct MetricMetadata {
   bool operator==(const MetricMetadata&) const = default;
 };
 
+// What a series is of the native histogram that it was made of.
+enum class HistogramPart : std::uint8_t {
+  None,  // It was sent as it is.
+  Count,
+  Sum,
+  // All buckets at these times are in the request: what of one that was there before is missing
+  // follows from the others. Where +Inf ends, all of them end.
+  Bucket,
+};
+
 // The samples of one request as its decoder found them: columns, and names that nobody has looked
 // up yet. Invariant: the runs of `series` follow one another and cover all samples.
 struct WireSamples {
@@ -53,7 +63,7 @@ struct WireSamples {
     std::uint16_t unit = 0;    // In `units`; 0: none was given.
     SeriesKind kind = SeriesKind::Unknown;
     bool is_made = false;
-    bool of_histogram = false;  // One of two that came of a native histogram.
+    HistogramPart part = HistogramPart::None;
   };
 
   std::string_view place_word = "timeseries";  // What `Run::place` counts.

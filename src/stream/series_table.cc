@@ -36,7 +36,8 @@ void refuse(SeriesRefusals& refused, const WireSamples& in, const WireSamples::R
   refused.samples += run.count;
   if (run.place != refused.last_place) ++refused.places;
   refused.last_place = run.place;
-  if (run.of_histogram) refused.of_histograms += run.count;
+  if (run.part != HistogramPart::None) refused.of_histograms += run.count;
+  if (run.part == HistogramPart::Count) refused.histograms += run.count;
   if (error.code == Errc::Exhausted) ++refused.over_limit;
   if (refused.listed.size() >= SeriesRefusals::kListed) return;
   const std::string place = fmt::format("{} {}", in.place_word, run.place);

@@ -37,7 +37,8 @@ struct SeriesRefusals {
   std::uint64_t series = 0;  // Their runs.
   std::uint64_t samples = 0;
   std::uint64_t places = 0;  // Different ones that follow each other: the data points of OTLP.
-  std::uint64_t of_histograms = 0;  // Of the samples: those of runs that are `of_histogram`.
+  std::uint64_t of_histograms = 0;  // Of the samples: those of parts of native histograms,
+  std::uint64_t histograms = 0;     // and of these their counts.
   std::uint64_t over_limit = 0;     // Of the runs: refused because of a limit on their number.
   std::vector<Rejected> listed{};   // The first kListed.
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -250,6 +251,7 @@ class OtlpJsonReader {
       return each(data, "dataPoints", inner, [&](const Json& point, const Place& p) -> Status {
         if (kind == "summary") return summary(point, p);
         if (kind == "gauge" || kind == "sum") return number_point(point, p);
+        if (kind == "exponentialHistogram") return exponential(point, p);
         return histogram(point, p);
       });
     }
@@ -306,6 +308,40 @@ class OtlpJsonReader {
       return to_double(one, h.bounds.emplace_back());
     }));
     points_.histogram(point, h, is_delta_);
+    return {};
+  }
+
+  // Between -`most` and `most`.
+  static std::int64_t whole_near(std::optional<double> n, double most) {
+    return n && std::isfinite(*n) ? static_cast<std::int64_t>(std::clamp(*n, -most, most)) : 0;
+  }
+
+  Status exponential_side(const Json& item, std::string_view name, const Place& place,
+                          OtlpExponential::Side& side) {
+    Json value;
+    if (item[name].get(value) != simdjson::SUCCESS || value.is_null()) return {};
+    const Place inner{&place, name};
+    if (!value.is_object()) return wrong("an object", value, inner);
+    TRY(const auto offset, number(value, "offset", inner));
+    side.offset = whole_near(offset, 1e9);
+    return each_number(value, "bucketCounts", inner, [&](const Json& one) {
+      return to_unsigned(one, side.buckets.emplace_back());
+    });
+  }
+
+  Status exponential(const Json& item, const Place& place) {
+    TRY(const OtlpPoint point, read_point(item, place));
+    OtlpExponential h;
+    TRY(const auto count, whole(item, "count", place));
+    h.count = static_cast<double>(count);
+    TRY(h.sum, number(item, "sum", place));
+    TRY(const auto scale, number(item, "scale", place));
+    h.scale = whole_near(scale, 100);
+    TRY(const auto zeros, whole(item, "zeroCount", place));
+    h.zeros = static_cast<double>(zeros);
+    TRY_STATUS(exponential_side(item, "positive", place, h.positive));
+    TRY_STATUS(exponential_side(item, "negative", place, h.negative));
+    points_.exponential(point, h, is_delta_);
     return {};
   }
 

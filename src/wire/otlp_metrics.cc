@@ -237,28 +237,42 @@ class OtlpProtobufReader {
     return true;
   }
 
-  // Its buckets are passed over.
+  bool exponential_side(std::string_view message, wire::OtlpExponential::Side& side) {
+    return each(message, [&](const ProtoField& field) {
+      if (field.is(1, WireType::Varint)) side.offset = wire::unzigzag(field.value);
+      if (field.number != 2) return true;
+      return for_each_number(field, WireType::Varint,
+                             [&](std::uint64_t n) { side.buckets.push_back(n); });
+    });
+  }
+
   bool exponential_point(std::string_view message, bool is_delta) {
     OtlpPoint point;
-    OtlpHistogram histogram;
+    wire::OtlpExponential histogram;
     Stretch attributes;
     ProtoReader fields(message);
     for (ProtoField field; fields.next(field);) {
+      bool good = true;
       switch (field.number) {
         case 1: attributes.add(fields); break;
         case 3: point.time_ns = field.value; break;
         case 4: histogram.count = static_cast<double>(field.value); break;
         case 5: histogram.sum = field.number_value(); break;
+        case 6: histogram.scale = wire::unzigzag(field.value); break;
+        case 7: histogram.zeros = static_cast<double>(field.value); break;
+        case 8: good = exponential_side(field.bytes, histogram.positive); break;
+        case 9: good = exponential_side(field.bytes, histogram.negative); break;
         case 10: point.has_no_value = (field.value & kNoRecordedValue) != 0; break;
         case 11: ++exemplars_; break;
         default: break;
       }
+      if (!good) return broken(fields.started(), "numbers that are malformed");
     }
     if (!fields.ok()) return broken(fields.started(), "a field that is malformed or cut off");
     point.raw_attributes = attributes.in(message);
     point.may_be_known = attributes.is_whole();
     point.read_attributes = read_attributes<1>;
-    points_.histogram(point, histogram, is_delta);
+    points_.exponential(point, histogram, is_delta);
     return true;
   }
 

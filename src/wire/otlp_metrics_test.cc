@@ -118,7 +118,15 @@ TEST(OtlpJson, Histograms) {
           R"({"name":"e","exponentialHistogram":{"aggregationTemporality":1,"dataPoints":[
         {"timeUnixNano":"1795248600000000000","count":4,"sum":2,"scale":3,"zeroCount":1,
          "positive":{"offset":1,"bucketCounts":[1,2]}}]}})"),
-      "e_count{otel.scope.name=\"app\"} (delta) 4@0\ne_sum{otel.scope.name=\"app\"} (delta) 2@0\n");
+      "e_count{otel.scope.name=\"app\"} (delta) 4@0\ne_sum{otel.scope.name=\"app\"} (delta) 2@0\n"
+      // The buckets above 2^(1/8) and 2^(2/8) are of the octave that ends with 2.
+      "e_bucket{le=\"0\", otel.scope.name=\"app\"} (delta) 1@0\n"
+      "e_bucket{le=\"1\", otel.scope.name=\"app\"} (delta) 1@0\n"
+      "e_bucket{le=\"2\", otel.scope.name=\"app\"} (delta) 4@0\n"
+      "e_bucket{le=\"4\", otel.scope.name=\"app\"} (delta) 4@0\n"
+      "e_bucket{le=\"8\", otel.scope.name=\"app\"} (delta) 4@0\n"
+      "e_bucket{le=\"16\", otel.scope.name=\"app\"} (delta) 4@0\n"
+      "e_bucket{le=\"+Inf\", otel.scope.name=\"app\"} (delta) 4@0\n");
   check_json(json_metrics(R"({"name":"s","summary":{"dataPoints":[
         {"timeUnixNano":"1795248600000000000","count":"4","sum":2,
          "quantileValues":[{"quantile":0.5,"value":1},{"quantile":1,"value":"NaN"}]}]}})"),
@@ -131,6 +139,18 @@ TEST(OtlpJson, Histograms) {
         {"timeUnixNano":"1795248600000000000","count":2}]}})"),
              "h_count{otel.scope.name=\"app\"} (counter) 2@0\n"
              "rejected data point 0: 1 buckets for 1 bounds: there must be one more\n");
+}
+
+TEST(OtlpJson, HistogramsWithoutAValueEnd) {
+  for (const std::string_view kind : {"histogram", "exponentialHistogram"}) {
+    check_json(json_metrics(fmt::format(R"({{"name":"h","{}":{{"aggregationTemporality":2,)"
+                                        R"("dataPoints":[{{"timeUnixNano":"1795248600000000000",)"
+                                        R"("flags":1}}]}}}})",
+                                        kind)),
+               "h_count{otel.scope.name=\"app\"} (counter) stale@0\n"
+               "h_sum{otel.scope.name=\"app\"} (counter) stale@0\n"
+               "h_bucket{le=\"+Inf\", otel.scope.name=\"app\"} (counter) stale@0\n");
+  }
 }
 
 std::string point(std::string_view more) {
@@ -286,7 +306,28 @@ TEST(OtlpProtobuf, AllKindsOfPoints) {
   const std::string exponential = fixed_field(3, kNow) + fixed_field(4, 3) + double_field(5, 1.5);
   check_protobuf(request(metric("e", 10, bytes_field(1, exponential) + number_field(2, 2))),
                  "e_count{otel.scope.name=\"app\"} (counter) 3@0\n"
-                 "e_sum{otel.scope.name=\"app\"} (counter) 1.5@0\n");
+                 "e_sum{otel.scope.name=\"app\"} (counter) 1.5@0\n"
+                 "e_bucket{le=\"0\", otel.scope.name=\"app\"} (counter) 0@0\n"
+                 "e_bucket{le=\"+Inf\", otel.scope.name=\"app\"} (counter) 3@0\n");
+  // Negative scale -1: buckets of two octaves; -3 is the one above 4^-3. No flag, then the flag.
+  const std::string packed_counts = bytes_field(2, std::string("\2\0\1", 3));
+  const std::string coarse =
+      fixed_field(3, kNow) + fixed_field(4, 6) + number_field(6, 1) + fixed_field(7, 1) +
+      bytes_field(8, number_field(1, 5) + packed_counts) + bytes_field(9, number_field(2, 2));
+  const std::string ended = fixed_field(3, kNow) + number_field(10, 1);
+  check_protobuf(
+      request(metric("c", 10, bytes_field(1, coarse) + bytes_field(1, ended) + number_field(2, 1))),
+      "c_count{otel.scope.name=\"app\"} (delta) 6@0\n"
+      "c_bucket{le=\"0\", otel.scope.name=\"app\"} (delta) 3@0\n"
+      "c_bucket{le=\"0.00390625\", otel.scope.name=\"app\"} (delta) 3@0\n"
+      "c_bucket{le=\"0.015625\", otel.scope.name=\"app\"} (delta) 3@0\n"
+      "c_bucket{le=\"0.0625\", otel.scope.name=\"app\"} (delta) 5@0\n"
+      "c_bucket{le=\"0.25\", otel.scope.name=\"app\"} (delta) 5@0\n"
+      "c_bucket{le=\"1\", otel.scope.name=\"app\"} (delta) 6@0\n"
+      "c_bucket{le=\"+Inf\", otel.scope.name=\"app\"} (delta) 6@0\n"
+      "c_count{otel.scope.name=\"app\"} (delta) stale@0\n"
+      "c_sum{otel.scope.name=\"app\"} (delta) stale@0\n"
+      "c_bucket{le=\"+Inf\", otel.scope.name=\"app\"} (delta) stale@0\n");
   const std::string summary = fixed_field(3, kNow) + fixed_field(4, 3) + double_field(5, 1.5) +
                               bytes_field(6, double_field(1, 0.5) + double_field(2, 7));
   check_protobuf(request(metric("s", 11, bytes_field(1, summary))),

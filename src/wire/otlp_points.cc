@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/bytes.h"
+#include "wire/octaves.h"
 
 namespace quell::wire {
 namespace {
@@ -239,7 +240,7 @@ std::string_view OtlpPoints::labels_of(const OtlpPoint& point, std::string_view 
 }
 
 void OtlpPoints::part(const OtlpPoint& point, std::string_view ending, const OtlpAttribute& more,
-                      SeriesKind kind, double value) {
+                      SeriesKind kind, double value, HistogramPart of) {
   columns_.begin_series(points_ - 1);
   columns_.add(time_, point.has_no_value ? stale_marker() : value);
   if (!columns_.has_samples()) return;
@@ -249,9 +250,22 @@ void OtlpPoints::part(const OtlpPoint& point, std::string_view ending, const Otl
   const std::string_view labels = labels_of(point, ending, more);
   if (labels.empty()) {
     columns_.refuse_series(wrong_);
+  } else if (of == HistogramPart::Bucket) {
+    columns_.end_bucket(labels, kind);
   } else {
     columns_.end_series(labels, kind);
   }
+}
+
+void OtlpPoints::whole_bucket(const OtlpPoint& point, std::string bound, SeriesKind kind,
+                              double value) {
+  part(point, "_bucket", {"le", std::move(bound)}, kind, value, HistogramPart::Bucket);
+}
+
+void OtlpPoints::end_histogram(const OtlpPoint& point, SeriesKind kind) {
+  part(point, "_count", kNothingMore, kind, 0);
+  part(point, "_sum", kNothingMore, kind, 0);
+  whole_bucket(point, "+Inf", kind, 0);
 }
 
 void OtlpPoints::number(const OtlpPoint& point, double value) {
@@ -268,15 +282,50 @@ void OtlpPoints::histogram(const OtlpPoint& point, const OtlpHistogram& histogra
   }
   begin_point(point);
   const SeriesKind kind = is_delta ? SeriesKind::Delta : SeriesKind::Counter;
+  if (point.has_no_value && histogram.buckets.empty()) {
+    end_histogram(point, kind);
+    return end_point();
+  }
   part(point, "_count", kNothingMore, kind, histogram.count);
   if (histogram.sum) part(point, "_sum", kNothingMore, kind, *histogram.sum);
   std::uint64_t below = 0;
   for (std::size_t i = 0; i < histogram.buckets.size(); ++i) {
     below += histogram.buckets[i];
     const bool is_last = i == histogram.bounds.size();
-    const OtlpAttribute le{"le", is_last ? "+Inf" : fmt::format("{}", histogram.bounds[i])};
+    const OtlpAttribute le{"le", is_last ? "+Inf" : bound_text(histogram.bounds[i])};
     part(point, "_bucket", le, kind, static_cast<double>(below));
   }
+  end_point();
+}
+
+// What is negative counts as zero: a quantile of latencies or sizes has nothing there.
+void OtlpPoints::exponential(const OtlpPoint& point, const OtlpExponential& histogram,
+                             bool is_delta) {
+  begin_point(point);
+  const SeriesKind kind = is_delta ? SeriesKind::Delta : SeriesKind::Counter;
+  if (point.has_no_value) {
+    end_histogram(point, kind);
+    return end_point();
+  }
+  Octaves octaves;
+  double below = histogram.zeros;
+  for (const std::uint64_t n : histogram.negative.buckets) below += static_cast<double>(n);
+  constexpr std::int64_t kFar = std::int64_t{1} << 40;
+  std::int64_t index =
+      std::clamp(histogram.positive.offset, -kFar, kFar);  // Its bucket lies above b^index.
+  for (const std::uint64_t n : histogram.positive.buckets) {
+    octaves.add(histogram.scale, ++index, static_cast<double>(n));
+  }
+  part(point, "_count", kNothingMore, kind, histogram.count);
+  if (histogram.sum) part(point, "_sum", kNothingMore, kind, *histogram.sum);
+  whole_bucket(point, "0", kind, below);
+  if (!octaves.empty()) {
+    const OctaveBounds bounds = octave_bounds(octaves.first(), octaves.last(), octaves.grain());
+    for (int e = bounds.first; e <= bounds.last; e += bounds.step) {
+      whole_bucket(point, octave_text(e), kind, below + octaves.up_to(e));
+    }
+  }
+  whole_bucket(point, "+Inf", kind, std::max(histogram.count, below + octaves.total()));
   end_point();
 }
 

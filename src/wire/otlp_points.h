@@ -62,6 +62,19 @@ struct OtlpHistogram {
   std::vector<std::uint64_t> buckets{};  // One more than bounds, or none.
 };
 
+struct OtlpExponential {
+  double count = 0;
+  std::optional<double> sum{};
+  std::int64_t scale = 0;
+  double zeros = 0;
+  struct Side {
+    std::int64_t offset = 0;
+    std::vector<std::uint64_t> buckets{};
+  };
+  Side positive{};
+  Side negative{};
+};
+
 struct OtlpQuantile {
   double quantile = 0;
   double value = 0;
@@ -103,6 +116,7 @@ class OtlpPoints {
   void number(const OtlpPoint& point, double value);
   // `is_delta`: what was added since the last one.
   void histogram(const OtlpPoint& point, const OtlpHistogram& histogram, bool is_delta);
+  void exponential(const OtlpPoint& point, const OtlpExponential& histogram, bool is_delta);
   void summary(const OtlpPoint& point, double count, double sum,
                const std::vector<OtlpQuantile>& quantiles);
   // A point that cannot be taken.
@@ -118,7 +132,11 @@ class OtlpPoints {
  private:
   // A sample of the point in hand, for the series `name` + `ending`, with one more label.
   void part(const OtlpPoint& point, std::string_view ending, const OtlpAttribute& more,
-            SeriesKind kind, double value);
+            SeriesKind kind, double value, HistogramPart of = HistogramPart::None);
+  // The bucket of what is at or below `bound`, which is text.
+  void whole_bucket(const OtlpPoint& point, std::string bound, SeriesKind kind, double value);
+  // The histogram has no value: all of its series end.
+  void end_histogram(const OtlpPoint& point, SeriesKind kind);
   void begin_point(const OtlpPoint& point);
   void end_point();
   // Null: they cannot be taken, as wrong_ says.

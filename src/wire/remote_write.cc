@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "wire/metric_type.h"
+#include "wire/native_histogram.h"
 #include "wire/protobuf.h"
 #include "wire/sample_columns.h"
 
@@ -55,29 +56,6 @@ bool read_sample(const char*& p, const char* end, FloatSample& sample) {
   const std::string_view message(p, static_cast<std::size_t>(size));
   p += size;
   return parse_sample(message, sample);
-}
-
-struct NativeHistogram {
-  double count = 0;
-  double sum = 0;
-  std::int64_t ms = 0;
-  bool is_gauge = false;
-};
-
-// What its two series are made of; spans and buckets are passed over.
-bool read_histogram(std::string_view message, NativeHistogram& histogram) {
-  constexpr std::uint64_t kResetHintGauge = 3;
-  ProtoReader fields(message);
-  for (ProtoField field; fields.next(field);) {
-    if (field.is(1, WireType::Varint)) histogram.count = static_cast<double>(field.value);
-    if (field.is(2, WireType::Fixed64)) histogram.count = field.number_value();
-    if (field.is(3, WireType::Fixed64)) histogram.sum = field.number_value();
-    if (field.is(14, WireType::Varint)) histogram.is_gauge = field.value == kResetHintGauge;
-    if (field.is(15, WireType::Varint)) histogram.ms = field.integer();
-  }
-  // A series that ends says so in the sum.
-  if (is_stale_marker(histogram.sum)) histogram.count = histogram.sum;
-  return fields.ok();
 }
 
 // What the type of a family says of the series with that name.
@@ -158,6 +136,7 @@ class WriteRequestReader {
     const std::string_view labels(message.data(), static_cast<std::size_t>(p - message.data()));
     columns_.begin_series(place);
     histograms_.clear();
+    wrong_histograms_.clear();
     bool labels_follow = false;
     while (p < end) {
       const char* const started = p;
@@ -274,6 +253,7 @@ class WriteRequestReader {
     const std::uint32_t place = series_++;
     columns_.begin_series(place);
     histograms_.clear();
+    wrong_histograms_.clear();
     refs_.clear();
     MetadataRefs metadata;
     ProtoReader fields(message);
@@ -282,10 +262,10 @@ class WriteRequestReader {
     }
     if (!fields.ok()) return broken(fields.started(), "a field that is malformed or cut off");
     if (const std::string wrong = check_labels(); !wrong.empty()) {
-      columns_.refuse_series(wrong, histograms_.size() * 2);
+      columns_.refuse_series(wrong, histograms_.size() + wrong_histograms_.size());
       return true;
     }
-    if (!columns_.has_samples() && histograms_.empty()) return true;
+    if (!columns_.has_samples() && histograms_.empty() && wrong_histograms_.empty()) return true;
     // Texts that are used again cost their sender nothing, but each key is bytes of ours.
     SeriesKind kind = SeriesKind::Unknown;
     key_.clear();
@@ -394,24 +374,28 @@ class WriteRequestReader {
   }
 
   bool take_histogram(std::string_view message) {
-    NativeHistogram histogram;
-    if (!read_histogram(message, histogram)) {
+    wire::NativeHistogram histogram;
+    if (!histogram_reader_.read(message, histogram)) {
       return broken(message.data(), "a histogram that is malformed");
     }
-    histograms_.push_back(histogram);
+    if (const std::string& wrong = histogram_reader_.wrong(); !wrong.empty()) {
+      wrong_histograms_.push_back(wrong);
+    } else {
+      histograms_.push_back(std::move(histogram));
+    }
     return true;
   }
 
   void add_histograms(std::uint32_t place, std::string_view key) {
+    for (const std::string& wrong : wrong_histograms_) {
+      columns_.begin_series(place);
+      columns_.refuse_series(wrong, 1);
+    }
+    wrong_histograms_.clear();
     if (histograms_.empty()) return;
     out_.samples.histograms += histograms_.size();
-    const auto kind = histograms_[0].is_gauge ? SeriesKind::Gauge : SeriesKind::Counter;
-    columns_.begin_part(place);
-    for (const NativeHistogram& h : histograms_) columns_.add_ms(h.ms, h.count);
-    columns_.end_part(key, "_count", kind);
-    columns_.begin_part(place);
-    for (const NativeHistogram& h : histograms_) columns_.add_ms(h.ms, h.sum);
-    columns_.end_part(key, "_sum", kind);
+    wire::add_native_histograms(columns_, place, key, histograms_);
+    histograms_.clear();
   }
 
   // The series table allows less of both.
@@ -424,7 +408,9 @@ class WriteRequestReader {
   SampleColumns columns_;
   std::vector<std::string_view> symbols_;
   std::vector<std::uint64_t> refs_;
-  std::vector<NativeHistogram> histograms_;  // Of the series in hand.
+  wire::NativeHistogramReader histogram_reader_;
+  std::vector<wire::NativeHistogram> histograms_;  // Of the series in hand,
+  std::vector<std::string> wrong_histograms_;      // and why others of it are not taken.
   std::string key_;
   std::uint64_t metric_ref_ = 0;    // The symbol of the metric's name; 0: it has none.
   std::vector<bool> is_described_;  // By symbol: the metric's help and unit were told.

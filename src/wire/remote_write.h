@@ -31,10 +31,10 @@ struct RemoteWriteDecoded {
   // What is refused; the other samples are kept. When the request as a whole cannot be read it is
   // one, and there are no samples.
   std::vector<Rejected> rejected{};
-  std::uint64_t samples_refused = 0;  // Histograms are counted by two, one for each series.
+  std::uint64_t samples_refused = 0;  // A histogram is one.
 };
 
-// A pure function of the frame. Native histograms become the series of their count and sum.
+// A pure function of the frame. Native histograms become classic ones (wire/native_histogram.h).
 // Exemplars are counted and left out. Timestamps more than limits.future_max ahead of the arrival,
 // or limits.past_max behind it, are refused.
 //

@@ -143,28 +143,125 @@ TEST(RemoteWriteOne, Metadata) {
             "metadata new unknown 's' 'Help.'\n");
 }
 
-std::string histogram(std::uint64_t count, double sum, std::int64_t ms) {
-  return number_field(1, count) + double_field(3, sum) + number_field(4, 6) +
-         bytes_field(11, number_field(1, 0) + number_field(2, 2)) + bytes_field(12, "\x02\x04") +
+std::string packed_numbers(std::initializer_list<std::uint64_t> numbers) {
+  std::string bytes;
+  for (const std::uint64_t n : numbers) test::append_varint(bytes, n);
+  return bytes;
+}
+std::uint64_t zigzag(std::int64_t v) {
+  return static_cast<std::uint64_t>(v) << 1 ^ static_cast<std::uint64_t>(v >> 63);
+}
+
+// Of scale 3: two buckets from `offset` on, of one observation and of `count` - 1.
+std::string histogram(std::uint64_t count, double sum, std::int64_t ms, std::int64_t offset = 0) {
+  return number_field(1, count) + double_field(3, sum) + number_field(4, zigzag(3)) +
+         bytes_field(11, number_field(1, zigzag(offset)) + number_field(2, 2)) +
+         bytes_field(12,
+                     packed_numbers({zigzag(1), zigzag(static_cast<std::int64_t>(count) - 2)})) +
          number_field(15, static_cast<std::uint64_t>(ms));
 }
 
-TEST(RemoteWriteOne, NativeHistogramsAreTheirCountAndSum) {
-  const std::string name = labels({{"__name__", "latency"}, {"job", "a"}});
-  const auto out =
-      decode(RemoteWriteVersion::One, series(name + bytes_field(4, histogram(3, 1.5, kNow - 1000)) +
-                                             bytes_field(4, histogram(5, 2.5, kNow))));
-  EXPECT_EQ(text(out),
-            "latency_count{job=\"a\"} (counter) 3@-1000 5@0\n"
-            "latency_sum{job=\"a\"} (counter) 1.5@-1000 2.5@0\n");
+const std::string kLatency = labels({{"__name__", "latency"}, {"job", "a"}, {"zone", "b"}});
+
+void check_native(const std::string& histograms, std::string_view want) {
+  check_one(series(kLatency + histograms), want);
+}
+
+TEST(RemoteWriteOne, NativeHistogramsBecomeClassicOnes) {
+  // 0 is the bucket up to 1, and 1 that up to 2^(1/8): octaves 0 and 1.
+  const auto out = decode(RemoteWriteVersion::One,
+                          series(kLatency + bytes_field(4, histogram(3, 1.5, kNow - 1000)) +
+                                 bytes_field(4, histogram(5, 2.5, kNow))));
+  const std::string_view end = "job=\"a\", zone=\"b\"} (counter) ";
+  std::string want =
+      fmt::format("latency_count{{{}3@-1000 5@0\nlatency_sum{{{}1.5@-1000 2.5@0\n", end, end);
+  want += "latency_bucket{job=\"a\", le=\"0\", zone=\"b\"} (counter) 0@-1000 0@0\n";
+  for (const auto& [le, values] :
+       std::vector<std::pair<std::string_view, std::string_view>>{{"0.0625", "0@-1000 0@0"},
+                                                                  {"0.125", "0@-1000 0@0"},
+                                                                  {"0.25", "0@-1000 0@0"},
+                                                                  {"0.5", "0@-1000 0@0"},
+                                                                  {"1", "1@-1000 1@0"},
+                                                                  {"2", "3@-1000 5@0"},
+                                                                  {"4", "3@-1000 5@0"},
+                                                                  {"8", "3@-1000 5@0"},
+                                                                  {"16", "3@-1000 5@0"},
+                                                                  {"+Inf", "3@-1000 5@0"}}) {
+    want += fmt::format("latency_bucket{{job=\"a\", le=\"{}\", zone=\"b\"}} (counter) {}\n", le,
+                        values);
+  }
+  EXPECT_EQ(text(out), want);
   EXPECT_EQ(out.samples.histograms, 2u);
-  EXPECT_TRUE(out.samples.series[0].of_histogram);
-  // Floats, of a gauge, that end.
-  const std::string gauge = double_field(2, 2.5) + double_field(3, stale_marker()) +
-                            number_field(14, 3) + number_field(15, kNow);
+  ASSERT_EQ(out.samples.series.size(), 13u);
+  EXPECT_EQ(out.samples.series[0].part, HistogramPart::Count);
+  EXPECT_EQ(out.samples.series[1].part, HistogramPart::Sum);
+  EXPECT_EQ(out.samples.series[12].part, HistogramPart::Bucket);
+}
+
+TEST(RemoteWriteOne, NativeHistogramsOfFloatsGaugesAndEnds) {
+  const std::string name = labels({{"__name__", "latency"}});
+  const std::string gauge =
+      double_field(2, 4.5) + double_field(3, 7) + number_field(4, zigzag(-2)) +
+      double_field(7, 0.5) + bytes_field(8, number_field(1, 2) + number_field(2, 1)) +
+      double_field(10, 1) + bytes_field(11, number_field(1, 2) + number_field(2, 1)) +
+      double_field(13, 3) + number_field(14, 3) + number_field(15, kNow);
   check_one(series(name + bytes_field(4, gauge)),
-            "latency_count{job=\"a\"} (gauge) stale@0\n"
-            "latency_sum{job=\"a\"} (gauge) stale@0\n");
+            "latency_count{} (gauge) 4.5@0\nlatency_sum{} (gauge) 7@0\n"
+            "latency_bucket{le=\"0\"} (gauge) 1.5@0\n"
+            "latency_bucket{le=\"1\"} (gauge) 1.5@0\n"
+            "latency_bucket{le=\"16\"} (gauge) 4.5@0\n"
+            "latency_bucket{le=\"+Inf\"} (gauge) 4.5@0\n");
+  const std::string end = double_field(3, stale_marker()) + number_field(15, kNow);
+  check_one(series(name + bytes_field(4, end)),
+            "latency_count{} (counter) stale@0\nlatency_sum{} (counter) stale@0\n"
+            "latency_bucket{le=\"+Inf\"} (counter) stale@0\n");
+  const std::string none = number_field(15, kNow);  // Nothing was observed yet.
+  check_one(series(name + bytes_field(4, none)),
+            "latency_count{} (counter) 0@0\nlatency_sum{} (counter) 0@0\n"
+            "latency_bucket{le=\"0\"} (counter) 0@0\n"
+            "latency_bucket{le=\"+Inf\"} (counter) 0@0\n");
+}
+
+TEST(RemoteWriteOne, NativeHistogramsWithBoundsOfTheirOwn) {
+  const std::string name = labels({{"__name__", "latency"}});
+  const std::string own = number_field(1, 7) + double_field(3, 2) + number_field(4, zigzag(-53)) +
+                          bytes_field(11, number_field(1, 0) + number_field(2, 1)) +
+                          bytes_field(11, number_field(1, zigzag(1)) + number_field(2, 1)) +
+                          bytes_field(12, packed_numbers({zigzag(3), zigzag(1)})) +
+                          number_field(15, kNow) + double_field(16, 0.1) + double_field(16, 2.5);
+  check_one(series(name + bytes_field(4, own)),
+            "latency_count{} (counter) 7@0\nlatency_sum{} (counter) 2@0\n"
+            "latency_bucket{le=\"0.1\"} (counter) 3@0\n"
+            "latency_bucket{le=\"2.5\"} (counter) 3@0\n"
+            "latency_bucket{le=\"+Inf\"} (counter) 7@0\n");
+}
+
+TEST(RemoteWriteOne, NativeHistogramsThatMakeNoSense) {
+  const auto check_wrong = [](const std::string& histogram, std::string_view why) {
+    check_native(bytes_field(4, histogram + number_field(15, kNow)),
+                 fmt::format("rejected timeseries 0: {}\n", why));
+  };
+  const auto span = [](std::int64_t offset, std::uint64_t length) {
+    return bytes_field(11, number_field(1, zigzag(offset)) + number_field(2, length));
+  };
+  check_wrong(span(0, 3) + bytes_field(12, packed_numbers({2, 2})),
+              "a native histogram has 2 positive buckets, its spans are of more");
+  check_wrong(span(0, 1) + bytes_field(12, packed_numbers({2, 2})),
+              "a native histogram has 2 positive buckets, its spans are of 1");
+  check_wrong(span(0, UINT64_MAX) + span(0, UINT64_MAX),
+              "a native histogram has 0 positive buckets, its spans are of more");
+  check_wrong(span(0, 1) + span(-1, 1) + bytes_field(12, packed_numbers({2, 2})),
+              "positive span 1 of a native histogram begins before the end of the last one");
+  check_wrong(span(0, 1) + bytes_field(12, packed_numbers({zigzag(-1)})),
+              "a bucket of a native histogram has a negative count");
+  check_wrong(number_field(4, zigzag(99)),
+              "the schema 99 of a native histogram is not known: -9 to 52, and -53");
+  check_wrong(number_field(4, zigzag(-53)) + double_field(16, 2) + double_field(16, 1),
+              "the bounds of a native histogram are not rising numbers");
+  // One that is too old is refused once.
+  check_native(bytes_field(4, histogram(3, 1.5, 0)),
+               "rejected timeseries 0, sample 0: the time 1970-01-01T00:00:00Z is more than 31d "
+               "before the arrival\n");
 }
 
 TEST(RemoteWriteOne, ExemplarsAreCounted) {
@@ -293,7 +390,18 @@ TEST(RemoteWriteTwo, SeriesSamplesAndMetadata) {
             "requests_total{} 3@0\n");
   check_two(kSymbols + bytes_field(5, bytes_field(1, packed({1, 7})) +
                                           bytes_field(3, histogram(4, 9, kNow))),
-            "latency_count{} (counter) 4@0\nlatency_sum{} (counter) 9@0\n");
+            "latency_count{} (counter) 4@0\nlatency_sum{} (counter) 9@0\n"
+            "latency_bucket{le=\"0\"} (counter) 0@0\n"
+            "latency_bucket{le=\"0.0625\"} (counter) 0@0\n"
+            "latency_bucket{le=\"0.125\"} (counter) 0@0\n"
+            "latency_bucket{le=\"0.25\"} (counter) 0@0\n"
+            "latency_bucket{le=\"0.5\"} (counter) 0@0\n"
+            "latency_bucket{le=\"1\"} (counter) 1@0\n"
+            "latency_bucket{le=\"2\"} (counter) 4@0\n"
+            "latency_bucket{le=\"4\"} (counter) 4@0\n"
+            "latency_bucket{le=\"8\"} (counter) 4@0\n"
+            "latency_bucket{le=\"16\"} (counter) 4@0\n"
+            "latency_bucket{le=\"+Inf\"} (counter) 4@0\n");
 }
 
 TEST(RemoteWriteTwo, OneBadSeriesDoesNotCostTheOthers) {

@@ -142,7 +142,14 @@ void SampleColumns::end_part(std::string_view key, std::string_view ending, Seri
   if (samples_.size() == first_) return;
   const std::size_t before = samples_.series.size();
   end_series(with_ending(key, ending), kind);
-  if (samples_.series.size() > before) samples_.series.back().of_histogram = true;
+  if (samples_.series.size() == before) return;
+  samples_.series.back().part = ending == "_count" ? HistogramPart::Count : HistogramPart::Sum;
+}
+
+void SampleColumns::end_bucket(std::string_view key, SeriesKind kind) {
+  const std::size_t before = samples_.series.size();
+  end_series(key, kind);
+  if (samples_.series.size() > before) samples_.series.back().part = HistogramPart::Bucket;
 }
 
 bool SampleColumns::drop_series(std::uint64_t more) {

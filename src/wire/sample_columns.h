@@ -32,6 +32,7 @@ class SampleColumns {
     }
     refuse_ms(ms);
   }
+  bool takes_ms(std::int64_t ms) const { return ms >= oldest_ms_ && ms <= newest_ms_; }
   void add(Timestamp time, double value);
   // Whether the series in hand got a sample, and whether there is room for another series: else
   // end_series() refuses it, whatever its labels.
@@ -44,9 +45,10 @@ class SampleColumns {
   // Whether a reason is wanted: else what is refused is counted, and no text is made of it.
   bool lists_more() const { return rejected_.size() < kReasonsListed; }
 
-  // The same for a series that is a part of the one before, with an ending to the metric's name.
-  void begin_part(std::uint32_t place) { begin_series(place); }
+  // The same for a series of a native histogram: its count or its sum, with an ending to the
+  // metric's name; and a bucket, whose key is whole.
   void end_part(std::string_view key, std::string_view ending, SeriesKind kind);
+  void end_bucket(std::string_view key, SeriesKind kind);
 
   // Of at most 100,000 metrics and 32 MB of a request; help and unit are cut.
   void add_metadata(std::string_view metric, SeriesKind kind, std::string_view unit,

@@ -306,9 +306,9 @@ class Stream:
 
 class Prometheus(Server):
     """Debian's Prometheus with one scrape target, some rules, and Quell as its Alertmanager; it writes
-    to `remote_write`, a URL, what it scrapes."""
+    to `remote_write`, a URL, what it scrapes, with native histograms when these are wanted."""
 
-    def __init__(self, directory, target, rules, alertmanager, remote_write=None):
+    def __init__(self, directory, target, rules, alertmanager, remote_write=None, native=False):
         directory = pathlib.Path(directory)
         (directory / "rules.yml").write_text(rules)
         (directory / "prometheus.yml").write_text(f"""
@@ -325,13 +325,15 @@ scrape_configs:
 """ + (f"""
 remote_write:
   - url: "{remote_write}"
+    send_native_histograms: {str(native).lower()}
     metadata_config: {{send: true, send_interval: 1s}}
     queue_config: {{batch_send_deadline: 100ms, min_backoff: 30ms, max_backoff: 100ms}}
 """ if remote_write else ""))
         self.process = Process(
             "prometheus",
             ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb",
-             "--web.listen-address=127.0.0.1:0", "--rules.alert.resend-delay=1s"], directory)
+             "--web.listen-address=127.0.0.1:0", "--rules.alert.resend-delay=1s",
+             *(["--enable-feature=native-histograms"] if native else [])], directory)
         self.address = self.process.wait_for_lines(
             r'msg="Listening on" address=(\S+)', "Server is ready to receive web requests")[0].group(1)
         if self.get("/-/ready").status != 200:

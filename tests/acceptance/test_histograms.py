@@ -1,0 +1,147 @@
+"""Histograms: what Debian's Prometheus scrapes natively is classic here, and quantiles follow."""
+import http.server
+import math
+import struct
+import threading
+
+from harness import AcceptanceTest, parse_json
+
+
+def varint(n):
+    out = b""
+    while n >= 128:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def zigzag(n):
+    return n << 1 if n >= 0 else (-n << 1) - 1
+
+
+def number(field, n):
+    return varint(field << 3) + varint(n)
+
+
+def double(field, x):
+    return varint(field << 3 | 1) + struct.pack("<d", x)
+
+
+def message(field, content):
+    return varint(field << 3 | 2) + varint(len(content)) + content
+
+
+def native_histogram(name, schema, counts, total):
+    """io.prometheus.client.MetricFamily of one native histogram: {index: count}."""
+    histogram = number(1, sum(counts.values())) + double(2, total) + number(5, zigzag(schema))
+    histogram += double(6, 1e-9) + number(7, 0)
+    last_index, last_count = None, 0
+    spans, deltas = [], b""
+    for index in sorted(counts):
+        if last_index is not None and index == last_index + 1:
+            spans[-1][1] += 1
+        else:
+            spans.append([index if last_index is None else index - last_index - 1, 1])
+        deltas += number(13, zigzag(counts[index] - last_count))
+        last_index, last_count = index, counts[index]
+    for offset, length in spans:
+        histogram += message(12, number(1, zigzag(offset)) + number(2, length))
+    histogram += deltas
+    family = message(1, name.encode()) + message(2, b"Help.") + number(3, 4)
+    family += message(4, message(1, message(1, b"route") + message(2, b"/buy")) +
+                      message(7, histogram))
+    return varint(len(family)) + family
+
+
+class NativeTarget:
+    """A scrape target with a native histogram of scale 3, to which each scrape adds."""
+
+    def __init__(self):
+        self.counts = {}
+        self.sum = 0.0
+        self.observe = lambda: []  # What the next scrape adds: values in seconds.
+        target = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                for value in target.observe():
+                    index = math.ceil(math.log2(value) * 8)
+                    target.counts[index] = target.counts.get(index, 0) + 1
+                    target.sum += value
+                body = native_histogram("shop_duration_seconds", 3, target.counts, target.sum)
+                self.send_response(200)
+                self.send_header("content-type", "application/vnd.google.protobuf; "
+                                 "proto=io.prometheus.client.MetricFamily; encoding=delimited")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class HistogramTest(AcceptanceTest):
+    config = ""
+
+    def value(self, server, query, time):
+        data = parse_json(server.get("/api/v1/query", query=query, time=time))["data"]["result"]
+        self.assertEqual(len(data), 1, (query, data))
+        return float(data[0]["value"][1])
+
+    def last_time(self, server, series):
+        answer = parse_json(server.get("/api/v1/query", query=f"{series}[1m]"))
+        return answer["data"]["result"][0]["values"][-1][0]
+
+    def test_native_histograms_of_prometheus(self):
+        quell = self.start_quell()
+        target = NativeTarget()
+        self.addCleanup(target.close)
+        scrapes = [0]
+
+        def observe():
+            scrapes[0] += 1
+            # 3 ms to 0.5 s, by turns, and one in twenty of two seconds.
+            return [0.003 * 1.3 ** ((scrapes[0] + i) % 20) for i in range(19)] + [2.0]
+
+        target.observe = observe
+        prometheus = self.start_prometheus(target.address, "groups: []", quell.address,
+                                           f"http://{quell.address}/api/v1/write", True)
+        quell.wait_for_metric("shop_duration_seconds_count",
+                              lambda m: m["series"] and len(m["series"][0]["samples"]) >= 20)
+        end = min(self.last_time(quell, "shop_duration_seconds_count"), self.last_time(prometheus, "up"))
+        for quantile in (0.1, 0.5, 0.9, 0.99):
+            for function in ("rate", "increase"):
+                theirs = self.value(prometheus, f"histogram_quantile({quantile}, "
+                                    f"{function}(shop_duration_seconds[3s]))", end)
+                ours = self.value(quell, f"histogram_quantile({quantile}, "
+                                  f"{function}(shop_duration_seconds_bucket[3s]))", end)
+                # Both lie within the octave, as fine as the buckets are.
+                self.assertLessEqual(abs(math.log2(ours / theirs)), 1, (quantile, ours, theirs))
+        # What is counted up to a power of two is exact.
+        rate = self.value(prometheus, "histogram_count(rate(shop_duration_seconds[3s]))", end)
+        share = self.value(quell, 'rate(shop_duration_seconds_bucket{le="1"}[3s])', end) / rate
+        self.assertAlmostEqual(share, 0.95, 6)
+        self.assertAlmostEqual(self.value(quell, "rate(shop_duration_seconds_count[3s])", end) / rate,
+                               1, 6)
+        self.assertAlmostEqual(
+            self.value(quell, "rate(shop_duration_seconds_sum[3s])", end) /
+            self.value(prometheus, "histogram_sum(rate(shop_duration_seconds[3s]))", end), 1, 6)
+        buckets = quell.metric("shop_duration_seconds_bucket")
+        self.assertEqual(buckets["kind"], "counter")
+        self.assertLessEqual(buckets["matched"], 19, "0, 2^-12 to 2^4, and the infinite one")
+        failed = [line for line in prometheus.get("/metrics").body.decode().splitlines()
+                  if line.startswith("prometheus_remote_storage_histograms_failed_total{")]
+        self.assertEqual([float(line.split()[-1]) for line in failed], [0.0])
+        # The target goes, and its series end.
+        target.close()
+        quell.wait_for_metric("shop_duration_seconds_count",
+                              lambda m: m["series"][0]["samples"][-1][1] is None)
+        self.assertEqual(quell.all_items("/api/v1/deadletters"), [])
