@@ -2,9 +2,11 @@
 """Runs every benchmark against build/release/quell and prints a Markdown table.
 
     bench/run.py [--build build/release] [--seconds 5] [--only NAME[,NAME]] [--quick] [--json FILE]
+                 [--nab DIRECTORY]
 
-Beside it, where it can do the same work, Debian's prometheus-alertmanager. Nothing but Python's
-standard library; everything lives in a temporary directory and on loopback ports that are free.
+Beside it, where they can do the same work and are installed: Debian's prometheus-alertmanager, and a
+pipeline with scikit-learn (bench/python_peer.py). Else nothing but Python's standard library;
+everything lives in a temporary directory and on loopback ports that are free.
 What is printed are the figures of this run on this machine with whatever else it does: the first
 lines name the machine and its load. "CPU" is the server's processor time for one item and does not
 depend on what else runs, or little.
@@ -21,10 +23,13 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+
+import python_peer
 
 TICKS = os.sysconf("SC_CLK_TCK")
 POST_ALERTS = "/api/v2/alerts"
@@ -113,7 +118,7 @@ def wait_until_ready(port, path, process, limit=120):
 class Bench:
     def __init__(self, options, root):
         self.options, self.root = options, root
-        self.rows, self.results = [], {}
+        self.rows, self.results, self.started = [], {}, []
         self.seconds = options.seconds
 
     # Programs.
@@ -125,6 +130,7 @@ class Bench:
         process = subprocess.Popen(
             [str(self.options.build / "quell"), "serve", "--data", str(data),
              "--listen", f"127.0.0.1:{port}"], stdout=log, stderr=log, cwd=self.root)
+        self.started.append(process)
         wait_until_ready(port, "/readyz", process)
         return Server(process, port, "/alertmanager"), time.monotonic() - began
 
@@ -383,7 +389,188 @@ class Bench:
                  "one group, not a row for each series")
         server.stop()
 
-    CASES = ("batches", "single", "samples", "open_alerts", "crash", "million", "storm")
+    # One million series of remote write.
+
+    def million_series(self):
+        return 100_000 if self.options.quick else 1_000_000
+
+    def remote_write(self, server, series, shape, rounds, wait=True):
+        """remote_write_load: requests of `shape` (series, samples), all series in each round."""
+        per_request, samples = shape
+        load = subprocess.Popen(
+            [str(self.options.build / "bench/remote_write_load"),
+             f"http://127.0.0.1:{server.port}/api/v1/write", str(per_request), str(samples),
+             str(series // per_request), str(rounds)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if not wait:
+            return load
+        out, errors = load.communicate(timeout=280)
+        if load.returncode != 0:
+            raise RuntimeError(f"remote_write_load: {errors.strip()}")
+        return float(out)
+
+    def stages(self):
+        """What a sample costs, stage by stage, and the whole server beside it."""
+        series = self.million_series()
+        run = subprocess.run(
+            [str(self.options.build / "bench/stage_bench"), str(series), "10000",
+             str(self.root / "stage-bench")], capture_output=True, text=True, check=True)
+        for line in run.stdout.splitlines():
+            stage, _, cost = line.rpartition("  ")
+            self.row(f"CPU of a sample, {series:,} series: {stage.strip()}", cost.strip())
+        server, _ = self.start_quell(self.root / "stages")
+        self.remote_write(server, series, (10_000, 1), 0)
+        rounds, before = 5, server.cpu_seconds()
+        rate = self.remote_write(server, series, (10_000, 1), rounds)
+        each = (server.cpu_seconds() - before) / (series * (rounds + 1))
+        self.row(f"whole server, remote write of 10,000 series x 1 sample, {series:,} series",
+                 f"{each * 1e9:.0f} ns CPU a sample, of all its threads; {rate / 1e6:.2f} M samples/s")
+        server.stop()
+
+    def stored_offsets(self, data):
+        """Up to which frame the store has everything, and up to which one all samples are in pages."""
+        uri = f"file:{data / 'quell.db'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as store:
+            rows = dict(store.execute("SELECT name, value FROM state WHERE name LIKE '%_offset'"))
+        return int(rows["next_offset"]), int(rows.get("samples_offset", 0))
+
+    def start_row(self, what, data, aim=""):
+        next_offset, samples_offset = self.stored_offsets(data)
+        size = sum(f.stat().st_size for f in data.rglob("*") if f.is_file())
+        server, took = self.start_quell(data)
+        self.row(what, f"{took:.2f} s, of it {server.cpu_seconds():.2f} s CPU; {size / 1e6:,.0f} MB "
+                       f"of data, {next_offset - samples_offset:,} of {next_offset:,} requests read "
+                       f"again; RSS {server.rss_mb():,.0f} MB", aim)
+        return server
+
+    def start(self):
+        """Memory of a million series, and starts with them."""
+        series, data = self.million_series(), self.root / "start"
+        server, _ = self.start_quell(data)
+        idle = server.rss_mb()
+        self.remote_write(server, series, (10_000, 1), 4)
+        server.stop(signal.SIGKILL)
+        name = f"{series:,} series"
+        server = self.start_row(f"start after kill -9, {name}, just made by five samples each", data)
+        # Samples go on until the pages of all series were written since, as they are in minutes of
+        # ordinary operation: by time, or when many samples have come.
+        enough, _ = self.stored_offsets(data)
+        load = self.remote_write(server, series, (500, 4), 1_000, wait=False)
+        began = time.monotonic()
+        while self.stored_offsets(data)[1] <= enough and time.monotonic() - began < 240:
+            if load.poll() is not None:
+                raise RuntimeError(f"remote_write_load: {load.stderr.read().strip()}")
+            time.sleep(0.5)
+        rss = server.rss_mb()
+        load.kill()
+        load.communicate()
+        self.row(f"RSS, {name}", f"{rss:,.0f} MB, {(rss - idle) * 2**20 / series:,.0f} bytes a series "
+                                 "(labels 290 bytes, recent samples and model included)")
+        server.stop(signal.SIGKILL)
+        server = self.start_row(f"start after kill -9 under load, {name}", data)
+        # Nearly nothing comes for longer than a page may be old: then all of it is in the snapshot.
+        enough, _ = self.stored_offsets(data)
+        connection, began = server.connection(), time.monotonic()
+        while self.stored_offsets(data)[1] < enough and time.monotonic() - began < 260:
+            ask(connection, "POST", "/ingest/agent", '{"host":"h","metric":"m","value":1}')
+            time.sleep(0.2)
+        server.stop()
+        self.start_row(f"start from a snapshot, {name}", data, "< 5 s").stop()
+
+    # Detection beside others.
+
+    def python(self):
+        """scikit-learn's isolation forest, and Quell with the same values."""
+        peer = str(pathlib.Path(__file__).with_name("python_peer.py"))
+        for program in (sys.executable, "/usr/bin/python3"):
+            if subprocess.run([program, "-c", "import sklearn"], capture_output=True).returncode == 0:
+                break
+        else:
+            self.row("Python pipeline", "not run: python3-sklearn is not installed")
+            return
+        series = 5_000
+        run = subprocess.run([program, peer, "speed", "--series", str(series), "--seconds",
+                              str(4 * self.seconds)], capture_output=True, text=True, check=True)
+        told = self.results["python"] = json.loads(run.stdout)
+        name = f"Python {told['python']} with scikit-learn {told['sklearn']}"
+        what = f"{told['history']} values of history, {told['trees']} trees"
+        for how, each, memory in (
+                ("fitted for each decision", told["refit_each"], 0),
+                ("fitted for every 100th", told["refit_every_100"], told["bytes_per_model"])):
+            memory += told["bytes_per_series"]
+            self.row(f"{name}: isolation forest, {what}, {how}",
+                     f"{each['per_second']:,.0f} decisions/s; CPU {each['cpu_ms_each'] * 1e3:,.0f} us; "
+                     f"{memory / 1000:,.1f} kB a series")
+        self.quell_beside_python(series)
+        if self.options.nab:
+            self.nab(program, peer)
+
+    def quell_beside_python(self, series):
+        """The same values, as agents send them: all that the server does is counted."""
+        measured = 60
+        now, ticks = int(time.time()), python_peer.HISTORY + measured
+
+        def body(tick):
+            at = now - (ticks - tick) * python_peer.INTERVAL_S
+            return "\n".join(f'{{"host":"h{n % 50}","metric":"series_{n}","value":{value},'
+                             f'"ts_event":{at}}}'
+                             for n, value in enumerate(python_peer.make_values(series, tick)))
+
+        server, _ = self.start_quell(self.root / "beside")
+        connection, rss = server.connection(), server.rss_mb()
+
+        def send(one):
+            status, answer, took = ask(connection, "POST", "/ingest/agent", one)
+            if status >= 300:
+                raise RuntimeError(f"answered with {status}: {answer[:200]}")
+            return took
+
+        for tick in range(python_peer.HISTORY):
+            send(body(tick))
+        bodies = [body(tick) for tick in range(python_peer.HISTORY, ticks)]
+        cpu = server.cpu_seconds()
+        took = sum(send(one) for one in bodies)
+        cpu, count = server.cpu_seconds() - cpu, measured * series
+        self.row(f"Quell: the same values of {series:,} series as NDJSON, 5,000 a request, one sender",
+                 f"{count / took:,.0f} decisions/s; CPU {cpu / count * 1e6:.2f} us (network, journal, "
+                 f"decoding, detection, store); {(server.rss_mb() - rss) * 1048.576 / series:,.1f} kB a series")
+        server.stop()
+
+    def nab(self, program, peer):
+        run = subprocess.run([program, peer, "nab", str(self.options.nab)], capture_output=True,
+                             text=True, check=True)
+        told = self.results["python_nab"] = json.loads(run.stdout)
+        self.row(f"NAB, standard profile: isolation forest of the last {told['history']:,} rows, fitted "
+                 f"every {told['every']} rows", self.nab_text(told["standard"]["score"], told["cpu_seconds"]))
+        before = os.times()
+        run = subprocess.run([str(self.options.build / "quell"), "eval", "nab", str(self.options.nab),
+                              "--json"], capture_output=True, text=True, check=True)
+        after = os.times()
+        cpu = (after.children_user + after.children_system - before.children_user -
+               before.children_system)
+        self.row("NAB, standard profile: Quell, each row",
+                 self.nab_text(json.loads(run.stdout)["standard"], cpu))
+
+    @staticmethod
+    def nab_text(score, cpu):
+        return f"{score:.1f}; {cpu:.1f} s CPU"
+
+    def netdata(self):
+        """Says whether there is a Netdata with machine learning: Debian's has none."""
+        program = shutil.which("netdata")
+        if program is None:
+            self.row("Netdata", "not run: netdata is not installed")
+            return
+        said = subprocess.run([program, "-W", "buildinfo"], capture_output=True, text=True, check=False)
+        said = said.stdout + said.stderr
+        version = next((line.split()[-1] for line in said.splitlines() if line.startswith("Version")), "")
+        learns = any("Machine Learning" in line and "YES" in line for line in said.splitlines())
+        self.row(f"Netdata {version}", "not run: " + (
+            "it has machine learning, but nothing here drives it" if learns else
+            "built without machine learning"))
+
+    CASES = ("batches", "single", "samples", "open_alerts", "crash", "million", "storm", "stages",
+             "start", "python", "netdata")
 
     def run(self):
         for case in self.CASES:
@@ -394,6 +581,8 @@ class Bench:
                 getattr(self, case)()
             except (RuntimeError, OSError, subprocess.SubprocessError) as error:
                 self.row(case, f"**failed: {error}**")
+                for process in self.started:
+                    process.kill()
 
 
 def machine():
@@ -412,10 +601,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=5, help="of each measured run")
     parser.add_argument("--only", type=lambda s: s.split(","), help=", ".join(Bench.CASES))
     parser.add_argument("--quick", action="store_true", help="a tenth of the large cases")
-    parser.add_argument("--json", type=pathlib.Path, help="write what loadgen said here")
+    parser.add_argument("--json", type=pathlib.Path, help="write what the programs said here")
+    parser.add_argument("--nab", type=pathlib.Path,
+                        help="the Numenta Anomaly Benchmark, for --only python")
     options = parser.parse_args()
     options.build = options.build.resolve()
-    for program in ("quell", "bench/loadgen"):
+    for program in ("quell", "bench/loadgen", "bench/remote_write_load", "bench/stage_bench"):
         if not (options.build / program).exists():
             sys.exit(f"run.py: {options.build / program} is not there: build it first "
                      "(cmake --preset release && cmake --build --preset release)")

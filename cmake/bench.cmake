@@ -19,3 +19,7 @@ target_sources(pipeline_bench PRIVATE bench/load_bodies.cc)
 quell_bench(detect_bench quell_detect fmt::fmt)
 quell_bench(remote_write_load quell_fetch quell_wire fmt::fmt)
 quell_bench(findings_bench quell_detect quell_eval fmt::fmt)
+quell_bench(stage_bench quell_app quell_journal quell_store fmt::fmt PkgConfig::SNAPPY)
+if(TARGET mimalloc)  # As the program has it (program.cmake).
+  target_link_libraries(stage_bench PRIVATE -Wl,--no-as-needed mimalloc -Wl,--as-needed)
+endif()
