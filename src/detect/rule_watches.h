@@ -87,6 +87,7 @@ class RuleWatches {
   void reset(SeriesSlot slot, std::uint64_t offset, std::vector<RuleSignal>& out);
 
   // Appends the pages that a commit of all frames below `next_offset` must have, and some more.
+  // Requires: `pages` has those of the samples.
   void take(std::uint64_t next_offset, std::uint64_t samples_offset, Timestamp now,
             std::vector<StatePage>& pages);
   void snapshot(ByteWriter& w) const;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "detect/rule_watches.h"
+#include "stream/sample_book.h"
 
 namespace quell {
 namespace {
@@ -50,6 +51,16 @@ void RuleWatches::take(std::uint64_t next_offset, std::uint64_t samples_offset, 
   };
   for (const std::uint64_t number : must_store_) store(*watches_.at(number));
   must_store_.clear();
+  // Frames that a page of samples holds give no rates any more: what is watched of them goes along.
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    if (pages[i].kind != StatePageKind::Samples) continue;
+    const std::uint64_t first = pages[i].number * SampleBook::kSlotsPerPage;
+    for (std::uint64_t slot = first; slot < first + SampleBook::kSlotsPerPage; ++slot) {
+      if (!is_watched(static_cast<SeriesSlot>(slot))) continue;
+      Watch& watch = *of_slot_.at(static_cast<SeriesSlot>(slot)).watch;
+      if (watch.dirty_from != UINT64_MAX) store(watch);
+    }
+  }
   while (!dirty_.empty()) {
     const auto [from, number] = *dirty_.begin();
     Watch& watch = *watches_.at(number);
