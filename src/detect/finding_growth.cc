@@ -113,6 +113,22 @@ void keep_best(std::vector<FindingSignal>& signals, std::size_t limit) {
   signals = std::move(best);
 }
 
+// As keep_best() of `signals`, which are the best ones, and one more: whatever the order in which
+// they come, the same ones stay.
+void keep_if_best(std::vector<FindingSignal>& signals, const FindingSignal& one,
+                  std::size_t limit) {
+  const auto same = std::ranges::find_if(
+      signals, [&](const FindingSignal& s) { return s.series->id == one.series->id; });
+  if (same != signals.end()) {
+    if (!is_more_telling(one, *same)) return;
+    signals.erase(same);
+  } else if (signals.size() == limit) {
+    if (!is_more_telling(one, signals.back())) return;
+    signals.pop_back();
+  }
+  signals.insert(std::ranges::upper_bound(signals, one, is_more_telling), one);
+}
+
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------
@@ -399,15 +415,12 @@ void FindingTracker::refresh(FindingId id, const SeriesTable& table, Timestamp n
 // Ending.
 
 // The episode is over: its finding keeps what it said.
-void FindingTracker::give_back(const Episode& episode, const SeriesTable& table) {
+void FindingTracker::give_back(Episode& episode, const SeriesTable& table) {
   OpenFinding& open = open_[episode.finding];
   --open.lasting;
   open.last_news = std::max(open.last_news, episode.last_arrival);
-  open.over.push_back(episode.signal);
-  open.over.back().series = table.series(episode.slot);
-  if (open.over.size() >= 2 * Finding::kSignalsListed) {
-    keep_best(open.over, Finding::kSignalsListed);
-  }
+  episode.signal.series = table.series(episode.slot);
+  keep_if_best(open.over, episode.signal, Finding::kSignalsListed);
 }
 
 void FindingTracker::end_calm_ones(Timestamp now, const SeriesTable& table,

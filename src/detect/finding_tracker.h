@@ -230,7 +230,7 @@ class FindingTracker {
   void note_rules(FindingId id, const SeriesTable& table, Timestamp now);
   void refresh(FindingId id, const SeriesTable& table, Timestamp now);
   std::vector<FindingSignal> signals_of(FindingId id, const SeriesTable& table) const;
-  void give_back(const Episode& episode, const SeriesTable& table);
+  void give_back(Episode& episode, const SeriesTable& table);
   void end_calm_ones(Timestamp now, const SeriesTable& table, std::vector<FindingNews>& news);
   void drop_old();
   Status restore_open(ByteReader& r, std::uint8_t version);
