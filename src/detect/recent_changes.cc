@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "detect/sample_order.h"
 
 namespace quell {
 namespace {
@@ -25,7 +26,9 @@ std::string change_key(std::string_view tenant, std::string_view kind, std::stri
 
 void RecentChanges::on_change(const Event& event) {
   if (event.entity.empty()) return;
-  std::erase_if(changes_, [&](const auto& item) { return event.time - item.second.time > kKept; });
+  std::erase_if(changes_, [&](const auto& item) {
+    return ns_between(item.second.time, event.time) > static_cast<double>(kKept.count());
+  });
   Change& change = changes_[change_key(event.tenant, event.entity.kind, event.entity.name)];
   if (change.time > event.time) return;
   change = {.time = event.time, .title = std::string(utf8_prefix(event.title, kTitleBytes))};
@@ -43,7 +46,8 @@ const RecentChanges::Change* RecentChanges::find(const Series& series, Timestamp
     const auto found = changes_.find(change_key(series.tenant, kind, name));
     if (found == changes_.end()) return;
     const Change& change = found->second;
-    if (change.time > time || time - change.time >= window) return;
+    const double passed = ns_between(change.time, time);
+    if (passed < 0 || passed >= static_cast<double>(window.count())) return;
     if (last == nullptr || change.time > last->time) last = &change;
   };
   const Entity entity = entity_of(series);
