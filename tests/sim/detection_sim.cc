@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -218,15 +219,19 @@ std::unique_ptr<Run> run(const World& world, bool disturbed, Prng& prng, const P
 // All that detection has come to, as text.
 std::string render(Pipeline& pipeline) {
   std::string text;
+  std::map<FindingId, Finding> findings;  // Those of one moment are listed in any order.
   pipeline.detection().findings().newest_first(UINT64_MAX, [&](std::uint64_t, const Finding& f) {
+    findings.emplace(f.id, f);
+    return true;
+  });
+  for (const auto& [id, f] : findings) {
     std::string bytes;
     encode_finding(f, bytes);
     text += fmt::format("{} {} {} {} p={:.3e} {} series, {} signals, {:016x}\n",
                         format_finding_id(f.id), finding_status_name(f.status), f.entity.to_string(),
                         f.title, f.p, f.series_count, f.signals.size(), hash64(bytes));
     for (const FindingNote& note : f.trace) text += "  " + note.text + "\n";
-    return true;
-  });
+  }
   std::string state;
   pipeline.detection().tracker().snapshot(state);
   ByteWriter watches(state);
