@@ -2,7 +2,7 @@
 """The pipeline that Quell is measured beside: Python, as it is commonly taught.
 
     bench/python_peer.py speed [--seconds 20]
-    bench/python_peer.py nab DIRECTORY [--every 200] [--detector forest|gaussian]
+    bench/python_peer.py nab DIRECTORY [--every 200] [--detector forest|gaussian] [--folder NAME]
 
 A dictionary holds the last values of every series; for a decision about a new value, scikit-learn's
 isolation forest is fitted to the history of its series and asked. `speed` measures that, and the
@@ -213,6 +213,8 @@ def nab(options):
     score = {"forest": forest_scores, "gaussian": gaussian_scores}[options.detector]
     began, files = time.process_time(), []
     for name, values, windows in read_nab(options.directory):
+        if not name.startswith(options.folder):
+            continue
         print(f"  {name}", file=sys.stderr, flush=True)
         files.append((score(values, options.every), windows))
     result = {profile: nab_score(files, profile) for profile in PROFILES}
@@ -232,6 +234,7 @@ def main():
     command.add_argument("directory", type=pathlib.Path)
     command.add_argument("--every", type=int, default=200, help="rows between two fits")
     command.add_argument("--detector", choices=("forest", "gaussian"), default="forest")
+    command.add_argument("--folder", default="", help="only the files of this part of the data")
     command.set_defaults(run=nab)
     options = parser.parse_args()
     print(json.dumps(options.run(options), indent=2))

@@ -417,7 +417,8 @@ class Bench:
              str(self.root / "stage-bench")], capture_output=True, text=True, check=True)
         for line in run.stdout.splitlines():
             stage, _, cost = line.rpartition("  ")
-            self.row(f"CPU of a sample, {series:,} series: {stage.strip()}", cost.strip())
+            cost = cost.strip() + (" CPU" if line.endswith(" ns") else "")
+            self.row(f"a sample of {series:,} series: {stage.strip()}", cost)
         server, _ = self.start_quell(self.root / "stages")
         self.remote_write(server, series, (10_000, 1), 0)
         rounds, before = 5, server.cpu_seconds()
