@@ -8,7 +8,6 @@
 #include <snappy.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <map>
 #include <memory>
@@ -21,6 +20,7 @@
 #include "base/prng.h"
 #include "base/time.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/simulation.h"
 #include "wire/test_protobuf.h"
 
 namespace quell {
@@ -295,14 +295,8 @@ bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
 }  // namespace quell
 
 int main(int argc, char** argv) {
-  const bool canary = argc > 1 && std::string_view(argv[1]) == "canary";
-  const std::uint64_t first = argc > 1 && !canary ? std::strtoull(argv[1], nullptr, 10) : 0;
-  const std::uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : canary ? 5 : 1;
   const quell::PackLibrary packs;
-  std::uint64_t failed = 0;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    if (!quell::check(seed, packs, canary)) ++failed;
-  }
-  fmt::print("{} seeds, {} failed\n", count, failed);
-  return failed == 0 ? 0 : 1;
+  return quell::run_simulation(argc, argv, 5, [&](std::uint64_t seed, bool canary) {
+    return quell::check(seed, packs, canary);
+  });
 }

@@ -8,7 +8,6 @@
 // After every restart each answer, each alert and each sample is what it is without restarts.
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <limits>
 #include <map>
 #include <memory>
@@ -23,6 +22,7 @@
 #include "base/time.h"
 #include "stream/sample_query.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/simulation.h"
 #include "wire/test_protobuf.h"
 
 namespace quell {
@@ -253,14 +253,8 @@ bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
 }  // namespace quell
 
 int main(int argc, char** argv) {
-  const bool canary = argc > 1 && std::string_view(argv[1]) == "canary";
-  const std::uint64_t first = argc > 1 && !canary ? std::strtoull(argv[1], nullptr, 10) : 0;
-  const std::uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : canary ? 20 : 1;
   const quell::PackLibrary packs;
-  std::uint64_t failed = 0;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    if (!quell::check(seed, packs, canary)) ++failed;
-  }
-  fmt::print("{} seeds, {} failed\n", count, failed);
-  return failed == 0 ? 0 : 1;
+  return quell::run_simulation(argc, argv, 20, [&](std::uint64_t seed, bool canary) {
+    return quell::check(seed, packs, canary);
+  });
 }

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <set>
@@ -26,6 +25,7 @@
 #include "incident/lifecycle.h"
 #include "tests/sim/faulty_server.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/simulation.h"
 
 namespace quell {
 namespace {
@@ -430,17 +430,11 @@ bool lying_disk_is_noticed(const PackLibrary& packs) {
 }  // namespace quell
 
 int main(int argc, char** argv) {
-  const bool canary = argc > 1 && std::string_view(argv[1]) == "canary";
-  const std::uint64_t first = argc > 1 && !canary ? std::strtoull(argv[1], nullptr, 10) : 0;
-  const std::uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : canary ? 20 : 1;
   const quell::PackLibrary packs;
   if (argc > 1 && std::string_view(argv[1]) == "canary-disk") {
     return quell::lying_disk_is_noticed(packs) ? 1 : 0;
   }
-  std::uint64_t failed = 0;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    if (!quell::check(seed, packs, canary)) ++failed;
-  }
-  fmt::print("{} seeds, {} failed\n", count, failed);
-  return failed == 0 ? 0 : 1;
+  return quell::run_simulation(argc, argv, 20, [&](std::uint64_t seed, bool canary) {
+    return quell::check(seed, packs, canary);
+  });
 }
