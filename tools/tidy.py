@@ -88,7 +88,8 @@ def check_includes(name, module, where, line, layers):
         if target != module and target not in layers.get(module, set()):
             errors.append(f"{where}: {module}/ may not include {target}/ (see CMakeLists.txt)")
     system = re.match(r"#include <([\w-]+)", line)
-    if system and name.endswith(".h") and system.group(1) in HEADER_OWNERS:
+    is_of_tests = name.rpartition("/")[2].startswith("test_")
+    if system and name.endswith(".h") and not is_of_tests and system.group(1) in HEADER_OWNERS:
         if not any(name.startswith(owner) for owner in HEADER_OWNERS[system.group(1)]):
             errors.append(f"{where}: <{system.group(1)}> may appear in .cc files only")
 

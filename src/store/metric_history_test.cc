@@ -1,63 +1,21 @@
 // Chunks and rollups: src/store/metric_history.cc.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
 
 #include "store/store.h"
+#include "store/test_store.h"
 
 namespace quell {
 namespace {
 
-namespace fs = std::filesystem;
 using std::chrono::hours;
 using std::chrono::seconds;
+using test::at;
+using test::batch_to;
+using test::commit;
+using test::make_chunk;
 
-// A directory of its own for every test, removed at the end.
-class MetricHistoryTest : public testing::Test {
- protected:
-  MetricHistoryTest() {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = fs::path(testing::TempDir()) / fmt::format("quell_{}_{}", info->name(), getpid());
-    fs::remove_all(directory_);
-    fs::create_directories(directory_);
-  }
-  ~MetricHistoryTest() override { fs::remove_all(directory_); }
-
-  std::string path(const std::string& name = "store.db") const { return directory_ / name; }
-  std::unique_ptr<Store> open() const {
-    auto store = open_sqlite_store(path());
-    EXPECT_TRUE(store) << store.error().to_string();
-    return store ? std::move(*store) : nullptr;
-  }
-
- private:
-  fs::path directory_;
-};
-
-Timestamp at(std::int64_t s) {
-  return Timestamp{seconds(s)};
-}
-
-StoreBatch batch_to(std::uint64_t next_offset) {
-  return {.next_offset = next_offset, .now = at(static_cast<std::int64_t>(next_offset))};
-}
-
-void commit(Store& store, const StoreBatch& batch) {
-  const auto status = store.commit(batch);
-  ASSERT_TRUE(status) << status.error().to_string();
-}
-
-MetricChunk make_chunk(std::string host, std::int64_t from, std::uint64_t end_offset) {
-  auto labels = SeriesLabels::from({{"__name__", "cpu_load"}, {"host", host}, {"core", "0"}});
-  return {.series = make_series("default", std::move(labels).value(), "%"),
-          .end_offset = end_offset,
-          .first_time = at(from),
-          .last_time = at(from + 59),
-          .count = 60,
-          .samples = "bytes"};
-}
+class MetricHistoryTest : public test::StoreFixture {};
 
 TEST_F(MetricHistoryTest, KeepsMetricChunks) {
   const auto store = open();

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "base/prng.h"
+#include "store/test_store.h"
 
 namespace quell {
 namespace {
@@ -19,32 +20,12 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::hours;
 using std::chrono::seconds;
+using test::at;
+using test::batch_to;
+using test::commit;
+using test::make_chunk;
 
-// A directory of its own for every test, removed at the end.
-class StoreTest : public testing::Test {
- protected:
-  StoreTest() {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    directory_ = fs::path(testing::TempDir()) / fmt::format("quell_{}_{}", info->name(), getpid());
-    fs::remove_all(directory_);
-    fs::create_directories(directory_);
-  }
-  ~StoreTest() override { fs::remove_all(directory_); }
-
-  std::string path(const std::string& name = "store.db") const { return directory_ / name; }
-  std::unique_ptr<Store> open(const SqliteStoreOptions& options = {}) const {
-    auto store = open_sqlite_store(path(), options);
-    EXPECT_TRUE(store) << store.error().to_string();
-    return store ? std::move(*store) : nullptr;
-  }
-
- private:
-  fs::path directory_;
-};
-
-Timestamp at(std::int64_t s) {
-  return Timestamp{seconds(s)};
-}
+class StoreTest : public test::StoreFixture {};
 
 std::shared_ptr<const Alert> make_alert(std::uint64_t n, std::string title = "disk full") {
   Alert a;
@@ -81,18 +62,6 @@ EventRow make_event(std::uint64_t offset, std::uint32_t index = 0) {
       offset % 2 == 0 ? std::optional<Fingerprint>(offset % 10 + (1ull << 63)) : std::nullopt;
   row.incident = offset % 4 == 0 ? 5 : 0;
   return row;
-}
-
-StoreBatch batch_to(std::uint64_t next_offset) {
-  StoreBatch batch;
-  batch.next_offset = next_offset;
-  batch.now = at(static_cast<std::int64_t>(next_offset));
-  return batch;
-}
-
-void commit(Store& store, const StoreBatch& batch) {
-  const auto status = store.commit(batch);
-  ASSERT_TRUE(status) << status.error().to_string();
 }
 
 StoredState restored(Store& store) {
@@ -380,16 +349,6 @@ TEST_F(StoreTest, RestoresTheLast13WindowsOfEveryScope) {
   ASSERT_EQ(since->size(), 2u);
   EXPECT_EQ(since->at(0).record, "all 19");
   EXPECT_EQ(store->windows("default", "", at(0), 100)->back().record, "all 0, changed");
-}
-
-MetricChunk make_chunk(std::string host, std::int64_t from, std::uint64_t end_offset) {
-  auto labels = SeriesLabels::from({{"__name__", "cpu_load"}, {"host", host}, {"core", "0"}});
-  return {.series = make_series("default", std::move(labels).value(), "%"),
-          .end_offset = end_offset,
-          .first_time = at(from),
-          .last_time = at(from + 59),
-          .count = 60,
-          .samples = "bytes"};
 }
 
 std::string pages_text(const Store& store) {
