@@ -1,10 +1,11 @@
-# quell_module(<name> [DEPS <module>...] [LIBS <third-party target>...])
+# quell_module(<name> [DEPS <module>...] [LIBS <third-party target>...] [SEPARATE_TESTS])
 #
 # One static library per folder of src/. The folder's *.cc become the library, its *_test.cc a
 # test. DEPS is the only list of allowed dependencies: tools/tidy.py checks every #include
-# against it, so what a module may know is readable in one line.
+# against it, so what a module may know is readable in one line. SEPARATE_TESTS: its test files have
+# helpers of equal names in their unnamed namespaces, so a unity build must not join them.
 function(quell_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "SEPARATE_TESTS" "" "DEPS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*_test.cc)
   list(REMOVE_ITEM sources ${tests} ${CMAKE_SOURCE_DIR}/src/${name}/main.cc)
@@ -24,8 +25,9 @@ function(quell_module name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE quell_${name} ${ARG_LIBS} GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE QUELL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    # Test files keep helpers of equal names in their unnamed namespaces.
-    set_target_properties(${name}_test PROPERTIES UNITY_BUILD OFF)
+    if(ARG_SEPARATE_TESTS)
+      set_target_properties(${name}_test PROPERTIES UNITY_BUILD OFF)
+    endif()
     add_test(NAME ${name} COMMAND ${name}_test)
     add_dependencies(tests ${name}_test)
   endif()

@@ -58,7 +58,7 @@ struct FindingWorld : ApiWorld {
   Detector detector{};
 };
 
-void check_list(std::string_view query, std::string_view want) {
+void check_findings(std::string_view query, std::string_view want) {
   FindingWorld world;
   const auto response = world.get("/api/v1/findings" + std::string(query));
   if (response.status != 200) {
@@ -75,18 +75,18 @@ void check_list(std::string_view query, std::string_view want) {
 }
 
 TEST(FindingRequests, List) {
-  check_list("", "FND-000002 FND-000001 | ");
-  check_list("?limit=1", "FND-000002 | f2");
-  check_list("?status=open", "FND-000002 | ");
-  check_list("?entity=host:db-1", "FND-000001 | ");
-  check_list("?metric=cpu", "FND-000002 FND-000001 | ");
-  check_list("?metric=disk", "| ");
-  check_list("?tenant=other", "| ");
-  check_list("?incident=INC-000001", "| ");
-  check_list("?since=2026-11-21T08:01:30Z", "FND-000002 | ");
-  check_list("?until=2026-11-21T08:01:30Z", "FND-000001 | ");
-  check_list("?status=closed", "400 status: 'closed' is not one of open, ended");
-  check_list("?metrics=cpu",
+  check_findings("", "FND-000002 FND-000001 | ");
+  check_findings("?limit=1", "FND-000002 | f2");
+  check_findings("?status=open", "FND-000002 | ");
+  check_findings("?entity=host:db-1", "FND-000001 | ");
+  check_findings("?metric=cpu", "FND-000002 FND-000001 | ");
+  check_findings("?metric=disk", "| ");
+  check_findings("?tenant=other", "| ");
+  check_findings("?incident=INC-000001", "| ");
+  check_findings("?since=2026-11-21T08:01:30Z", "FND-000002 | ");
+  check_findings("?until=2026-11-21T08:01:30Z", "FND-000001 | ");
+  check_findings("?status=closed", "400 status: 'closed' is not one of open, ended");
+  check_findings("?metrics=cpu",
              "400 metrics: there is no parameter 'metrics', did you mean 'metric'?");
 }
 

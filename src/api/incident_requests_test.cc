@@ -45,61 +45,62 @@ struct ListWorld : ApiWorld {
   }
 };
 
-void check_list(std::string_view query, std::string_view want) {
+void check_incidents(std::string_view query, std::string_view want) {
   ListWorld world;
   EXPECT_EQ(ids_of(world.get("/api/v1/incidents" + std::string(query))), want) << query;
 }
 
 TEST(IncidentList, Filters) {
-  check_list("", "INC-000003 INC-000002 INC-000001 | h18446744073709551615");
-  check_list("?status=open", "INC-000002 INC-000001 |  of 2");
-  check_list("?status=open&status=resolved",
-             "INC-000003 INC-000002 INC-000001 | h18446744073709551615 of 3");
-  check_list("?status=open&severity_max=1", "INC-000001 | ");
-  check_list("?status=open&q=ORDERS%20slow", "INC-000002 | ");
-  check_list("?status=open&q=checkout", "INC-000001 | ");
-  check_list("?status=open&q=inc-000002", "INC-000002 | ");
-  check_list("?status=open&tenant=other", "| ");
-  check_list("?status=resolved&since=6m", "INC-000003 | h18446744073709551615");
-  check_list("?status=open&since=6m", "| ");
-  check_list("?status=open&until=2026-11-21T08:00:00Z", "INC-000002 INC-000001 | ");
+  check_incidents("", "INC-000003 INC-000002 INC-000001 | h18446744073709551615");
+  check_incidents("?status=open", "INC-000002 INC-000001 |  of 2");
+  check_incidents("?status=open&status=resolved",
+                  "INC-000003 INC-000002 INC-000001 | h18446744073709551615 of 3");
+  check_incidents("?status=open&severity_max=1", "INC-000001 | ");
+  check_incidents("?status=open&q=ORDERS%20slow", "INC-000002 | ");
+  check_incidents("?status=open&q=checkout", "INC-000001 | ");
+  check_incidents("?status=open&q=inc-000002", "INC-000002 | ");
+  check_incidents("?status=open&tenant=other", "| ");
+  check_incidents("?status=resolved&since=6m", "INC-000003 | h18446744073709551615");
+  check_incidents("?status=open&since=6m", "| ");
+  check_incidents("?status=open&until=2026-11-21T08:00:00Z", "INC-000002 INC-000001 | ");
 }
 
 TEST(IncidentList, MatchersAreForTheIncidentAndItsMembers) {
-  check_list("?status=open&filter=env=%22prod%22", "INC-000001 | ");
-  check_list("?status=open&filter=env!=%22prod%22", "INC-000002 | ");
-  check_list("?status=open&filter=entity=~%22service:.*%22&filter=severity=%223%22",
-             "INC-000002 | ");
+  check_incidents("?status=open&filter=env=%22prod%22", "INC-000001 | ");
+  check_incidents("?status=open&filter=env!=%22prod%22", "INC-000002 | ");
+  check_incidents("?status=open&filter=entity=~%22service:.*%22&filter=severity=%223%22",
+                  "INC-000002 | ");
   // One member must satisfy all.
-  check_list("?status=open&filter=env=%22prod%22,service=%22orders%22", "| ");
-  check_list("?status=resolved&filter=assignee=%22kim%22", "INC-000003 | h18446744073709551615");
-  check_list("?status=open&filter=title=~%22.*slow%22", "INC-000002 | ");
+  check_incidents("?status=open&filter=env=%22prod%22,service=%22orders%22", "| ");
+  check_incidents("?status=resolved&filter=assignee=%22kim%22",
+                  "INC-000003 | h18446744073709551615");
+  check_incidents("?status=open&filter=title=~%22.*slow%22", "INC-000002 | ");
 }
 
 TEST(IncidentList, Pages) {
-  check_list("?limit=2", "INC-000003 INC-000002 | s2");
-  check_list("?limit=2&cursor=s2", "INC-000001 | h18446744073709551615");
-  check_list("?cursor=h18446744073709551615", "INC-001002 INC-001001 | ");
-  check_list("?limit=1&cursor=h18446744073709551615", "INC-001002 | h1002");
-  check_list("?limit=1&cursor=h1002", "INC-001001 | ");
-  check_list("?q=older&cursor=h18446744073709551615", "INC-001002 | ");
+  check_incidents("?limit=2", "INC-000003 INC-000002 | s2");
+  check_incidents("?limit=2&cursor=s2", "INC-000001 | h18446744073709551615");
+  check_incidents("?cursor=h18446744073709551615", "INC-001002 INC-001001 | ");
+  check_incidents("?limit=1&cursor=h18446744073709551615", "INC-001002 | h1002");
+  check_incidents("?limit=1&cursor=h1002", "INC-001001 | ");
+  check_incidents("?q=older&cursor=h18446744073709551615", "INC-001002 | ");
 }
 
 TEST(IncidentList, ErrorsNameTheParameter) {
-  check_list("?limit=0", "400 limit: '0' is not a number from 1 to 1000");
-  check_list("?limit=ten", "400 limit: 'ten' is not a number from 1 to 1000");
-  check_list("?cursor=x7", "400 cursor: 'x7' is not a cursor of this list");
-  check_list("?cursor=s", "400 cursor: 's' is not a cursor of this list");
-  check_list("?cursor=-", "400 cursor: '-' is not a cursor of this list");
-  check_list("?status=firing",
-             "400 status: 'firing' is not one of open, acknowledged, investigating, mitigated, "
-             "resolved, closed");
-  check_list("?severity_max=9", "400 severity_max: '9' is not a number from 1 to 5");
-  check_list("?since=yesterday",
-             "400 since: 'yesterday' is neither a time such as 2026-11-21T08:00:00Z nor a "
-             "duration such as 1h");
-  check_list("?filter=a=~%22(%22",
-             "400 filter: '(' is not a regular expression (RE2): missing ): (");
+  check_incidents("?limit=0", "400 limit: '0' is not a number from 1 to 1000");
+  check_incidents("?limit=ten", "400 limit: 'ten' is not a number from 1 to 1000");
+  check_incidents("?cursor=x7", "400 cursor: 'x7' is not a cursor of this list");
+  check_incidents("?cursor=s", "400 cursor: 's' is not a cursor of this list");
+  check_incidents("?cursor=-", "400 cursor: '-' is not a cursor of this list");
+  check_incidents("?status=firing",
+                  "400 status: 'firing' is not one of open, acknowledged, investigating, "
+                  "mitigated, resolved, closed");
+  check_incidents("?severity_max=9", "400 severity_max: '9' is not a number from 1 to 5");
+  check_incidents("?since=yesterday",
+                  "400 since: 'yesterday' is neither a time such as 2026-11-21T08:00:00Z nor a "
+                  "duration such as 1h");
+  check_incidents("?filter=a=~%22(%22",
+                  "400 filter: '(' is not a regular expression (RE2): missing ): (");
 }
 
 TEST(IncidentRequests, HaveTheDocumentedShapes) {
