@@ -19,6 +19,10 @@ from test_reports import Count
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
 JOBS = os.cpu_count() or 2
+# Of each simulation, as many as it runs in two or three minutes; by hand they take any number.
+SEEDS = {"metrics_sim": 2000, "detection_sim": 2500}
+SEEDS_ELSE = 10000
+QUICK_SEEDS = 500
 LOG_TAIL_LINES = 40
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
@@ -136,8 +140,8 @@ def simulation(stage):
 
 
 def simulate_one(stage, program):
-    seeds = "500" if stage.quick else "10000"
-    code = stage.run(program, "0", seeds)
+    seeds = QUICK_SEEDS if stage.quick else SEEDS.get(program.name, SEEDS_ELSE)
+    code = stage.run(program, "0", str(seeds))
     return Count.of(code == 0, f"{program.name} 0 {seeds} ended with exit code {code}")
 
 
@@ -184,7 +188,7 @@ STAGES = [
     ("ui-unit", "vitest", True, ui_unit),
     ("ui-browser", "playwright in Chromium", True, ui_browser),
     ("acceptance", "real programs, bad input, kill -9", True, acceptance),
-    ("simulation", "simulations, 10,000 seeds each", True, simulation),
+    ("simulation", "simulations, 2,000 to 10,000 seeds each", True, simulation),
     ("asan", "unit and simulation tests under ASan and UBSan", False, sanitizer("asan")),
     ("fuzz", "fuzz targets, some seconds each", False, fuzz),
     ("tsan", "unit and simulation tests under TSan", False, sanitizer("tsan")),
