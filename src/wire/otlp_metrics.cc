@@ -89,7 +89,9 @@ class OtlpProtobufReader {
   bool each(std::string_view message, F&& on_field) {
     ProtoReader fields(message);
     for (ProtoField field; fields.next(field);) {
-      if (!on_field(field)) return broken(fields.started(), "a field that is malformed");
+      if (!on_field(field)) {
+        return broken(fields.started(), "a field that is malformed, or nested too deeply");
+      }
     }
     return fields.ok() || broken(fields.started(), "a field that is malformed or cut off");
   }

@@ -5,30 +5,7 @@ import struct
 import threading
 
 from harness import AcceptanceTest, parse_json
-
-
-def varint(n):
-    out = b""
-    while n >= 128:
-        out += bytes([n & 127 | 128])
-        n >>= 7
-    return out + bytes([n])
-
-
-def zigzag(n):
-    return n << 1 if n >= 0 else (-n << 1) - 1
-
-
-def number(field, n):
-    return varint(field << 3) + varint(n)
-
-
-def double(field, x):
-    return varint(field << 3 | 1) + struct.pack("<d", x)
-
-
-def message(field, content):
-    return varint(field << 3 | 2) + varint(len(content)) + content
+from protobuf import double, message, number, varint, zigzag
 
 
 def native_histogram(name, schema, counts, total):
