@@ -66,15 +66,17 @@ void DetectStage::on_samples(const SampleBatch& batch, const SeriesTable& table,
   const auto fresh = tracker_.follow(table);
   signals_.clear();
   if (!fresh.empty()) watches_.follow(fresh, table, offset, signals_);
-  if (enabled_ && batch.size() > 0) {
-    samples_ += batch.size();
-    watches_.on_samples({batch.slots, batch.times, batch.watched()}, table, tracker_.changes(),
+  if (enabled_ && batch.watched_size() > 0) {
+    const auto slots = batch.watched_slots();
+    const auto times = batch.watched_times();
+    samples_ += batch.watched_size();
+    watches_.on_samples({slots, times, batch.watched()}, table, tracker_.changes(),
                         {.arrived_at = arrived_at, .offset = offset}, signals_);
     take_signals(table, arrived_at);
-    detector_.observe(batch.slots, batch.times, batch.watched(), calendar_, seen_);
+    detector_.observe(slots, times, batch.watched(), calendar_, seen_);
     news_.clear();
-    tracker_.on_samples({batch.slots, batch.times, batch.watched(), seen_}, detector_, table,
-                        arrived_at, news_);
+    tracker_.on_samples({slots, times, batch.watched(), seen_}, detector_, table, arrived_at,
+                        news_);
     tell(news_, out);
   } else {
     take_signals(table, arrived_at);
@@ -394,11 +396,11 @@ void DetectStage::restore_samples(const SampleBatch& batch, Timestamp arrived_at
   }
   const auto watched = batch.watched();
   if (enabled_) {
-    watches_.restore_samples({batch.slots, batch.times, watched},
+    watches_.restore_samples({batch.watched_slots(), batch.watched_times(), watched},
                              {.arrived_at = arrived_at, .offset = offset});
   }
   rest_.clear();
-  for (std::size_t i = 0; i < batch.size(); ++i) {
+  for (std::size_t i = 0; i < batch.watched_size(); ++i) {
     const std::size_t page = batch.slots[i] / kSlotsPerPage;
     if (page < page_until_.size() && offset < page_until_[page]) continue;
     if (!forgotten_.empty()) {

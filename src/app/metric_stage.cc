@@ -30,8 +30,17 @@ const SampleBatch& MetricStage::on_samples(const Frame& frame, WireSamples& samp
                  frame.offset);
   totals_.series_refused += refused.series;
   totals_.samples_refused += refused.samples;
-  book_.add(batch_, table_, frame.offset, frame.arrived_at);
+  keep(frame, SeriesTable::Unknown::Make);
   return batch_;
+}
+
+// The samples of batch_, and what follows from them.
+void MetricStage::keep(const Frame& frame, SeriesTable::Unknown unknown) {
+  histograms_.on_samples(batch_, table_, unknown, frame.offset);
+  book_.add(batch_, table_, frame.offset, frame.arrived_at);
+  for (const SeriesSlot slot : histograms_.touched()) {
+    book_.touch(slot, table_, frame.offset, frame.arrived_at);
+  }
 }
 
 const SampleBatch& MetricStage::restore_samples(const Frame& frame, WireSamples& samples) {
@@ -39,7 +48,7 @@ const SampleBatch& MetricStage::restore_samples(const Frame& frame, WireSamples&
   batch_.clear();
   table_.resolve(samples, source_name(frame), SeriesTable::Unknown::Skip, batch_, ignored,
                  frame.offset);
-  book_.add(batch_, table_, frame.offset, frame.arrived_at);
+  keep(frame, SeriesTable::Unknown::Skip);
   return batch_;
 }
 
@@ -58,6 +67,7 @@ const std::vector<SeriesSlot>& MetricStage::find_silent(Timestamp now) {
 void MetricStage::remove_silent() {
   for (const SeriesSlot slot : removed_) {
     book_.forget(slot, table_);
+    histograms_.forget(slot);
     table_.remove(slot);
   }
   removed_.clear();
@@ -65,7 +75,12 @@ void MetricStage::remove_silent() {
 
 void MetricStage::take(std::uint64_t next_offset, Timestamp now, StoreBatch& batch) {
   table_.take_pages(batch.state_pages);
+  const std::size_t first = batch.state_pages.size();
   SampleBook::Taken taken = book_.take(next_offset, now, table_, batch.state_pages);
+  const std::size_t last = batch.state_pages.size();
+  for (std::size_t i = first; i < last; ++i) {
+    histograms_.take_page(batch.state_pages[i].number, next_offset, table_, batch.state_pages);
+  }
   batch.metric_chunks = std::move(taken.chunks);
   batch.samples_offset = taken.samples_offset;
 }
@@ -75,6 +90,7 @@ Status MetricStage::load(const StatePage& page) {
     case StatePageKind::Series:
     case StatePageKind::Metadata: return table_.load(page);
     case StatePageKind::Samples: return book_.load(page, table_);
+    case StatePageKind::Histograms: return histograms_.load(page, table_);
     case StatePageKind::Models:
     case StatePageKind::Findings:
     case StatePageKind::Imported:

@@ -11,6 +11,7 @@
 #include "model/frame.h"
 #include "model/sample.h"
 #include "store/store.h"
+#include "stream/histogram_quantiles.h"
 #include "stream/sample_book.h"
 #include "stream/series_table.h"
 
@@ -68,9 +69,13 @@ class MetricStage {
 
   const SeriesTable& table() const { return table_; }
   const SampleBook& book() const { return book_; }
+  const HistogramQuantiles& histograms() const { return histograms_; }
 
  private:
+  void keep(const Frame& frame, SeriesTable::Unknown unknown);
+
   SeriesTable table_;
+  HistogramQuantiles histograms_;
   // With the samples go the models of their series (app/detect_stage.h), which are five times as
   // large: so pages are written more seldom, and fewer at a time.
   SampleBook book_{{.page_age = std::chrono::minutes(3), .page_bytes_per_commit = 2ull << 20}};

@@ -191,8 +191,9 @@ void Pipeline::on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcom
   if (decoded.samples.series.empty() && decoded.samples.metadata.empty() && !is_answered) return;
   SeriesRefusals refused;
   const SampleBatch& batch = metrics_.on_samples(frame, decoded.samples, refused);
-  counters_.samples += batch.size();
-  outcome.accepted += static_cast<std::uint32_t>(batch.size());
+  const std::size_t taken = batch.size() - batch.made;
+  counters_.samples += taken;
+  outcome.accepted += static_cast<std::uint32_t>(taken);
   thresholds_.on_samples(batch, metrics_.table(), now_, decoded.decoded.events);
   detect_.give_imported(metrics_.table(), step_.offset);
   detect_.on_samples(batch, metrics_.table(), now_, step_.offset, decoded.decoded.events);
@@ -200,7 +201,7 @@ void Pipeline::on_samples(const Frame& frame, DecodedFrame& decoded, FrameOutcom
     std::vector<Rejected>& reasons = decoded.decoded.rejected;
     outcome.rejected = reasons;
     for (const Rejected& one : refused.listed) outcome.rejected.push_back(one);
-    outcome.reply = metric_answer(decoded, batch.size(), refused, outcome.rejected);
+    outcome.reply = metric_answer(decoded, taken, refused, outcome.rejected);
     if (!decoded.samples.series.empty()) reasons.clear();
     return;
   }
@@ -227,7 +228,8 @@ Status Pipeline::load_page(const StatePage& page) {
     case StatePageKind::Watches: return detect_.load(page, metrics_.table());
     case StatePageKind::Series:
     case StatePageKind::Metadata:
-    case StatePageKind::Samples: break;
+    case StatePageKind::Samples:
+    case StatePageKind::Histograms: break;
   }
   return metrics_.load(page);
 }

@@ -470,6 +470,10 @@ class ServiceImpl final : public Service {
         metrics.book().stats().blocks_dropped);
     const MetricStage::Totals& totals = metrics.totals();
     put("quell_metrics_histograms", "Native histograms since the start.", totals.histograms);
+    put("quell_metrics_histograms_watched", "Histograms whose quantiles are watched.",
+        metrics.histograms().histograms());
+    put("quell_metrics_histogram_bytes", "Memory for the last counts of their buckets.",
+        metrics.histograms().bytes());
     put("quell_metrics_exemplars_ignored", "Exemplars that were left out.",
         totals.exemplars_ignored);
     put("quell_metrics_series_refused", "Series refused since the start, each time.",

@@ -198,6 +198,8 @@ Status FindingTracker::finish_restore(const SeriesTable& table) {
     if (episode_of_[e.slot] != kNone || (e.finding != 0 && !open_.contains(e.finding))) {
       return corrupt();
     }
+    // Of a bucket that was watched before buckets were histograms.
+    if (entity_of_[e.slot] == kUnwatched) give_entity(e.slot, table);
     e.entity = entity_of_[e.slot];
     e.metric = hash64(table.series(e.slot)->metric());
     if (e.finding != 0) ++open_[e.finding].lasting;

@@ -77,12 +77,20 @@ void FindingTracker::release(std::uint32_t number) {
 }
 
 void FindingTracker::assign(SeriesSlot slot, const SeriesTable& table) {
+  ++assigned_;
+  if (table.is_bucket(slot)) {
+    entity_of_[slot] = kUnwatched;
+    return;
+  }
   fresh_.push_back(slot);
+  give_entity(slot, table);
+}
+
+void FindingTracker::give_entity(SeriesSlot slot, const SeriesTable& table) {
   const Series& series = *table.series(slot);
   const std::uint32_t number = find_entity(entity_key(series, entity_of(series)));
   entity_of_[slot] = number;
   ++entities_[number].series;
-  ++assigned_;
 }
 
 // New series are at the end, or in slots that others have left.
@@ -116,6 +124,7 @@ void FindingTracker::leave(SeriesSlot slot) {
   rule_of_[slot] = 0;
   left_.push_back(slot);
   --assigned_;
+  if (number == kUnwatched) return;
   --entities_[number].series;
   release(number);
 }

@@ -135,6 +135,8 @@ class FindingTracker {
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
+  // Instead of the entity of a bucket of a histogram: its quantiles count, it does not.
+  static constexpr std::uint32_t kUnwatched = UINT32_MAX - 1;
   static constexpr std::uint32_t kCharted = 6;  // Episodes of a finding whose samples are kept.
   static constexpr std::size_t kBarsMax = 10'000;
 
@@ -199,6 +201,7 @@ class FindingTracker {
   std::uint32_t find_entity(const std::string& key);
   void release(std::uint32_t number);
   void assign(SeriesSlot slot, const SeriesTable& table);
+  void give_entity(SeriesSlot slot, const SeriesTable& table);
   void leave(SeriesSlot slot);
   const DetectionRule& rule_of(SeriesSlot slot, const SeriesTable& table);
   void count(Episode& episode, const DetectionRule& rule, const SeriesTable& table,

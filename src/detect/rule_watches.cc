@@ -64,7 +64,7 @@ void RuleWatches::match_all(const SeriesTable& table, std::uint64_t offset,
   std::vector<std::pair<SeriesSlot, std::uint32_t>> wanted;
   for (SeriesSlot slot = 0; slot < table.slot_count(); ++slot) {
     const auto& series = table.series(slot);
-    if (series == nullptr) continue;
+    if (series == nullptr || table.is_bucket(slot)) continue;
     std::uint32_t index = 0;
     const DetectionRule* rule = rule_of(*series, index);
     if (is_watched(slot)) {

@@ -31,6 +31,9 @@ void SampleBatch::clear() {
   times.clear();
   values.clear();
   rates.clear();
+  buckets.clear();
+  made = 0;
+  unwatched = 0;
 }
 
 }  // namespace quell

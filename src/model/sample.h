@@ -98,8 +98,24 @@ struct SampleBatch {
   // counter (NaN where there is none yet). Empty: the values.
   std::vector<double> rates{};
 
+  // Runs of samples of one bucket of a histogram, until stream/histogram_quantiles.h has seen them.
+  struct BucketRun {
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
+    bool is_native = false;  // HistogramPart::Bucket
+  };
+  std::vector<BucketRun> buckets{};
+  std::size_t made = 0;       // So many nobody sent: quantiles, and what follows from others.
+  std::size_t unwatched = 0;  // So many at the end nobody watches: those of buckets.
+
   std::size_t size() const { return values.size(); }
-  std::span<const double> watched() const { return rates.empty() ? values : rates; }
+  // What detectors look at: the first columns, without what is unwatched.
+  std::size_t watched_size() const { return size() - unwatched; }
+  std::span<const SeriesSlot> watched_slots() const { return {slots.data(), watched_size()}; }
+  std::span<const Timestamp> watched_times() const { return {times.data(), watched_size()}; }
+  std::span<const double> watched() const {
+    return {rates.empty() ? values.data() : rates.data(), watched_size()};
+  }
   void clear();
 };
 

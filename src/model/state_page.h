@@ -11,13 +11,14 @@
 namespace quell {
 
 enum class StatePageKind : std::uint8_t {
-  Series = 1,    // stream/series_table.h
-  Samples = 2,   // stream/sample_book.h
-  Metadata = 3,  // stream/series_table.h
-  Models = 4,    // app/detect_stage.h
-  Findings = 5,  // detect/finding_tracker.h
-  Imported = 6,  // app/imported_models.h
-  Watches = 7,   // detect/rule_watches.h
+  Series = 1,      // stream/series_table.h
+  Samples = 2,     // stream/sample_book.h
+  Metadata = 3,    // stream/series_table.h
+  Models = 4,      // app/detect_stage.h
+  Findings = 5,    // detect/finding_tracker.h
+  Imported = 6,    // app/imported_models.h
+  Histograms = 8,  // stream/histogram_quantiles.h
+  Watches = 7,     // detect/rule_watches.h
 };
 
 struct StatePage {

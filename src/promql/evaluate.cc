@@ -7,14 +7,13 @@
 #include <map>
 #include <optional>
 
+#include "model/histogram.h"
 #include "model/sample.h"
 #include "promql/functions.h"
 #include "promql/value.h"
 
 namespace quell::promql {
 namespace {
-
-constexpr std::string_view kBound = "le";
 
 std::int64_t to_ms(Duration d) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
@@ -254,17 +253,17 @@ class Evaluator {
     std::map<Labels, std::vector<Bounded>> groups;
     for (const OutputSeries& series : input.series) {
       const auto le = std::ranges::find(
-          series.labels, kBound, [](const auto& l) -> const auto& { return l.first; });
+          series.labels, kBoundLabel, [](const auto& l) -> const auto& { return l.first; });
       if (le == series.labels.end()) continue;
-      const auto bound = bound_of(le->second);
+      const auto bound = bucket_bound(le->second);
       if (!bound) continue;
       Labels labels = series.labels;
-      drop(labels, kBound);
+      drop(labels, kBoundLabel);
       drop(labels, kMetricLabel);
       groups[std::move(labels)].push_back({*bound, &series});
     }
     Value result = vector();
-    std::vector<Bucket> buckets;
+    std::vector<HistogramBucket> buckets;
     for (const auto& [labels, bounded] : groups) {
       TRY_STATUS(spend(bounded.size() * steps_.count));
       OutputSeries series = empty_series(labels);
@@ -280,15 +279,6 @@ class Evaluator {
       keep(std::move(series), result);
     }
     return result;
-  }
-
-  static std::optional<double> bound_of(std::string_view text) {
-    if (text.starts_with('+')) text.remove_prefix(1);
-    double bound = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, bound);
-    if (error != std::errc{} || stop != end || std::isnan(bound)) return std::nullopt;
-    return bound;
   }
 
   // ---------------------------------------------------------------------------------------------

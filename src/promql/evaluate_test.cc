@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "model/histogram.h"
 #include "model/sample.h"
 #include "promql/functions.h"
 #include "promql/value.h"
@@ -164,13 +165,13 @@ TEST(PromqlEvaluate, Matching) {
   check("rate({__name__=~'g.*'}[30s])", "vector cannot contain metrics with the same labelset");
 }
 
-std::vector<Bucket> buckets(std::initializer_list<std::pair<double, double>> of) {
-  std::vector<Bucket> result;
+std::vector<HistogramBucket> buckets(std::initializer_list<std::pair<double, double>> of) {
+  std::vector<HistogramBucket> result;
   for (const auto& [bound, count] : of) result.push_back({bound, count});
   return result;
 }
 
-void check_quantile(double q, std::vector<Bucket> of, double want) {
+void check_quantile(double q, std::vector<HistogramBucket> of, double want) {
   const double got = bucket_quantile(q, of);
   if (std::isnan(want)) {
     EXPECT_TRUE(std::isnan(got)) << q;

@@ -97,18 +97,6 @@ double sum(std::span<const double> values) {
   return std::isinf(total) ? total : total + lost;
 }
 
-void merge_equal_bounds(std::vector<Bucket>& buckets) {
-  std::size_t last = 0;
-  for (std::size_t i = 1; i < buckets.size(); ++i) {
-    if (buckets[i].upper_bound == buckets[last].upper_bound) {
-      buckets[last].count += buckets[i].count;
-    } else {
-      buckets[++last] = buckets[i];
-    }
-  }
-  buckets.resize(last + 1);
-}
-
 }  // namespace
 
 bool range_function(Function function, const RangeSamples& s, double& out) {
@@ -207,38 +195,6 @@ void live_samples(Function function, const InputSeries& series, std::vector<std:
     add_rollup(function, rollup, times_ms, values);
   }
   add_until(INT64_MAX);
-}
-
-double bucket_quantile(double quantile, std::vector<Bucket>& buckets) {
-  if (std::isnan(quantile)) return kNaN;
-  if (quantile < 0) return -HUGE_VAL;
-  if (quantile > 1) return HUGE_VAL;
-  std::ranges::sort(buckets, {}, &Bucket::upper_bound);
-  if (buckets.empty() || buckets.back().upper_bound != HUGE_VAL) return kNaN;
-  merge_equal_bounds(buckets);
-  // Counts that were read one after the other may fall by a little.
-  double most = buckets.front().count;
-  for (Bucket& bucket : buckets) {
-    if (bucket.count > most) most = bucket.count;
-    if (bucket.count < most) bucket.count = most;
-  }
-  if (buckets.size() < 2) return kNaN;
-  const double observations = buckets.back().count;
-  if (observations == 0) return kNaN;
-  double rank = quantile * observations;
-  std::size_t b = 0;
-  while (b < buckets.size() - 1 && !(buckets[b].count >= rank)) ++b;
-  if (b == buckets.size() - 1) return buckets[buckets.size() - 2].upper_bound;
-  if (b == 0 && buckets[0].upper_bound <= 0) return buckets[0].upper_bound;
-  double begin = 0;
-  const double end = buckets[b].upper_bound;
-  double count = buckets[b].count;
-  if (b > 0) {
-    begin = buckets[b - 1].upper_bound;
-    count -= buckets[b - 1].count;
-    rank -= buckets[b - 1].count;
-  }
-  return begin + (end - begin) * (rank / count);
 }
 
 double binary_result(BinaryOp op, double left, double right) {

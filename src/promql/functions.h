@@ -1,4 +1,4 @@
-// Functions over the samples of a range, and over the buckets of a histogram.
+// Functions over the samples of a range.
 #pragma once
 
 #include <cstdint>
@@ -27,13 +27,6 @@ bool range_function(Function function, const RangeSamples& samples, double& out)
 inline constexpr std::uint64_t kRolledUpMax = 300;
 void live_samples(Function function, const InputSeries& series, std::vector<std::int64_t>& times_ms,
                   std::vector<double>& values);
-
-struct Bucket {
-  double upper_bound = 0;
-  double count = 0;  // Up to the bound.
-};
-// Sorts and merges the buckets, and makes them rise.
-double bucket_quantile(double quantile, std::vector<Bucket>& buckets);
 
 double binary_result(BinaryOp op, double left, double right);  // Of arithmetic.
 bool comparison_result(BinaryOp op, double left, double right);

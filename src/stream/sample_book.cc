@@ -93,12 +93,21 @@ void SampleBook::prefetch(const SampleBatch& batch, std::size_t i) const {
   __builtin_prefetch(open.data + std::min<std::size_t>(state.cursor.used, 96), 1);
 }
 
+void SampleBook::make_room(const SeriesTable& table) {
+  if (states_.size() >= table.slot_count()) return;
+  states_.resize(table.slot_count());
+  pages_.resize(states_.size() / kSlotsPerPage + 1);
+}
+
+void SampleBook::touch(SeriesSlot slot, const SeriesTable& table, std::uint64_t offset,
+                       Timestamp arrived_at) {
+  make_room(table);
+  if (note_change(slot, offset, arrived_at)) states_[slot].last_arrival_s = seconds_of(arrived_at);
+}
+
 void SampleBook::add(SampleBatch& batch, const SeriesTable& table, std::uint64_t offset,
                      Timestamp arrived_at) {
-  if (states_.size() < table.slot_count()) {
-    states_.resize(table.slot_count());
-    pages_.resize(states_.size() / kSlotsPerPage + 1);
-  }
+  make_room(table);
   has_counters_ = false;
   for (std::size_t i = 0; i < batch.size();) {
     prefetch(batch, i);

@@ -91,6 +91,9 @@ class SampleBook {
   void add(SampleBatch& batch, const SeriesTable& table, std::uint64_t offset,
            Timestamp arrived_at);
 
+  // The series is alive as if it had a sample in the frame.
+  void touch(SeriesSlot slot, const SeriesTable& table, std::uint64_t offset, Timestamp arrived_at);
+
   // The series has left: its slot begins anew. Call it before SeriesTable::remove().
   void forget(SeriesSlot slot, const SeriesTable& table);
   // Series that have left had no later samples than this. It is at least `t` from now on.
@@ -141,6 +144,7 @@ class SampleBook {
   SampleBlock& block(std::uint64_t number);
   const SampleBlock& block(std::uint64_t number) const;
   bool is_kept(std::uint64_t number) const;
+  void make_room(const SeriesTable& table);
   void prefetch(const SampleBatch& batch, std::size_t i) const;
   std::size_t add_run(SampleBatch& batch, std::size_t i, const SeriesTable& table,
                       std::uint64_t offset, Timestamp arrived_at);

@@ -10,6 +10,7 @@ namespace quell {
 namespace {
 
 constexpr std::uint8_t kSamplePageVersion = 1;
+constexpr std::uint8_t kNoLast = 3;  // Instead of the unit of a series that had no sample yet.
 
 void write_block(ByteWriter& w, const SampleBlock& block) {
   w.i64(block.first);
@@ -43,14 +44,15 @@ StatePage SampleBook::make_page(std::uint64_t number, std::uint64_t end_offset,
   for (std::size_t i = first; i < last; ++i) {
     const auto slot = static_cast<SeriesSlot>(i);
     const State& state = states_[slot];
-    if (!state.has_last || table.series(slot) == nullptr) continue;
+    const bool is_alive = state.has_last || state.last_arrival_s != 0;
+    if (!is_alive || table.series(slot) == nullptr) continue;
     w.u64(i - first);
     w.fixed64(table.series(slot)->id.low);
     w.u64(state.last_arrival_s);
     w.i64(state.cursor.ticks);
     w.i64(state.cursor.delta);
     w.fixed64(state.cursor.bits);
-    w.u8(state.cursor.unit);
+    w.u8(state.has_last ? state.cursor.unit : kNoLast);
     const auto blocks = collect(slot, Which::Unwritten);
     w.u64(blocks.size());
     for (const SampleBlock& b : blocks) write_block(w, b);
@@ -74,7 +76,11 @@ Status SampleBook::load_slot(ByteReader& r, SeriesSlot first, std::uint64_t end_
   for (SampleBlock& b : blocks) {
     if (!read_block(r, b)) return corrupt();
   }
-  if (!r.ok() || index >= kSlotsPerPage || state.cursor.unit > 2) return corrupt();
+  if (!r.ok() || index >= kSlotsPerPage || state.cursor.unit > kNoLast) return corrupt();
+  if (state.cursor.unit == kNoLast) {
+    state.has_last = false;
+    state.cursor.unit = 0;
+  }
   const SeriesSlot slot = first + static_cast<SeriesSlot>(index);
   if (slot >= table.slot_count() || table.series(slot) == nullptr ||
       table.series(slot)->id.low != id || table.born(slot) >= end_offset) {
@@ -97,10 +103,7 @@ Status SampleBook::load_slot(ByteReader& r, SeriesSlot first, std::uint64_t end_
 }
 
 Status SampleBook::load(const StatePage& page, const SeriesTable& table) {
-  if (states_.size() < table.slot_count()) {
-    states_.resize(table.slot_count());
-    pages_.resize(states_.size() / kSlotsPerPage + 1);
-  }
+  make_room(table);
   ByteReader r(page.data);
   if (r.u8() != kSamplePageVersion) {
     return fail(Errc::Corrupt, "a page of samples is of an unknown version");

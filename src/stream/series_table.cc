@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "model/histogram.h"
 
 namespace quell {
 namespace {
@@ -191,7 +192,7 @@ void SeriesTable::note_said(SeriesSlot slot, const WireSamples::Run& run, const 
 }
 
 void SeriesTable::collect(WireSamples& in, SampleBatch& out) const {
-  out.rates.clear();
+  out.clear();
   out.slots.resize(in.size());
   std::swap(out.times, in.times);
   std::swap(out.values, in.values);
@@ -204,6 +205,11 @@ void SeriesTable::collect(WireSamples& in, SampleBatch& out) const {
       std::copy_n(out.values.data() + run.first, run.count, out.values.data() + to);
     }
     std::fill_n(out.slots.begin() + static_cast<std::ptrdiff_t>(to), run.count, found_[i]);
+    if (entries_[found_[i]].is_bucket) {
+      out.buckets.push_back({.first = static_cast<std::uint32_t>(to),
+                             .count = run.count,
+                             .is_native = run.part == HistogramPart::Bucket});
+    }
     to += run.count;
   }
   out.slots.resize(to);
@@ -297,6 +303,21 @@ Result<SeriesSlot> SeriesTable::find_or_make(const WireSamples& in, const WireSa
   return slot;
 }
 
+SeriesSlot SeriesTable::make_beside(SeriesSlot other, SeriesLabels labels, SeriesKind kind,
+                                    std::uint64_t offset) {
+  const std::uint16_t tenant = entries_[other].tenant;
+  const std::uint16_t owner = entries_[other].owner;
+  const Key key{labels.bytes(), tenant};
+  if (!check_room(owner, key.bytes.size(), labels.get(kMetricLabel))) return kNoSlot;
+  const std::uint64_t hash = hash_of(key);
+  const SeriesSlot slot =
+      insert(hash, tenant, owner, std::move(labels), series_[other]->unit, kind, kNoSlot);
+  born_[slot] = offset;
+  made_.push_back(slot);
+  mark_dirty(slot);
+  return slot;
+}
+
 Status SeriesTable::check_room(std::uint16_t owner, std::size_t bytes, std::string_view metric) {
   SeriesOwner& o = owners_[owner];
   const auto over = [&](std::string what) -> Status {
@@ -348,7 +369,11 @@ SeriesSlot SeriesTable::insert(std::uint64_t hash, std::uint16_t tenant, std::ui
   }
   series_[slot] = make_series(tenants_[tenant].name, std::move(labels), std::move(unit), slot);
   const std::string_view key = series_[slot]->labels.bytes();
-  entries_[slot] = {key.data(), static_cast<std::uint32_t>(key.size()), owner, tenant};
+  entries_[slot] = {.key = key.data(),
+                    .key_size = static_cast<std::uint32_t>(key.size()),
+                    .owner = static_cast<std::uint16_t>(owner & 0x7fff),
+                    .is_bucket = bucket_bound(series_[slot]->labels).has_value(),
+                    .tenant = tenant};
   hashes_[slot] = hash;
   kinds_[slot] = kind;
   place(hash, slot);

@@ -101,8 +101,13 @@ class SeriesTable {
   void resolve(WireSamples& in, std::string_view source, Unknown unknown, SampleBatch& out,
                SeriesRefusals& refused, std::uint64_t offset = 0);
 
-  // Those that the last resolve() made.
+  // Those that the last resolve() made, and make_beside() since.
   const std::vector<SeriesSlot>& made() const { return made_; }
+
+  // A series that nobody sent, of the tenant, the source and the unit of another one; it counts
+  // against the same limits. Returns: kNoSlot when there is no room. Requires: it is not there.
+  SeriesSlot make_beside(SeriesSlot other, SeriesLabels labels, SeriesKind kind,
+                         std::uint64_t offset);
 
   // The slot must be told to everybody who keeps something for it, before the next resolve().
   void remove(SeriesSlot slot);
@@ -118,6 +123,8 @@ class SeriesTable {
   // The offset of the frame that made it: what is known of earlier frames is of another series, or
   // of the same labels before they left.
   std::uint64_t born(SeriesSlot slot) const { return born_[slot]; }
+  // Of a classic histogram, by its name and its label `le`.
+  bool is_bucket(SeriesSlot slot) const { return entries_[slot].is_bucket; }
   SeriesSlot find(std::string_view tenant, const SeriesLabels& labels) const;  // kNoSlot if absent.
 
   std::vector<std::string> metrics() const;  // All names, sorted.
@@ -142,7 +149,8 @@ class SeriesTable {
   struct Entry {
     const char* key = nullptr;  // Of series_[slot]; null: the slot is free.
     std::uint32_t key_size = 0;
-    std::uint16_t owner = 0;
+    std::uint16_t owner : 15 = 0;  // Below kOwnersMax.
+    bool is_bucket : 1 = false;
     std::uint16_t tenant = 0;
   };
   struct Place {  // In the open table.

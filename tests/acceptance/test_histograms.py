@@ -1,5 +1,6 @@
 """Histograms: what Debian's Prometheus scrapes natively is classic here, and quantiles follow."""
 import http.server
+import itertools
 import math
 import struct
 import threading
@@ -117,8 +118,43 @@ class HistogramTest(AcceptanceTest):
         failed = [line for line in prometheus.get("/metrics").body.decode().splitlines()
                   if line.startswith("prometheus_remote_storage_histograms_failed_total{")]
         self.assertEqual([float(line.split()[-1]) for line in failed], [0.0])
-        # The target goes, and its series end.
+        p99 = quell.metric("shop_duration_seconds:p99")["series"][0]
+        self.assertEqual(p99["labels"]["route"], "/buy")
+        self.assertTrue(all(1 < value <= 2 for _, value in p99["samples"]), p99["samples"])
+        # The target goes: all of its series end, also the buckets, of which the sender says nothing.
         target.close()
-        quell.wait_for_metric("shop_duration_seconds_count",
-                              lambda m: m["series"][0]["samples"][-1][1] is None)
+        for ending in ("_count", "_bucket", ":p99"):
+            quell.wait_for_metric("shop_duration_seconds" + ending, lambda m: all(
+                series["samples"][-1][1] is None for series in m["series"]))
         self.assertEqual(quell.all_items("/api/v1/deadletters"), [])
+
+    def test_quantiles_are_those_of_prometheus(self):
+        quell = self.start_quell()
+        gauge = self.start_gauge("shop_queue_length")
+        scrapes = [0]
+        counts = [0] * 4
+
+        def more():
+            scrapes[0] += 1
+            if scrapes[0] == 15:
+                counts[:] = [0] * 4  # The process begins anew.
+            for i, n in enumerate((7, 5, scrapes[0] % 5, scrapes[0] % 3)):
+                counts[i] += n
+            text = "# TYPE shop_duration_seconds histogram\n"
+            for bound, count in zip(("0.1", "0.5", "2.5", "+Inf"), itertools.accumulate(counts)):
+                text += f'shop_duration_seconds_bucket{{route="/buy",le="{bound}"}} {count}\n'
+            return text + (f'shop_duration_seconds_sum{{route="/buy"}} {sum(counts) / 3}\n'
+                           f'shop_duration_seconds_count{{route="/buy"}} {sum(counts)}\n')
+
+        gauge.more = more
+        prometheus = self.start_prometheus(gauge.address, "groups: []", quell.address,
+                                           f"http://{quell.address}/api/v1/write")
+        for name, quantile in (("p50", 0.5), ("p99", 0.99)):
+            metric = quell.wait_for_metric(f"shop_duration_seconds:{name}",
+                                           lambda m: m["series"] and len(m["series"][0]["samples"]) >= 25)
+            self.assertEqual(metric["matched"], 1)
+            for time, value in metric["series"][0]["samples"]:
+                # Of the last two samples: what lies between them.
+                theirs = self.value(prometheus, f"histogram_quantile({quantile}, irate("
+                                    "shop_duration_seconds_bucket[2s]))", time / 1000)
+                self.assertAlmostEqual(value / theirs, 1, 9, (name, time))

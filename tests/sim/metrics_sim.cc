@@ -1,6 +1,7 @@
 // Simulation of metrics: remote write, OTLP and agent frames with samples that are late, doubled
 // and out of order, counters that begin anew, NaN and infinities, clocks that jump, series that
-// come and go, limits that are reached, and kill -9 between any two frames.
+// come and go, limits that are reached, histograms whose buckets come in pieces, and kill -9
+// between any two frames.
 //
 //   metrics_sim [first_seed [count]]      On failure prints the seed; rerun with that seed alone.
 //   metrics_sim canary                    Loses a page on purpose: must fail.
@@ -31,7 +32,7 @@ namespace {
 constexpr Timestamp kBegin = std::chrono::sys_days{std::chrono::year{2026} / 11 / 21};
 
 constexpr std::string_view kConfig = R"(
-metrics: {series_max: 14, series_idle: 15m}
+metrics: {series_max: 40, series_idle: 15m}
 thresholds:
   - {name: Gauge, metric: g, critical: 50}
   - {name: Rate, metric: c_total, critical: 5}
@@ -96,6 +97,51 @@ Frame remote_write(Prng& prng, Timestamp now) {
           .body = pack(body)};
 }
 
+// A native histogram of as many observations, in two buckets that are somewhere.
+std::string native_histogram(Prng& prng, std::uint64_t count, std::uint64_t ms) {
+  if (prng.chance(5)) return test::double_field(3, stale_marker()) + test::number_field(15, ms);
+  std::string counts;
+  test::append_varint(counts, 2 * count);  // Zigzag: the first, and how much more the second is.
+  test::append_varint(counts, 0);
+  return test::number_field(1, 2 * count) + test::double_field(3, static_cast<double>(count)) +
+         test::bytes_field(11, test::number_field(1, prng.below(12)) + test::number_field(2, 2)) +
+         test::bytes_field(12, counts) + test::number_field(15, ms);
+}
+
+// Some buckets of some times of the last half minute; what is missing may come with another frame.
+Frame histograms(Prng& prng, Timestamp now) {
+  std::string body;
+  for (auto n = 1 + prng.below(3); n > 0; --n) {
+    const std::uint64_t round = static_cast<std::uint64_t>(to_ns(now)) / 10'000'000'000;
+    const std::uint64_t time = round - prng.below(4);
+    const std::uint64_t count = time % 40;  // Begins anew now and then.
+    const std::string host = fmt::format("h{}", prng.below(2));
+    if (prng.chance(30)) {
+      std::string series;
+      append_series_label(series, "__name__", "n");
+      append_series_label(series, "host", host);
+      series += test::bytes_field(4, native_histogram(prng, count, time * 10'000));
+      body += test::bytes_field(1, series);
+      continue;
+    }
+    for (const auto& [bound, part] : {std::pair("1", 1), std::pair("5", 2), std::pair("+Inf", 3)}) {
+      if (prng.chance(20)) continue;
+      std::string series;
+      append_series_label(series, "__name__", "l_bucket");
+      append_series_label(series, "host", host);
+      append_series_label(series, "le", bound);
+      const double value = prng.chance(2) ? odd_value(prng) : static_cast<double>(count) * part;
+      series +=
+          test::bytes_field(2, test::double_field(1, value) + test::number_field(2, time * 10'000));
+      body += test::bytes_field(1, series);
+    }
+  }
+  return {.source = "prometheus",
+          .content_type = "application/x-protobuf",
+          .headers = {{"content-encoding", "snappy"}},
+          .body = pack(body)};
+}
+
 Frame otlp(Prng& prng, Timestamp now) {
   // Of another age: whatever is left of it.
   const auto nanoseconds = static_cast<std::uint64_t>(sample_ms(prng, now)) * 1'000'000;
@@ -130,7 +176,8 @@ std::vector<Frame> make_journal(Prng& prng) {
   for (int i = 0; i < 150; ++i) {
     now += std::chrono::milliseconds(prng.below(20'000));
     if (prng.chance(2)) now += std::chrono::minutes(prng.below(60));
-    Frame frame = prng.chance(60)   ? remote_write(prng, now)
+    Frame frame = prng.chance(40)   ? histograms(prng, now)
+                  : prng.chance(60) ? remote_write(prng, now)
                   : prng.chance(50) ? otlp(prng, now)
                   : prng.chance(80) ? agent(prng, now)
                                     : Frame{.kind = FrameKind::Tick};
