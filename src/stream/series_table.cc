@@ -64,8 +64,8 @@ std::uint64_t SeriesTable::hash_of(const Key& key) const {
 
 bool SeriesTable::is_it(SeriesSlot slot, const Key& key) const {
   const Entry& entry = entries_[slot];
-  return entry.key_size == key.bytes.size() && entry.tenant == key.tenant &&
-         std::memcmp(entry.key, key.bytes.data(), entry.key_size) == 0;
+  return entry.key != nullptr && entry.key_size == key.bytes.size() &&
+         entry.tenant == key.tenant && std::memcmp(entry.key, key.bytes.data(), entry.key_size) == 0;
 }
 
 SeriesSlot SeriesTable::look_up(std::uint64_t hash, const Key& key) const {
@@ -112,32 +112,49 @@ void SeriesTable::grow_places() {
 // ---------------------------------------------------------------------------------------------
 // Looking up.
 
+// Senders send their series in one order, and slots are given in the order in which series came: most
+// often the next run is of the next slot, whose bytes are compared without a hash and a look into the
+// table. Returns: of how many of the `keys` this was so; the others are to be looked up.
+std::size_t SeriesTable::find_next_ones(std::span<const Key> keys, std::size_t first) {
+  const std::size_t next = next_slot_;
+  std::size_t count = next < entries_.size() ? std::min(keys.size(), entries_.size() - next) : 0;
+  if (count == 0 || !is_it(static_cast<SeriesSlot>(next), keys[0])) return 0;
+  for (std::size_t j = 1; j < count; ++j) {
+    const Entry& entry = entries_[next + j];
+    if (entry.key_size != keys[j].bytes.size()) count = j;
+    for (std::size_t at = 0; at < entry.key_size; at += kLine) __builtin_prefetch(entry.key + at);
+  }
+  std::size_t found = 0;
+  for (; found < count; ++found) {
+    const auto slot = static_cast<SeriesSlot>(next + found);
+    if (!is_it(slot, keys[found])) break;
+    found_[first + found] = slot;
+  }
+  return found;
+}
+
 // In passes, each of which asks for the memory that the next one reads: a table of a million series
 // is in no cache, and one miss after the other would cost four times as much.
-void SeriesTable::find_some(const WireSamples& in, const std::vector<std::uint16_t>& tenants,
-                            std::size_t first, std::size_t count) {
-  std::array<Key, kAhead> keys;
+void SeriesTable::find_some(std::span<const Key> keys, std::size_t first) {
   std::array<std::uint64_t, kAhead> hashes;
   std::array<SeriesSlot, kAhead> slots;
   const std::size_t mask = places_.size() - 1;
-  for (std::size_t j = 0; j < count; ++j) {
-    const WireSamples::Run& run = in.series[first + j];
-    keys[j] = {in.key(run), tenants[run.tenant]};
+  for (std::size_t j = 0; j < keys.size(); ++j) {
     hashes[j] = hash_of(keys[j]);
     __builtin_prefetch(&places_[hashes[j] & mask]);
   }
-  for (std::size_t j = 0; j < count; ++j) {
+  for (std::size_t j = 0; j < keys.size(); ++j) {
     std::size_t i = hashes[j] & mask;
     while (places_[i].slot != kNoSlot && places_[i].tag != tag_of(hashes[j])) i = (i + 1) & mask;
     slots[j] = places_[i].slot;
     if (slots[j] != kNoSlot) __builtin_prefetch(&entries_[slots[j]]);
   }
-  for (std::size_t j = 0; j < count; ++j) {
+  for (std::size_t j = 0; j < keys.size(); ++j) {
     if (slots[j] == kNoSlot) continue;
     const Entry& entry = entries_[slots[j]];
     for (std::size_t at = 0; at < entry.key_size; at += kLine) __builtin_prefetch(entry.key + at);
   }
-  for (std::size_t j = 0; j < count; ++j) {
+  for (std::size_t j = 0; j < keys.size(); ++j) {
     const bool is_first = slots[j] == kNoSlot || is_it(slots[j], keys[j]);
     found_[first + j] = is_first ? slots[j] : look_up(hashes[j], keys[j]);
   }
@@ -145,8 +162,18 @@ void SeriesTable::find_some(const WireSamples& in, const std::vector<std::uint16
 
 void SeriesTable::find_runs(const WireSamples& in, const std::vector<std::uint16_t>& tenants) {
   found_.resize(in.series.size());
-  for (std::size_t first = 0; first < found_.size(); first += kAhead) {
-    find_some(in, tenants, first, std::min(kAhead, found_.size() - first));
+  std::array<Key, kAhead> keys;
+  for (std::size_t first = 0; first < found_.size();) {
+    const std::size_t count = std::min(kAhead, found_.size() - first);
+    for (std::size_t j = 0; j < count; ++j) {
+      const WireSamples::Run& run = in.series[first + j];
+      keys[j] = {in.key(run), tenants[run.tenant]};
+    }
+    const std::span<const Key> some(keys.data(), count);
+    const std::size_t known = find_next_ones(some, first);
+    if (known < count) find_some(some.subspan(known), first + known);
+    first += count;
+    next_slot_ = found_[first - 1] == kNoSlot ? kNoSlot : found_[first - 1] + 1;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <queue>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -183,8 +184,8 @@ class SeriesTable {
   Result<std::uint16_t> owner_number(std::uint16_t tenant, std::string_view source);
   void forget_metadata(std::uint16_t tenant);
   void find_runs(const WireSamples& in, const std::vector<std::uint16_t>& tenants);
-  void find_some(const WireSamples& in, const std::vector<std::uint16_t>& tenants,
-                 std::size_t first, std::size_t count);
+  std::size_t find_next_ones(std::span<const Key> keys, std::size_t first);
+  void find_some(std::span<const Key> keys, std::size_t first);
   Result<SeriesSlot> find_or_make(const WireSamples& in, const WireSamples::Run& run,
                                   std::uint16_t& tenant, std::string_view source,
                                   std::uint64_t offset);
@@ -242,6 +243,7 @@ class SeriesTable {
 
   std::vector<SeriesSlot> made_;
   std::vector<SeriesSlot> found_;  // Of the request in hand, by its runs.
+  SeriesSlot next_slot_ = kNoSlot;  // That the next run may be of.
 };
 
 }  // namespace quell

@@ -42,6 +42,46 @@ TEST(SeriesTable, SeriesKeepTheirSlots) {
   EXPECT_EQ(table.slots_of("a"), (std::vector<SeriesSlot>{0, 3}));
 }
 
+// 100 series of equal length, m000 to m099 in the slots 0 to 99, but for those that are left out.
+TestRequest request_of(std::string_view tenant, std::uint32_t first, std::uint32_t step,
+                       std::uint32_t without = UINT32_MAX) {
+  TestRequest request{std::string(tenant)};
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    const std::uint32_t n = (first + i * step) % 100;
+    if (n != without) request.add(fmt::format("m{:03}", n), 1, {static_cast<double>(n)});
+  }
+  return request;
+}
+
+// What a source most often sends next is the series of the next slot; it may be another one.
+TEST(SeriesTable, SeriesAreFoundInAnyOrder) {
+  SeriesTable table;
+  const auto is_right = [&](TestRequest request, SeriesSlot first_slot) {
+    SampleBatch batch;
+    SeriesRefusals refused;
+    table.resolve(request.samples, "test", SeriesTable::Unknown::Make, batch, refused);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (batch.slots[i] != first_slot + static_cast<SeriesSlot>(batch.values[i])) return false;
+    }
+    return batch.size() > 0;
+  };
+  EXPECT_TRUE(is_right(request_of("default", 0, 1), 0));
+  EXPECT_TRUE(is_right(request_of("other", 0, 1), 100));
+  for (const std::uint32_t step : {1u, 99u, 37u, 3u}) {
+    for (const std::uint32_t first : {0u, 1u, 40u, 99u}) {
+      EXPECT_TRUE(is_right(request_of("default", first, step), 0));
+      EXPECT_TRUE(is_right(request_of("other", first, step), 100));
+      EXPECT_TRUE(is_right(request_of("default", first, step, 50), 0));
+    }
+  }
+  table.remove(50);
+  EXPECT_TRUE(is_right(request_of("default", 0, 1, 50), 0));
+  EXPECT_EQ(taken(table, TestRequest().add("m049", 1, {1}).add("m999", 1, {2})), "49@1=1 50@1=2 ");
+  EXPECT_EQ(taken(table, TestRequest().add("m049", 1, {1}).add("m050", 1, {2})),
+            "49@1=1 200@1=2 ");
+  EXPECT_EQ(table.size(), 201u);
+}
+
 TEST(SeriesTable, OtherBytesOfTheSameLabelsAreTheSameSeries) {
   SeriesTable table;
   std::string unsorted;
