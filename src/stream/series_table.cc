@@ -65,7 +65,8 @@ std::uint64_t SeriesTable::hash_of(const Key& key) const {
 bool SeriesTable::is_it(SeriesSlot slot, const Key& key) const {
   const Entry& entry = entries_[slot];
   return entry.key != nullptr && entry.key_size == key.bytes.size() &&
-         entry.tenant == key.tenant && std::memcmp(entry.key, key.bytes.data(), entry.key_size) == 0;
+         entry.tenant == key.tenant &&
+         std::memcmp(entry.key, key.bytes.data(), entry.key_size) == 0;
 }
 
 SeriesSlot SeriesTable::look_up(std::uint64_t hash, const Key& key) const {
@@ -112,9 +113,9 @@ void SeriesTable::grow_places() {
 // ---------------------------------------------------------------------------------------------
 // Looking up.
 
-// Senders send their series in one order, and slots are given in the order in which series came: most
-// often the next run is of the next slot, whose bytes are compared without a hash and a look into the
-// table. Returns: of how many of the `keys` this was so; the others are to be looked up.
+// Senders send their series in one order, and slots are given in the order in which series came:
+// most often the next run is of the next slot, whose bytes are compared without a hash and a look
+// into the table. Returns: of how many of the `keys` this was so; the others are to be looked up.
 std::size_t SeriesTable::find_next_ones(std::span<const Key> keys, std::size_t first) {
   const std::size_t next = next_slot_;
   std::size_t count = next < entries_.size() ? std::min(keys.size(), entries_.size() - next) : 0;
