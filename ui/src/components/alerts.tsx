@@ -5,7 +5,7 @@ import { Link } from 'wouter';
 import type { AlertSummary } from '../api/types';
 import { plural } from '../lib/format';
 import { Icon } from './icon';
-import { Age, EntityChip, OutsideLink, SeverityMark, Time } from './marks';
+import { Age, EntityChip, OutsideLink, Prose, SeverityMark, Time } from './marks';
 import { TraceView } from './trace';
 
 export function AlertStatus({ alert }: { alert: AlertSummary }) {
@@ -72,7 +72,9 @@ function AlertRow(props: {
             <Icon name="right" />
           </span>
           <span className="cell-what">
-            <span className="title ellipsis">{alert.title}</span>
+            <span className="title ellipsis">
+              <Prose text={alert.title} />
+            </span>
             <span className="sub">
               {alert.entity && <EntityChip entity={alert.entity} />}
               <span className="mono ellipsis">{alert.source}</span>
@@ -159,12 +161,20 @@ export function Pairs({ pairs }: { pairs: Record<string, string> }) {
         <div key={name} className="contents">
           <dt>{name}</dt>
           <dd className="pre">
-            {/^https?:\/\/\S+$/.test(value) ? <OutsideLink href={value} text={value} /> : value}
+            <Value name={name} value={value} />
           </dd>
         </div>
       ))}
     </>
   );
+}
+
+function Value({ name, value }: { name: string; value: string }) {
+  if (/^https?:\/\/\S+$/.test(value)) return <OutsideLink href={value} text={value} />;
+  if (name === 'finding' && /^FND-\d+$/.test(value)) {
+    return <Link href={`/findings/${value}`}>{value}</Link>;
+  }
+  return <Prose text={value} />;
 }
 
 export function Labels({ labels }: { labels: Record<string, string> }) {

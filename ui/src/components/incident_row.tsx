@@ -6,7 +6,7 @@ import type { IncidentSummary } from '../api/types';
 import { formatCount, plural } from '../lib/format';
 import type { Mark } from '../live/incident_list';
 import { Icon } from './icon';
-import { Age, EntityChip, SeverityBadge, StatusMark } from './marks';
+import { Age, EntityChip, Prose, SeverityBadge, StatusMark } from './marks';
 
 const CHIPS_MAX = 3;
 
@@ -50,7 +50,7 @@ export const IncidentRow = memo(function IncidentRow(props: Props) {
       </span>
       <span role="gridcell" className="cell-what">
         <Link href={`/incidents/${incident.id}`} className="title ellipsis" tabIndex={-1}>
-          {incident.title}
+          <Prose text={incident.title} />
         </Link>
         <span className="sub">
           <span className="mono">{incident.id}</span>

@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 
 import type { HealthStatus, IncidentStatus, Severity } from '../api/types';
 import { useNow } from '../lib/now';
-import { formatAge, formatAgo, formatTime, parseTime } from '../lib/format';
+import { formatAge, formatAgo, formatProse, formatTime, parseTime } from '../lib/format';
 import { safeHref } from '../lib/links';
 import { Icon } from './icon';
 
@@ -199,6 +199,11 @@ export function Time({ at }: { at: string | null }) {
       {formatTime(at, now)}
     </time>
   );
+}
+
+/** A sentence of the server; its times are shown in the reader's zone. */
+export function Prose({ text }: { text: string }) {
+  return <>{formatProse(text, useNow())}</>;
 }
 
 /** A link from an event: only http and https, and it learns nothing about this page. */

@@ -6,7 +6,7 @@ import type { AlertSummary, TimelineEntry } from '../api/types';
 import { formatCount, plural } from '../lib/format';
 import { groupTimeline, type TimelineGroup } from '../lib/timeline';
 import { Icon, type IconName } from './icon';
-import { EntityChip, SeverityBadge, StatusMark, Time } from './marks';
+import { EntityChip, Prose, SeverityBadge, StatusMark, Time } from './marks';
 
 type AlertsById = ReadonlyMap<string, AlertSummary>;
 
@@ -123,7 +123,11 @@ function What({ entry, alerts }: { entry: TimelineEntry; alerts: AlertsById }) {
   const alert = <AlertName entry={entry} alerts={alerts} />;
   switch (entry.kind) {
     case 'opened':
-      return <>Opened: {entry.text}</>;
+      return (
+        <>
+          Opened: <Prose text={entry.text} />
+        </>
+      );
     case 'alert_added':
       return <>Alert joined: {alert}</>;
     case 'alert_removed':
@@ -168,7 +172,7 @@ function Other({ id }: { id: string }) {
 function AlertName({ entry, alerts }: { entry: TimelineEntry; alerts: AlertsById }) {
   const alert = entry.alert === null ? undefined : alerts.get(entry.alert);
   const text = alert?.title ?? (entry.kind === 'alert_removed' ? '' : entry.text);
-  const name = text === '' ? (entry.alert ?? 'an alert') : text;
+  const name = <Prose text={text === '' ? (entry.alert ?? 'an alert') : text} />;
   return (
     <>
       {entry.alert === null ? name : <Link href={`/alerts/${entry.alert}`}>{name}</Link>}{' '}

@@ -6,6 +6,7 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
+  formatProse,
   formatShare,
   formatTime,
   plural,
@@ -54,6 +55,18 @@ test('a time of today shows the clock, of another day the day, of another year t
   expect(formatTime('0001-01-01T00:00:00Z', NOW)).not.toBe('–');
   expect(formatTime('nonsense', NOW)).toBe('–');
 });
+
+function checkProse(text: string, want: string) {
+  test(`prose: ${text}`, () => expect(formatProse(text, NOW)).toBe(want));
+}
+const LATER = '2026-11-21T12:25:20Z';
+checkProse('nothing to do with times', 'nothing to do with times');
+checkProse(
+  `reaches 1 at ${LATER} (it is 0.6)`,
+  `reaches 1 at ${formatTime(LATER, NOW)} (it is 0.6)`,
+);
+checkProse(`${LATER} or ${LATER}`, `${formatTime(LATER, NOW)} or ${formatTime(LATER, NOW)}`);
+checkProse('the 2026-11-21 and 2026-99-99T00:00:00Z', 'the 2026-11-21 and 2026-99-99T00:00:00Z');
 
 function checkCount(n: number, want: string) {
   test(`count ${n} is ${want}`, () => expect(formatCount(n)).toBe(want));

@@ -69,6 +69,13 @@ export function formatTime(iso: string | null | undefined, now: number): string 
   return Math.abs(now - at) < 180 * DAY ? dayAndClock.format(date) : wholeDate.format(date);
 }
 
+const INSTANT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+
+/** A sentence of the server, its times (in UTC) as all others are shown: in the reader's zone. */
+export function formatProse(text: string, now: number): string {
+  return text.replace(INSTANT, (iso) => (parseTime(iso) === null ? iso : formatTime(iso, now)));
+}
+
 /** `14:05`: the start of a health window. */
 export function formatClock(iso: string | null | undefined): string {
   const at = parseTime(iso);

@@ -6,7 +6,7 @@ import { api, unwrap } from '../api/client';
 import { AlertFacts, AlertStatus } from '../components/alerts';
 import { DetailPage } from '../components/detail_page';
 import { Icon } from '../components/icon';
-import { EntityChip, SeverityMark } from '../components/marks';
+import { EntityChip, Prose, SeverityMark } from '../components/marks';
 import { TraceView } from '../components/trace';
 import { listHref } from './incidents';
 
@@ -35,7 +35,9 @@ export function AlertPage({ fingerprint }: { fingerprint: string }) {
               <AlertStatus alert={alert} />
               {alert.entity && <EntityChip entity={alert.entity} />}
             </div>
-            <h1>{alert.title}</h1>
+            <h1>
+              <Prose text={alert.title} />
+            </h1>
             {alert.incident === null && (
               <p className="muted">It belongs to no incident; the trace says why.</p>
             )}

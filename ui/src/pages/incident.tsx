@@ -28,6 +28,7 @@ import {
   SeverityBadge,
   StatusMark,
   Time,
+  Prose,
 } from '../components/marks';
 import { ErrorNotice } from '../components/notices';
 import { NoteComposer, Timeline } from '../components/timeline';
@@ -222,7 +223,9 @@ function IncidentHead(props: HeadProps) {
         <Facts incident={incident} />
       </div>
       <div className="title-line">
-        <h1 title={incident.title}>{incident.title}</h1>
+        <h1 title={incident.title}>
+          <Prose text={incident.title} />
+        </h1>
         {mayChange && (
           <button
             type="button"
