@@ -1,6 +1,13 @@
 // A finding's signal over time: what was seen, what was expected, and when it began.
 import type { FindingSignal } from '../api/types';
-import { formatValue, makeChart, type ChartPoint } from '../lib/chart';
+import {
+  boundsOf,
+  boundsWords,
+  formatValue,
+  makeChart,
+  pointsOf,
+  type ChartPoint,
+} from '../lib/chart';
 import { formatTime } from '../lib/format';
 import { useNow } from '../lib/now';
 
@@ -13,12 +20,12 @@ export function FindingChart(props: { signal: FindingSignal; points: readonly Ch
   if (points.length === 0) {
     return <p className="muted">The samples of this time are not kept any more.</p>;
   }
-  const chart = makeChart(points, WIDTH, HEIGHT);
+  const bounds = boundsOf(signal);
+  const chart = makeChart(pointsOf(signal, points), WIDTH, HEIGHT, bounds);
   const onset = Date.parse(signal.onset);
   const time = (ms: number) => formatTime(new Date(ms).toISOString(), now);
-  const words =
-    `${signal.metric}: ${formatValue(signal.value)} where ${formatValue(signal.low)} to ` +
-    `${formatValue(signal.high)} was usual, from ${time(onset)} on`;
+  const words = bounds.length > 0 ? ` (${boundsWords(signal)})` : '';
+  const value = signal.rule?.detector === 'absence' ? '' : ` ${formatValue(signal.value)}${words}`;
   return (
     <figure className="chart">
       <div className="chart-scale mono" aria-hidden="true">
@@ -29,7 +36,7 @@ export function FindingChart(props: { signal: FindingSignal; points: readonly Ch
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={words}
+        aria-label={`${signal.metric}:${value} from ${time(onset)} on`}
       >
         <path className="band" d={chart.band} />
         {onset >= chart.from && onset <= chart.to && (
@@ -41,6 +48,9 @@ export function FindingChart(props: { signal: FindingSignal; points: readonly Ch
             height={HEIGHT}
           />
         )}
+        {bounds.map((bound, i) => (
+          <path key={i} className="bound" d={`M0 ${chart.y(bound)}H${WIDTH}`} />
+        ))}
         <path className="expected" d={chart.expected} />
         <path className="line" d={chart.line} />
       </svg>

@@ -1,7 +1,40 @@
 // The geometry of a finding's chart: points with an expected band, as SVG paths. Pure.
 
+interface Bounded {
+  low: number | null;
+  high: number | null;
+  rule: { detector: string } | null;
+}
+
+const LIMITED = new Set(['threshold', 'forecast']);
+
+/** `usual 3 to 4`, `limit 100`: what a signal's value is held against; empty when nothing is known. */
+export function boundsWords({ low, high, rule }: Bounded): string {
+  const word = rule && LIMITED.has(rule.detector) ? 'limit' : 'usual';
+  if (low === null && high === null) return '';
+  if (low !== null && high !== null) {
+    return `${word === 'limit' ? 'limits' : word} ${formatValue(low)} to ${formatValue(high)}`;
+  }
+  const side = low === null ? 'at most' : 'at least';
+  return word === 'limit'
+    ? `limit ${formatValue(low ?? high)}`
+    : `usual ${side} ${formatValue(low ?? high)}`;
+}
+
+/** The bounds as values on the chart; those of silences are durations. */
+export function boundsOf({ low, high, rule }: Bounded): number[] {
+  if (rule?.detector === 'absence') return [];
+  return [low, high].filter((v): v is number => v !== null && Number.isFinite(v));
+}
+
 /** [ms, value, expected, low, high]; null where it is not known. A null value is a gap. */
 export type ChartPoint = readonly (number | null)[];
+
+/** A silence's reading is how long it lasts, which is no value of the series: a gap until then. */
+export function pointsOf(signal: Bounded, points: readonly ChartPoint[]): readonly ChartPoint[] {
+  if (signal.rule?.detector !== 'absence') return points;
+  return points.map((point) => (rowOf(point).expected === null ? point : point.slice(0, 1)));
+}
 
 interface Row {
   ms: number;
@@ -27,17 +60,24 @@ export interface Chart {
   min: number;
   max: number;
   x(ms: number): number;
+  y(value: number): number;
 }
 
 /** A gap this many times the usual distance breaks the line. */
 const GAP = 4;
 
-export function makeChart(points: readonly ChartPoint[], width: number, height: number): Chart {
+/** Values in `bounds` are in its range, too. */
+export function makeChart(
+  points: readonly ChartPoint[],
+  width: number,
+  height: number,
+  bounds: readonly number[] = [],
+): Chart {
   const rows = points.map(rowOf);
   const times = rows.map((row) => row.ms);
   const from = Math.min(...times);
   const to = Math.max(...times);
-  const [min, max] = range(rows);
+  const [min, max] = range(rows, bounds);
   const x = (ms: number) => (to === from ? width / 2 : ((ms - from) / (to - from)) * width);
   const y = (value: number) => height - ((value - min) / (max - min)) * height;
   const pieces = split(rows);
@@ -50,13 +90,14 @@ export function makeChart(points: readonly ChartPoint[], width: number, height: 
     min,
     max,
     x,
+    y,
   };
 }
 
 /** Of all that is drawn, with a little air; never empty. */
-function range(rows: readonly Row[]): [number, number] {
-  let min = Infinity;
-  let max = -Infinity;
+function range(rows: readonly Row[], bounds: readonly number[]): [number, number] {
+  let min = Math.min(...bounds);
+  let max = Math.max(...bounds);
   for (const { value, low, high } of rows) {
     for (const v of [value, low, high]) {
       if (v === null || !Number.isFinite(v)) continue;
