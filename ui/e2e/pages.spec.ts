@@ -198,7 +198,7 @@ test.describe('findings', () => {
     await expect(row).toContainText('host:db-1');
     await row.click();
     await expect(page).toHaveTitle(/FND-000001 · Quell$/);
-    await expect(page.getByRole('img', { name: /was usual/ }).first()).toBeVisible();
+    await expect(page.getByRole('img', { name: /usual .* to .* from / }).first()).toBeVisible();
     await page.getByRole('button', { name: 'Noise' }).click();
     await expect(page.getByRole('button', { name: 'Noise' })).toHaveAttribute(
       'aria-pressed',
@@ -206,5 +206,56 @@ test.describe('findings', () => {
     );
     await page.getByRole('link', { name: /^INC-/ }).click();
     await expect(page.getByRole('heading', { level: 1 })).toContainText('db-1');
+  });
+});
+
+test.describe('detection rules', () => {
+  const notToday = ['wed', 'thu', 'fri', 'sat', 'sun', 'mon', 'tue'][new Date().getUTCDay()];
+  test.use({
+    config: `detection:
+  rules:
+    - {name: too-deep, metric: queue_depth, detector: threshold, above: 100, severity: error}
+    - {name: users-daily, metric: users, detector: seasonal}
+    - {name: too-hot, metric: temperature, detector: threshold, above: 80, weekdays: ${notToday}}
+    - {name: nobody, metric: not_there, detector: change_point}
+`,
+  });
+
+  test('the findings page says what rules watch, learn and hold back', async ({ page, quell }) => {
+    await page.goto(`${quell.url}/findings`);
+    const rules = page.getByRole('region', { name: 'Rules' });
+    const rule = (name: string) => rules.getByRole('listitem').filter({ hasText: name });
+    await expect(rule('too-deep')).toContainText('has matched no series yet');
+    const now = Math.floor(Date.now() / 1000);
+    const lines: string[] = [];
+    for (let i = 0; i < 50; ++i) {
+      const ts_event = now - 100 + 2 * i;
+      const late = i > 40;
+      for (const [metric, value] of [
+        ['queue_depth', late ? 150 : 50],
+        ['users', 200 + (i % 7)],
+        ['temperature', late ? 90 : 60],
+      ]) {
+        lines.push(JSON.stringify({ host: 'db-1', metric, value, ts_event }));
+      }
+    }
+    const type = { 'Content-Type': 'application/x-ndjson' };
+    expect((await quell.post('/ingest/agent', lines.join('\n'), type)).status).toBe(202);
+    await expect(page.getByRole('link', { name: /FND-000001/ })).toContainText('queue_depth');
+    await page.reload();
+    await expect(rule('too-deep')).toContainText('1 series, 1 open');
+    await expect(rule('users-daily')).toContainText('1 series, 1 learning');
+    await expect(rule('too-hot')).toContainText('1 series, 1 held back');
+    await expect(rule('too-hot')).toContainText('held back: ');
+    await expect(rule('nobody')).toContainText('has matched no series yet');
+    await page.getByRole('link', { name: /FND-000001/ }).click();
+    await expect(page.getByText('limit 100', { exact: true })).toBeVisible();
+    await expect(
+      page.getByRole('img', { name: /^queue_depth: 150 \(limit 100\) from / }),
+    ).toBeVisible();
+    // The alert leads back to the finding.
+    await page.getByRole('link', { name: 'Its alert' }).click();
+    await page.getByRole('link', { name: 'FND-000001' }).click();
+    await expect(page).toHaveTitle(/FND-000001 · Quell$/);
   });
 });

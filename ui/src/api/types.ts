@@ -24,6 +24,7 @@ export type ServerStatus = Schemas['Status'];
 export type Finding = Schemas['FindingSummary'];
 export type FindingDetail = Schemas['FindingDetail'];
 export type FindingSignal = Schemas['FindingSignal'];
+export type DetectionRule = Schemas['DetectionRuleFacts'];
 export type Link = Schemas['Link'];
 
 /** What a person can do to an incident's status. */

@@ -36,7 +36,7 @@ const PAGES: readonly Page[] = [
 export function pageName(location: string): string {
   const [, first = '', second] = location.split('/');
   if (second && first !== 'events') return decodeURIComponent(second);
-  return PAGES.find((page) => page.href === `/${first}`)?.name ?? '';
+  return PAGES.find((page) => page.href === `/${first}`)?.name ?? 'No such page';
 }
 
 export function Shell({ children }: { children: ReactNode }) {

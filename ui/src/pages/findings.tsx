@@ -7,13 +7,14 @@ import { Link, useLocation, useSearch } from 'wouter';
 import { api, unwrap } from '../api/client';
 import type { Finding, FindingDetail, FindingSignal } from '../api/types';
 import { alertHref } from '../components/alerts';
+import { DetectionRules } from '../components/detection_rules';
 import { DetailPage } from '../components/detail_page';
 import { FindingChart } from '../components/finding_chart';
 import { Icon } from '../components/icon';
-import { Age, EntityChip, SeverityMark, Time } from '../components/marks';
+import { Age, EntityChip, Prose, SeverityMark, Time } from '../components/marks';
 import { Empty, ErrorNotice, Loading, OlderButton } from '../components/notices';
 import { showToast } from '../components/toasts';
-import { formatValue } from '../lib/chart';
+import { boundsWords, formatValue } from '../lib/chart';
 import { formatCount, plural } from '../lib/format';
 import { settings } from '../lib/settings';
 import { live } from '../live/live';
@@ -100,6 +101,7 @@ export function FindingsPage() {
           </ul>
         )}
         <OlderButton pages={pages} />
+        <DetectionRules />
       </div>
     </div>
   );
@@ -119,7 +121,9 @@ function FindingRow({ finding }: { finding: Finding }) {
             <Age at={finding.onset} ago />
           </span>
         </span>
-        <span className="reason">{finding.title}</span>
+        <span className="reason">
+          <Prose text={finding.title} />
+        </span>
       </Link>
     </li>
   );
@@ -191,14 +195,18 @@ function FindingView({ finding }: { finding: FindingDetail }) {
           <div className="panel-body stack">
             <ul className="why">
               {finding.why.map((sentence, i) => (
-                <li key={i}>{sentence}</li>
+                <li key={i}>
+                  <Prose text={sentence} />
+                </li>
               ))}
             </ul>
             <ol className="verdicts">
               {finding.trace.map((line, i) => (
                 <li key={i}>
                   <Time at={line.at} />
-                  <span className="reason">{line.text}</span>
+                  <span className="reason">
+                    <Prose text={line.text} />
+                  </span>
                 </li>
               ))}
             </ol>
@@ -232,7 +240,9 @@ function FindingHead({ finding }: { finding: FindingDetail }) {
           )}
         </span>
       </div>
-      <h1>{finding.title}</h1>
+      <h1>
+        <Prose text={finding.title} />
+      </h1>
       <p className="row wrap muted">
         {finding.incident === null ? (
           <span>It belongs to no incident.</span>
@@ -292,13 +302,13 @@ function SignalView({ signal }: { signal: FindingSignal }) {
       <span className="row wrap">
         <b className="mono">{signal.metric}</b>
         {signal.is_rate && <span className="muted">per second</span>}
-        <span className="is-bad">
-          {formatValue(signal.value)} {signal.unit}
-        </span>
-        {(signal.low !== null || signal.high !== null) && (
-          <span className="muted">
-            usual {formatValue(signal.low)} to {formatValue(signal.high)}
-          </span>
+        {signal.rule?.detector !== 'absence' && (
+          <>
+            <span className="is-bad">
+              {formatValue(signal.value)} {signal.unit}
+            </span>
+            <span className="muted">{boundsWords(signal)}</span>
+          </>
         )}
         {signal.rule && <span className="chip">rule {signal.rule.name}</span>}
       </span>
@@ -311,7 +321,9 @@ function SignalView({ signal }: { signal: FindingSignal }) {
           </span>
         ))}
       </span>
-      <span className="muted">{signal.components.map((c) => c.sentence).join('; ')}</span>
+      <span className="muted">
+        <Prose text={signal.components.map((c) => c.sentence).join('; ')} />
+      </span>
       {signal.rule?.held && <span className="muted">held until then: {signal.rule.held}</span>}
     </div>
   );
