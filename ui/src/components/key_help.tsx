@@ -11,6 +11,7 @@ const KEYS: readonly (readonly [string[], string])[] = [
   [['/'], 'search'],
   [['Space'], 'pause or resume (live events)'],
   [['g', 'i'], 'incidents'],
+  [['g', 'f'], 'findings'],
   [['g', 'h'], 'health'],
   [['g', 'e'], 'live events'],
   [['g', 'd'], 'dead letters'],

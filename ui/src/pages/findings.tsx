@@ -101,7 +101,7 @@ export function FindingsPage() {
           </ul>
         )}
         <OlderButton pages={pages} />
-        <DetectionRules />
+        {!pages.error && <DetectionRules />}
       </div>
     </div>
   );
