@@ -17,7 +17,7 @@ std::string_view source_name(const Frame& frame) {
 
 void MetricStage::set_options(const MetricOptions& options) {
   table_.set_options(options.series);
-  book_.set_bytes_max(options.sample_memory);
+  book_.set_bytes_max(options.sample_memory, table_);
   series_idle_ = options.series_idle;
 }
 

@@ -40,15 +40,42 @@ MetricChunk chunk_of(std::span<const SampleBlock> blocks, std::shared_ptr<const 
 }  // namespace
 
 SampleBook::SampleBook(const SampleBookOptions& options) : options_(options) {
-  set_bytes_max(options.bytes_max);
+  capacity_ = blocks_in(options.bytes_max);
 }
 
-void SampleBook::set_bytes_max(std::uint64_t bytes_max) {
+std::uint64_t SampleBook::blocks_in(std::uint64_t bytes) {
+  constexpr std::uint64_t kSegmentBytes = kBlocksPerSegment * sizeof(SampleBlock);
+  return std::max<std::uint64_t>(1, bytes / kSegmentBytes) * kBlocksPerSegment;
+}
+
+// Unwritten blocks below `first` become chunks, the full ones of a series before its open one.
+void SampleBook::seal_before(std::uint64_t first, const SeriesTable& table) {
+  std::erase_if(closed_, [&](std::uint64_t number) {
+    if (number >= first) return false;
+    if (!is_kept(number)) {
+      ++stats_.blocks_dropped;
+      return true;
+    }
+    const SampleBlock& full = block(number);
+    const bool waits = full.waits && full.life == states_[full.slot].life;
+    if (waits) keep_ready(full, table.series(full.slot));
+    return true;
+  });
+  for (std::size_t slot = 0; slot < states_.size(); ++slot) {
+    State& state = states_[slot];
+    if (state.open == 0 || state.open >= first) continue;
+    SampleBlock last = block(state.open);
+    last.close(state.cursor);
+    keep_ready(last, table.series(static_cast<SeriesSlot>(slot)));
+    state.open = 0;
+  }
+}
+
+void SampleBook::set_bytes_max(std::uint64_t bytes_max, const SeriesTable& table) {
   options_.bytes_max = bytes_max;
-  const std::uint64_t segment = kBlocksPerSegment * sizeof(SampleBlock);
-  const std::uint64_t capacity =
-      std::max<std::uint64_t>(1, bytes_max / segment) * kBlocksPerSegment;
+  const std::uint64_t capacity = blocks_in(bytes_max);
   if (capacity == capacity_) return;
+  if (next_number_ > capacity) seal_before(next_number_ - capacity, table);
   const std::uint64_t old_capacity = std::exchange(capacity_, capacity);
   const auto old = std::exchange(segments_, {});
   const std::uint64_t kept = std::min({old_capacity, capacity, next_number_ - 1});
@@ -57,9 +84,6 @@ void SampleBook::set_bytes_max(std::uint64_t bytes_max) {
     block(number) = old[at / kBlocksPerSegment][at % kBlocksPerSegment];
   }
   first_number_ = next_number_ - kept;
-  for (State& state : states_) {
-    if (!is_kept(state.open)) state.open = 0;
-  }
 }
 
 SampleBlock& SampleBook::block(std::uint64_t number) {

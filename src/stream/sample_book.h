@@ -60,7 +60,7 @@ struct SampleBookStats {
   std::uint64_t added = 0;
   std::uint64_t stale = 0;           // Of these: markers that a series has ended.
   std::uint64_t blocks = 0;          // Begun.
-  std::uint64_t blocks_dropped = 0;  // Closed ones that came faster than the store takes them.
+  std::uint64_t blocks_dropped = 0;  // That came faster than the store takes them.
 };
 
 // The blocks of one series, oldest first, closed: a copy, to be decoded on any thread.
@@ -82,8 +82,9 @@ class SampleBook {
   SampleBook(const SampleBook&) = delete;
   SampleBook& operator=(const SampleBook&) = delete;
 
-  // More or less room; with less, the oldest blocks go.
-  void set_bytes_max(std::uint64_t bytes_max);
+  // More or less room. With less, the oldest blocks go: those that are not written yet become
+  // chunks.
+  void set_bytes_max(std::uint64_t bytes_max, const SeriesTable& table);
 
   // Keeps the samples of the frame at `offset`, fills batch.rates when there are counters, and
   // turns the values of Delta series into totals. Requires: offsets and arrivals do not fall, and
@@ -141,6 +142,8 @@ class SampleBook {
     std::uint64_t changed_sample = 0;  // Added before it.
   };
 
+  static std::uint64_t blocks_in(std::uint64_t bytes);  // Whole segments of them.
+  void seal_before(std::uint64_t first, const SeriesTable& table);
   SampleBlock& block(std::uint64_t number);
   const SampleBlock& block(std::uint64_t number) const;
   bool is_kept(std::uint64_t number) const;

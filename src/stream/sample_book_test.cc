@@ -401,10 +401,29 @@ TEST(SampleBook, MemoryIsFixedAndSlowSeriesGoToTheStore) {
   EXPECT_EQ(world.read({.metric = "slow"}, false), "");
   world.commit(200'000);
   EXPECT_EQ(world.read({.metric = "slow"}), "a 0=42");
-  world.book->set_bytes_max(2 * kMiB);
-  world.book->set_bytes_max(kMiB);
+  world.book->set_bytes_max(2 * kMiB, *world.table);
+  world.book->set_bytes_max(kMiB, *world.table);
   const std::string newest = world.read({.metric = "fast", .limit = 2}, false);
   EXPECT_EQ(newest, fmt::format("b 199998={} 199999={}", 998 * 1.1, 999 * 1.1));
+}
+
+TEST(SampleBook, WithLessMemoryWhatIsNotWrittenGoesToTheStore) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  World world({.bytes_max = 2 * kMiB, .chunks_per_commit = 1});
+  world.add(TestRequest().add("slow{host=a}", 0, {42}), 0);
+  std::vector<double> values;
+  for (int i = 0; i < 1000; ++i) values.push_back(i * 1.1);
+  for (int i = 0; i < 150; ++i) {
+    world.add(TestRequest().add("fast{host=b}", i * 1000, values), i * 1000);
+  }
+  ASSERT_GT(world.book->bytes(), kMiB);
+  world.book->set_bytes_max(kMiB, *world.table);
+  EXPECT_EQ(world.book->stats().blocks_dropped, 0u);
+  world.commit(150'000);
+  EXPECT_EQ(world.read({.metric = "slow"}), "a 0=42");
+  EXPECT_EQ(world.read({.metric = "fast", .until = test_at(2)}), "b 0=0 1=1.1 2=2.2");
+  world.add(TestRequest().add("slow{host=a}", 150'001, {43}), 150'001);
+  EXPECT_EQ(world.read({.metric = "slow"}), "a 0=42 150001=43");
 }
 
 void run_with_crashes(std::uint64_t seed) {
