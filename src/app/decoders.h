@@ -8,11 +8,11 @@
 
 #include "model/event.h"
 #include "model/frame.h"
+#include "model/limits.h"
 #include "model/sample.h"
 #include "normalize/pack_decoder.h"
 #include "normalize/pack_library.h"
 #include "wire/agent.h"
-#include "wire/limits.h"
 #include "wire/otlp_metrics.h"
 #include "wire/reply.h"
 #include "wire/scratch.h"

@@ -34,7 +34,7 @@ bool is_web_link(std::string_view text) {
 class EventBuilder {
  public:
   EventBuilder(const Pack& pack, const EventMapping& mapping, const Scope& scope,
-               PackScratch& scratch, const PackLimits& limits)
+               PackScratch& scratch, const WireLimits& limits)
       : pack_(pack), mapping_(mapping), scope_(scope), scratch_(scratch), limits_(limits) {}
 
   // Errors: InvalidArgument with the reason why the item is refused.
@@ -283,7 +283,7 @@ class EventBuilder {
   const EventMapping& mapping_;
   const Scope& scope_;
   PackScratch& scratch_;
-  const PackLimits& limits_;
+  const WireLimits& limits_;
   Event event_{};
   std::string time_problem_{};
 };
@@ -291,7 +291,7 @@ class EventBuilder {
 // Decodes the JSON texts of one frame.
 class FrameDecoder {
  public:
-  FrameDecoder(const Pack& pack, const Frame& frame, PackScratch& scratch, const PackLimits& limits,
+  FrameDecoder(const Pack& pack, const Frame& frame, PackScratch& scratch, const WireLimits& limits,
                std::vector<Scope::Miss>* misses)
       : pack_(pack), scratch_(scratch), limits_(limits) {
     scope_.frame = &frame;
@@ -437,7 +437,7 @@ class FrameDecoder {
 
   const Pack& pack_;
   PackScratch& scratch_;
-  const PackLimits& limits_;
+  const WireLimits& limits_;
   Scope scope_{};
   Decoded decoded_{};
   std::size_t unlisted_ = 0;
@@ -446,7 +446,7 @@ class FrameDecoder {
 }  // namespace
 
 Decoded decode_with_pack(const Pack& pack, const Frame& frame, PackScratch& scratch,
-                         const PackLimits& limits, std::vector<Scope::Miss>* misses) {
+                         const WireLimits& limits, std::vector<Scope::Miss>* misses) {
   return FrameDecoder(pack, frame, scratch, limits, misses).decode();
 }
 

@@ -184,7 +184,7 @@ TEST(PackDecoder, LimitsAreStated) {
   const Pack pack =
       pack_of("  - {name: e, each: [/x, .], kind: alert, dedup_key: /id, labels: {'*': /l}}");
   PackScratch scratch;
-  const PackLimits limits{.events_max = 2,
+  const WireLimits limits{.events_max = 2,
                           .rejected_max = 2,
                           .labels_max = 1,
                           .label_name_bytes_max = 4,

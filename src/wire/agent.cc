@@ -298,20 +298,30 @@ Result<std::string_view> read_name(const Json& json, std::string_view key,
   return text;
 }
 
+// Nobody measured then: the sender's time was never set.
+Result<std::optional<Timestamp>> checked_time(Timestamp time, const Json& json) {
+  if (time != kMinTime) return std::optional(time);
+  return fail(Errc::InvalidArgument,
+              fmt::format("{} is before the year 1678: leave ts_event out for the time of arrival",
+                          simdjson::minify(json)),
+              "/ts_event");
+}
+
 Result<std::optional<Timestamp>> read_sample_time(const Json& json) {
   std::string_view text;
   std::int64_t number = 0;
   double fraction = 0;
   if (json.is_null()) return std::optional<Timestamp>{};
   if (json.get(text) == simdjson::SUCCESS) {
-    auto time = parse_optional_time(text);
+    if (text.empty()) return std::optional<Timestamp>{};
+    const auto time = parse_rfc3339(text);
     if (!time) return fail(Errc::InvalidArgument, time.error().message, "/ts_event");
-    return time;
+    return checked_time(*time, json);
   }
-  if (json.get(number) == simdjson::SUCCESS) return std::optional(time_of_epoch(number));
+  if (json.get(number) == simdjson::SUCCESS) return checked_time(time_of_epoch(number), json);
   if (json.get(fraction) == simdjson::SUCCESS) {
     const auto time = time_of_fraction(fraction);
-    if (time) return time;
+    if (time) return checked_time(*time, json);
     return fail(Errc::InvalidArgument,
                 fmt::format("{} is not a time: send whole milliseconds or nanoseconds, or seconds",
                             fraction),

@@ -12,8 +12,8 @@
 
 #include "model/event.h"
 #include "model/frame.h"
+#include "model/limits.h"
 #include "model/sample.h"
-#include "wire/limits.h"
 
 namespace quell {
 

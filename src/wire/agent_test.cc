@@ -85,7 +85,13 @@ TEST(Agent, Times) {
   check_time("-1", "1969-12-31T23:59:59Z");
   check_time("null", "2026-11-21T08:10:00Z");
   check_time("\"\"", "2026-11-21T08:10:00Z");
-  check_time("\"0001-01-01T00:00:00Z\"", "2026-11-21T08:10:00Z");
+  check_time("\"\"", "2026-11-21T08:10:00Z");
+  check_time("\"0001-01-01T00:00:00Z\"",
+             "rejected line 1: /ts_event: \"0001-01-01T00:00:00Z\" is before the year 1678: leave "
+             "ts_event out for the time of arrival\n");
+  check_time("-99999999999",
+             "rejected line 1: /ts_event: -99999999999 is before the year 1678: leave ts_event out "
+             "for the time of arrival\n");
   check_time("\"2026-11-21T08:19:59Z\"", "2026-11-21T08:19:59Z");
   check_time("\"2026-11-21T08:20:01Z\"", "2026-11-21T08:10:00Z");  // Too far ahead.
   check_time("\"9999-12-31T00:00:00Z\"", "2026-11-21T08:10:00Z");

@@ -13,7 +13,7 @@
 
 #include "model/event.h"
 #include "model/frame.h"
-#include "wire/limits.h"
+#include "model/limits.h"
 #include "wire/scratch.h"
 
 namespace quell {

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "model/event.h"
 #include "model/frame.h"
-#include "wire/limits.h"
+#include "model/limits.h"
 #include "wire/scratch.h"
 
 namespace quell::wire {

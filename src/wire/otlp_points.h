@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/flat_index.h"
 #include "base/hash.h"
+#include "model/limits.h"
 #include "model/sample.h"
-#include "wire/limits.h"
 #include "wire/sample_columns.h"
 
 namespace quell::wire {

@@ -6,7 +6,7 @@
 
 #include "model/event.h"
 #include "model/frame.h"
-#include "wire/limits.h"
+#include "model/limits.h"
 #include "wire/reply.h"
 #include "wire/scratch.h"
 

@@ -12,8 +12,8 @@
 #include "base/result.h"
 #include "model/event.h"
 #include "model/frame.h"
+#include "model/limits.h"
 #include "model/sample.h"
-#include "wire/limits.h"
 #include "wire/reply.h"
 
 namespace quell {

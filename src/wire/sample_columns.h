@@ -9,8 +9,8 @@
 
 #include "base/clock.h"
 #include "model/event.h"
+#include "model/limits.h"
 #include "model/sample.h"
-#include "wire/limits.h"
 
 namespace quell::wire {
 

@@ -9,7 +9,7 @@
 #include "fuzz.h"
 #include "model/event.h"
 #include "model/frame.h"
-#include "wire/limits.h"
+#include "model/limits.h"
 #include "wire/test_event.h"
 
 namespace quell {

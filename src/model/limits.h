@@ -1,4 +1,5 @@
-// WireLimits: how much one frame may hold. A limit that is passed is named in the reason.
+// WireLimits: how much one frame may hold, whoever decodes it (wire/, normalize/). A limit that is
+// passed is named in the reason.
 #pragma once
 
 #include <cstdint>
