@@ -83,15 +83,18 @@ Result<EventQuery> event_query(const Call& call) {
   return query;
 }
 
-// {"items":[…],"next":…} of rows that have an offset and an index.
+// {"items":[…],"next":…} of rows that have an offset and an index. Requires: one row more than
+// `limit` where there are more.
 template <class Row, class Write>
-http::Response row_page(const std::vector<Row>& rows, std::uint32_t limit, Write write) {
+http::Response row_page(std::vector<Row> rows, std::uint32_t limit, Write write) {
+  const bool has_more = rows.size() > limit;
+  if (has_more) rows.resize(limit);
   std::string body;
   JsonWriter w(body);
   w.begin_object().key("items").begin_array();
   for (const Row& row : rows) write(w, row);
   std::string next;
-  if (rows.size() == limit) {
+  if (has_more) {
     next = format_cursor({.kind = 'e', .position = rows.back().offset, .index = rows.back().index});
   }
   w.end_array().field_or_null("next", next).end_object();
@@ -172,9 +175,10 @@ http::Response answer_with_event(Event event, LiveView& live, const Applied& app
 }  // namespace
 
 Result<http::Response> list_events(const Call& call, const History& history) {
-  TRY(const auto query, event_query(call));
-  TRY(const auto rows, history.store.events(query));
-  return row_page(rows, query.limit, write_event);
+  TRY(auto query, event_query(call));
+  const std::uint32_t limit = query.limit++;
+  TRY(auto rows, history.store.events(query));
+  return row_page(std::move(rows), limit, write_event);
 }
 
 Result<http::Response> get_event(const Call& call, const History& history) {
@@ -203,8 +207,9 @@ Result<http::Response> list_dead_letters(const Call& call, const History& histor
     query.before_offset = cursor.position;
     query.before_index = static_cast<std::uint32_t>(cursor.index);
   }
-  TRY(const auto rows, history.store.dead_letters(query));
-  return row_page(rows, query.limit, write_dead_letter);
+  const std::uint32_t limit = query.limit++;
+  TRY(auto rows, history.store.dead_letters(query));
+  return row_page(std::move(rows), limit, write_dead_letter);
 }
 
 Result<http::Response> get_dead_letter(const Call& call, const History& history) {

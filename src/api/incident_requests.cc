@@ -82,8 +82,14 @@ Result<http::Response> history_page(const IncidentFilter& filter, IncidentId bef
   return json_response(std::move(body));
 }
 
-http::Response live_page(const IncidentFilter& filter, std::uint64_t before, std::uint32_t limit,
-                         LiveView& live) {
+Deferred from_history_page(IncidentFilter filter, IncidentId before, std::uint32_t limit) {
+  return Deferred([filter = std::move(filter), before, limit](const History& history) {
+    return history_page(filter, before, limit, history);
+  });
+}
+
+Reply live_page(const IncidentFilter& filter, std::uint64_t before, std::uint32_t limit,
+                LiveView& live) {
   std::string body;
   JsonWriter w(body);
   w.begin_object().key("items").begin_array();
@@ -108,7 +114,12 @@ http::Response live_page(const IncidentFilter& filter, std::uint64_t before, std
     }
     return true;
   });
-  if (!next && wants_history(filter)) next = Cursor{.kind = 'h', .position = UINT64_MAX};
+  if (!next && wants_history(filter)) {
+    if (written == 0 && !known_total(filter, live.incidents)) {
+      return from_history_page(filter, UINT64_MAX, limit);
+    }
+    next = Cursor{.kind = 'h', .position = UINT64_MAX};
+  }
   end_list(w, next);
   if (const auto total = known_total(filter, live.incidents)) w.field("total", *total);
   w.end_object();
@@ -187,11 +198,7 @@ Result<Reply> list_incidents(const Call& call, LiveView& live) {
   TRY(auto filter, incident_filter(call.request, call.now));
   TRY(const std::uint32_t limit, limit_parameter(call.request));
   TRY(const Cursor cursor, cursor_parameter(call.request, "sh"));
-  if (cursor.kind == 'h') {
-    return Deferred([filter = std::move(filter), cursor, limit](const History& history) {
-      return history_page(filter, cursor.position, limit, history);
-    });
-  }
+  if (cursor.kind == 'h') return from_history_page(std::move(filter), cursor.position, limit);
   const std::uint64_t before = cursor.kind == 's' ? cursor.position : UINT64_MAX;
   return live_page(filter, before, limit, live);
 }

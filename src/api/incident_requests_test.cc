@@ -83,6 +83,7 @@ TEST(IncidentList, Pages) {
   check_incidents("?cursor=h18446744073709551615", "INC-001002 INC-001001 | ");
   check_incidents("?limit=1&cursor=h18446744073709551615", "INC-001002 | h1002");
   check_incidents("?limit=1&cursor=h1002", "INC-001001 | ");
+  check_incidents("?status=closed", "INC-001002 INC-001001 | ");  // None of them is live.
   check_incidents("?q=older&cursor=h18446744073709551615", "INC-001002 | ");
 }
 

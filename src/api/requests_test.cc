@@ -108,6 +108,7 @@ TEST(EventRequests, ListPagesByPosition) {
   EXPECT_EQ(list_of(world.get("/api/v1/events?limit=2"), "title"), "e5 e4 | e4-1");
   EXPECT_EQ(list_of(world.get("/api/v1/events?limit=2&cursor=e4-1"), "title"), "e3 e2 | e2-1");
   EXPECT_EQ(list_of(world.get("/api/v1/events?limit=2&cursor=e2-1"), "title"), "e1 | ");
+  EXPECT_EQ(list_of(world.get("/api/v1/events?limit=5"), "title"), "e5 e4 e3 e2 e1 | ");
   EXPECT_EQ(shape_error(world, "/api/v1/events", "EventList"), "");
 }
 
@@ -125,7 +126,7 @@ TEST(EventRequests, ParametersBecomeTheQuery) {
   EXPECT_EQ(asked.alert, Fingerprint{0x1e13768c7ec52373});
   EXPECT_EQ(asked.incident, 7u);
   EXPECT_EQ(asked.tenant, "t");
-  EXPECT_EQ(asked.limit, 7u);
+  EXPECT_EQ(asked.limit, 8u);  // One more tells whether there are more.
   EXPECT_EQ(detail_of(world.get("/api/v1/events?kind=log")),
             "400 kind: 'log' is not one of alert, change, note");
 }
