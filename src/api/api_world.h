@@ -90,7 +90,12 @@ class MemoryPast final : public Store {
     }
     return page;
   }
-  Result<MetricHistory> metric_history(const MetricQuery&) const override { return metrics; }
+  Result<MetricHistory> metric_history(const MetricQuery& query) const override {
+    MetricHistory history = metrics;
+    for (const MetricChunk& chunk : metrics.chunks) history.bytes += chunk.samples.size();
+    history.is_cut = history.bytes > query.bytes_max;
+    return history;
+  }
   Result<Downsampled> downsample(const RetentionPolicy&, Timestamp, const Downsampler&) override {
     return Downsampled{};
   }

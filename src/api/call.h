@@ -45,7 +45,10 @@ struct Call {
 };
 
 // The rest of an answer, to be made off the core thread from snapshots and the past.
-using Deferred = std::move_only_function<Result<http::Response>(const History&)>;
+struct Deferred {
+  std::move_only_function<Result<http::Response>(const History&)> make{};
+  std::size_t bytes = 0;  // About what it holds until then, where that can be much.
+};
 
 // What the core did with a submitted frame.
 struct Applied {

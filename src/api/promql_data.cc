@@ -184,7 +184,15 @@ class Loader {
                                              .tenant = tenant_,
                                              .since = from_ms(span.first_ms - kRollupMs),
                                              .until = from_ms(span.last_ms + kRollupMs),
-                                             .limit = limits_.chunks_max}));
+                                             .limit = limits_.chunks_max,
+                                             .bytes_max = stored_bytes_left_}));
+      if (found.is_cut || found.bytes > stored_bytes_left_) {
+        return fail(Errc::TooLarge,
+                    fmt::format("the query reads more than {} bytes from the store: ask for fewer "
+                                "metrics or a shorter time",
+                                limits_.stored_bytes_max));
+      }
+      stored_bytes_left_ -= found.bytes;
       if (found.chunks.size() >= limits_.chunks_max || found.rollups.size() >= limits_.chunks_max) {
         return fail(Errc::TooLarge,
                     fmt::format("the query reads more than {} stretches of samples from the store: "
@@ -193,10 +201,12 @@ class Loader {
       }
       for (MetricChunk& chunk : found.chunks) {
         if (!matches(selector, *chunk.series, tenant_)) continue;
+        TRY_STATUS(count_samples(chunk.count));
         histories[chunk.series->id].chunks.push_back(std::move(chunk));
       }
       for (MetricRollups& row : found.rollups) {
         if (!matches(selector, *row.series, tenant_)) continue;
+        TRY_STATUS(count_samples(row.count));
         histories[row.series->id].rollups.push_back(std::move(row));
       }
     }
@@ -221,14 +231,10 @@ class Loader {
       std::ranges::sort(rollups, {}, &Rollup::until);
     }
     if (blocks != nullptr) {
-      for (const SampleBlock& block : blocks->blocks) TRY_STATUS(decode_block(block, points_));
-    }
-    samples_ += points_.size() + rollups.size();
-    if (samples_ > limits_.samples_max) {
-      return fail(Errc::TooLarge,
-                  fmt::format("the query reads more than {} samples: ask for fewer series or a "
-                              "shorter time",
-                              limits_.samples_max));
+      for (const SampleBlock& block : blocks->blocks) {
+        TRY_STATUS(count_samples(block.count));
+        TRY_STATUS(decode_block(block, points_));
+      }
     }
     settle_points(points_);
     choose_finer(points_, rollups);
@@ -237,9 +243,20 @@ class Loader {
     return {};
   }
 
+  // Before they are decoded.
+  Status count_samples(std::size_t more) {
+    samples_ += more;
+    if (samples_ <= limits_.samples_max) return {};
+    return fail(Errc::TooLarge,
+                fmt::format("the query reads more than {} samples: ask for fewer series or a "
+                            "shorter time",
+                            limits_.samples_max));
+  }
+
   const std::string tenant_;
   const Store& store_;
   const PromqlLimits& limits_;
+  std::uint64_t stored_bytes_left_ = limits_.stored_bytes_max;
   std::vector<Point> points_;
   std::size_t samples_ = 0;
 };
@@ -272,6 +289,17 @@ Result<std::vector<SelectedSeries>> select_series(const promql::Query& query,
     }
   }
   return all;
+}
+
+std::size_t bytes_of(const std::vector<SelectedSeries>& selected) {
+  std::size_t bytes = 0;
+  for (const SelectedSeries& one : selected) {
+    for (const std::string& metric : one.metrics) bytes += sizeof metric + metric.size();
+    for (const SeriesBlocks& series : one.series) {
+      bytes += sizeof series + series.blocks.size() * sizeof(SampleBlock);
+    }
+  }
+  return bytes;
 }
 
 Result<promql::Inputs> load_samples(const promql::Query& query,

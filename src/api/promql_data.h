@@ -18,10 +18,11 @@
 namespace quell {
 
 struct PromqlLimits {
-  std::size_t series_max = 20'000;       // Of all selectors of a query.
-  std::size_t blocks_max = 1'000'000;    // Of 128 bytes, that are copied for a query.
-  std::size_t samples_max = 20'000'000;  // That are decoded for a query.
-  std::uint32_t chunks_max = 200'000;    // Read from the store for one metric.
+  std::size_t series_max = 20'000;                // Of all selectors of a query.
+  std::size_t blocks_max = 1'000'000;             // Of 128 bytes, that are copied for a query.
+  std::size_t samples_max = 20'000'000;           // That are decoded for a query.
+  std::uint32_t chunks_max = 200'000;             // Read from the store for one metric.
+  std::uint64_t stored_bytes_max = 256ull << 20;  // Read from the store for a query.
   // What is done where the series are, which takes in no samples meanwhile:
   std::size_t nameless_max = 4;       // Selectors that do not name a metric: each looks at all.
   std::size_t regexes_max = 20;       // Of all selectors.
@@ -41,6 +42,8 @@ Result<std::vector<SelectedSeries>> select_series(const promql::Query& query,
                                                   std::string_view tenant, const SeriesTable& table,
                                                   const SampleBook& book,
                                                   const PromqlLimits& limits = {});
+
+std::size_t bytes_of(const std::vector<SelectedSeries>& selected);
 
 // Decodes them, and adds what stored chunks have besides. Thread: any. Errors: Corrupt, TooLarge,
 // and the store's.

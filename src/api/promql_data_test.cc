@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api/api_world.h"
+#include "api/promql_requests.h"
 #include "stream/test_samples.h"
 
 namespace quell {
@@ -60,6 +61,7 @@ MetricChunk chunk_of(std::string_view series, const std::vector<Point>& points) 
   MetricChunk chunk{.series = series_of(series)};
   chunk.first_time = points.front().time;
   chunk.last_time = points.back().time;
+  chunk.count = static_cast<std::uint32_t>(points.size());
   encode_points(points, chunk.samples);
   return chunk;
 }
@@ -131,6 +133,40 @@ TEST(PromqlData, RollupsAnswerAsTheirSamplesDid) {
   check_rolled_up("last_over_time(g[30m])", 0.0, {0, 285});
 }
 
+// All that a query reads from the store counts, however many metrics it is of.
+void check_stored(std::string_view text, const PromqlLimits& limits, std::string_view want) {
+  MemoryPast past;
+  past.metrics.chunks = {chunk_of("a", long_series(false)), chunk_of("b", long_series(false))};
+  const SeriesTable table;
+  const SampleBook book;
+  const auto query = promql::parse_query(text);
+  ASSERT_TRUE(query);
+  auto selected = select_series(*query, "default", table, book);
+  ASSERT_TRUE(selected);
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(test_at(4000).time_since_epoch());
+  const auto inputs = load_samples(*query, *std::move(selected), "default",
+                                   {.start_ms = seconds.count() * 1000}, past, limits);
+  EXPECT_EQ(inputs ? "ok" : inputs.error().to_string(), want) << text;
+}
+
+TEST(PromqlData, WhatIsReadFromTheStoreIsLimitedOverAllMetrics) {
+  const std::size_t bytes =
+      2 * chunk_of("a", long_series(false)).samples.size();  // MemoryPast gives both each time.
+  check_stored("a", {.stored_bytes_max = bytes}, "ok");
+  check_stored("a", {.stored_bytes_max = bytes - 1},
+               fmt::format("the query reads more than {} bytes from the store: ask for fewer "
+                           "metrics or a shorter time",
+                           bytes - 1));
+  check_stored("a + b", {.stored_bytes_max = 2 * bytes}, "ok");
+  check_stored("a + b", {.stored_bytes_max = 2 * bytes - 1},
+               fmt::format("the query reads more than {} bytes from the store: ask for fewer "
+                           "metrics or a shorter time",
+                           2 * bytes - 1));
+  check_stored("a + b", {.samples_max = 960}, "ok");
+  check_stored("a + b", {.samples_max = 959},
+               "the query reads more than 959 samples: ask for fewer series or a shorter time");
+}
+
 // ---------------------------------------------------------------------------------------------
 // Requests.
 
@@ -155,6 +191,66 @@ TEST(PromqlRequests, EndAtTheirDeadline) {
   check_request(world, "/api/v1/query_range?query=1&start=0&end=9&step=1", 503, R"("timeout")");
   check_request(world, "/api/v1/query?query=1&timeout=soon", 400,
                 R"(invalid parameter \"timeout\")");
+}
+
+void check_refusal(const Error& error, int status, std::string_view want,
+                   std::string_view header = {}) {
+  const auto response = promql_refusal(error);
+  EXPECT_EQ(response.status, status);
+  EXPECT_EQ(response.body, want);
+  EXPECT_EQ(header_of(response, "content-type"), "application/json");
+  EXPECT_TRUE(header.empty() || !header_of(response, header).empty()) << header;
+}
+
+TEST(PromqlRequests, RefusalsHaveTheFormOfPrometheus) {
+  check_refusal(
+      {Errc::Unauthenticated, "this token is not known", {}}, 401,
+      R"({"status":"error","errorType":"unauthorized","error":"this token is not known"})",
+      "www-authenticate");
+  check_refusal({Errc::PermissionDenied, "no", {}}, 403,
+                R"({"status":"error","errorType":"forbidden","error":"no"})");
+  check_refusal({Errc::Unavailable, "too many", {}}, 503,
+                R"({"status":"error","errorType":"unavailable","error":"too many"})",
+                "retry-after");
+}
+
+// `count` series of one metric, each with a label of 8 KB that differs.
+void check_cut(std::size_t count, std::string_view target, std::string_view want_end) {
+  SeriesTable table;
+  SampleBatch batch;
+  SeriesRefusals refused;
+  TestRequest request;
+  const std::string padding(8000, 'x');
+  for (std::size_t i = 0; i < count; ++i) {
+    request.add(fmt::format("a{{b={:04}{}}}", i, padding), 1, {1});
+  }
+  table.resolve(request.samples, "test", SeriesTable::Unknown::Make, batch, refused);
+  ASSERT_EQ(table.size(), count);
+  ApiWorld world;
+  world.live.series = &table;
+  const auto response = world.get(target);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_TRUE(response.body.ends_with(want_end))
+      << target << " " << response.body.substr(response.body.size() - 200);
+  EXPECT_LT(response.body.size(), 17u << 20);
+}
+
+TEST(PromqlRequests, ListsThatAreCutSaySo) {
+  const std::string_view cut = R"(],"warnings":["results truncated due to limit"]})";
+  check_cut(3, "/api/v1/series?match[]=a&limit=2", cut);
+  check_cut(3, "/api/v1/series?match[]=a&limit=3", "xxx\"}]}");
+  check_cut(3, "/api/v1/series?match[]=a", "xxx\"}]}");
+  check_cut(3, "/api/v1/labels?limit=1",
+            R"({"status":"success","data":["__name__"],"warnings":)"
+            R"(["results truncated due to limit"]})");
+  check_cut(3, "/api/v1/label/b/values?limit=1", cut);
+  check_cut(3, "/api/v1/label/b/values?limit=0", "xxx\"]}");
+  check_cut(2200, "/api/v1/series?match[]=a",
+            R"("warnings":["results truncated due to limit: an answer has at most 16777216 bytes; )"
+            R"(2090 of 2200 are here, narrow them by match[]"]})");
+  check_cut(2200, "/api/v1/label/b/values",
+            R"("warnings":["results truncated due to limit: an answer has at most 16777216 bytes; )"
+            R"(2096 of 2200 are here, narrow them by match[]"]})");
 }
 
 TEST(PromqlRequests, LimitsAreNumbers) {

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "api/metric_requests.h"
+#include "api/problem.h"
 #include "api/promql_data.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr std::size_t kPointsMax = 11'000;  // Of one series, as in Prometheus.
 constexpr std::size_t kMatchesMax = 100;    // Parameters match[].
 constexpr std::size_t kAnswerBytesMax = 64 << 20;
+constexpr std::size_t kListBytesMax = 16 << 20;  // Of names, values or series; what follows is cut.
 constexpr Duration kTimeoutMax = std::chrono::seconds(30);  // From when the request came.
 constexpr std::string_view kBuildVersion = "2.42.0";        // Whose semantics these are.
 
@@ -44,6 +46,10 @@ http::Response refusal(const Error& error) {
       return refusal(422, "execution", error.message);
     case Errc::TooLarge: return refusal(422, "execution", error.message);
     case Errc::Timeout: return refusal(503, "timeout", error.message);
+    case Errc::Exhausted:
+    case Errc::Unavailable: return refusal(503, "unavailable", error.message);
+    case Errc::Unauthenticated: return refusal(401, "unauthorized", error.message);
+    case Errc::PermissionDenied: return refusal(403, "forbidden", error.message);
     default: return refusal(http_status(error.code), "internal", error.message);
   }
 }
@@ -231,6 +237,36 @@ bool ValueWriter::matrix(const promql::Value& value, const promql::Steps& steps)
   return true;
 }
 
+// Writes `items` with write(json, item), as many as are wanted and as the answer has room for.
+template <class Items, class F>
+http::Response list_of(const Items& items, std::size_t limit, F&& write) {
+  std::string body;
+  JsonWriter w(body);
+  w.begin_object().field("status", "success").key("data").begin_array();
+  std::size_t written = 0;
+  for (const auto& item : items) {
+    if (written == limit || body.size() > kListBytesMax) break;
+    write(w, item);
+    ++written;
+  }
+  w.end_array();
+  if (written < items.size()) {
+    w.key("warnings").begin_array();
+    w.value(written == limit
+                ? "results truncated due to limit"
+                : fmt::format("results truncated due to limit: an answer has at most {} bytes; "
+                              "{} of {} are here, narrow them by match[]",
+                              kListBytesMax, written, items.size()));
+    w.end_array();
+  }
+  w.end_object();
+  return json_response(std::move(body));
+}
+
+http::Response list_of(const std::set<std::string_view>& texts, std::size_t limit) {
+  return list_of(texts, limit, [](JsonWriter& w, std::string_view text) { w.value(text); });
+}
+
 template <class F>
 http::Response success(F&& write_data) {
   std::string body;
@@ -289,6 +325,7 @@ Result<Reply> run(promql::Query query, Execution execution, LiveView& live) {
   const bool has_series = live.series != nullptr && live.samples != nullptr;
   TRY(auto selected, select_series(query, execution.tenant, has_series ? *live.series : kNoTable,
                                    has_series ? *live.samples : kNoBook));
+  const std::size_t bytes = bytes_of(selected);
   auto rest = [query = std::move(query), execution = std::move(execution),
                selected =
                    std::move(selected)](const History& history) mutable -> Result<http::Response> {
@@ -301,7 +338,7 @@ Result<Reply> run(promql::Query query, Execution execution, LiveView& live) {
     if (!value) return refusal(value.error());
     return value_answer(*value, steps, is_range, rolled_up_until(*inputs));
   };
-  return Reply(Deferred(std::move(rest)));
+  return Reply(Deferred{.make = std::move(rest), .bytes = bytes});
 }
 
 Result<promql::Query> query_of(const http::Request& request) {
@@ -310,24 +347,23 @@ Result<promql::Query> query_of(const http::Request& request) {
   return query;
 }
 
-// The series that match, to be looked at on another thread.
-Result<std::vector<std::shared_ptr<const Series>>> series_of(const http::Request& request,
-                                                             LiveView& live) {
-  TRY(const auto selectors, matches_of(request));
-  if (live.series == nullptr) return std::vector<std::shared_ptr<const Series>>{};
-  return matching_series(selectors, tenant_of(request), *live.series);
+using SeriesList = std::vector<std::shared_ptr<const Series>>;
+
+// Makes the answer on another thread.
+template <class F>
+Result<Reply> listed(SeriesList series, F&& make) {
+  const std::size_t bytes = series.capacity() * sizeof(SeriesList::value_type);
+  return Reply(Deferred{
+      .make = [series = std::move(series), make = std::forward<F>(make)](
+                  const History&) mutable -> Result<http::Response> { return make(series); },
+      .bytes = bytes});
 }
 
-template <class Texts>
-http::Response list_of(const Texts& texts, std::size_t limit) {
-  return success([&](JsonWriter& w) {
-    w.begin_array();
-    for (const auto& text : texts) {
-      if (limit-- == 0) break;
-      w.value(std::string_view(text));
-    }
-    w.end_array();
-  });
+// The series that match, to be looked at on another thread.
+Result<SeriesList> series_of(const http::Request& request, LiveView& live) {
+  TRY(const auto selectors, matches_of(request));
+  if (live.series == nullptr) return SeriesList{};
+  return matching_series(selectors, tenant_of(request), *live.series);
 }
 
 bool is_label_name(std::string_view name) {
@@ -335,6 +371,20 @@ bool is_label_name(std::string_view name) {
 }
 
 }  // namespace
+
+bool is_promql(std::string_view operation, const http::Request& request) {
+  if (operation == "list_series") return !request.parameters("match[]").empty();
+  return operation.contains("promql_");
+}
+
+http::Response promql_refusal(const Error& error) {
+  http::Response response = refusal(error);
+  for (auto& header : problem(error).headers) {
+    const bool is_common = header.first == "content-type" || header.first == "cache-control";
+    if (!is_common) response.headers.push_back(std::move(header));
+  }
+  return response;
+}
 
 http::Request promql_parameters(const http::Request& request) {
   http::Request joined;
@@ -399,14 +449,13 @@ Result<Reply> promql_labels_request(const Call& call, LiveView& live) {
     const http::Request request = promql_parameters(call.request);
     TRY(const std::size_t limit, limit_of(request));
     TRY(auto series, series_of(request, live));
-    return Reply(
-        Deferred([series = std::move(series), limit](const History&) -> Result<http::Response> {
-          std::set<std::string_view> names;
-          for (const auto& s : series) {
-            for (const Label label : s->labels) names.insert(label.name);
-          }
-          return list_of(names, limit);
-        }));
+    return listed(std::move(series), [limit](const SeriesList& all) {
+      std::set<std::string_view> names;
+      for (const auto& s : all) {
+        for (const Label label : s->labels) names.insert(label.name);
+      }
+      return list_of(names, limit);
+    });
   });
 }
 
@@ -419,14 +468,13 @@ Result<Reply> promql_label_values(const Call& call, LiveView& live) {
     }
     TRY(const std::size_t limit, limit_of(request));
     TRY(auto series, series_of(request, live));
-    return Reply(Deferred([name = std::move(name), series = std::move(series),
-                           limit](const History&) -> Result<http::Response> {
+    return listed(std::move(series), [name = std::move(name), limit](const SeriesList& all) {
       std::set<std::string_view> values;
-      for (const auto& s : series) {
+      for (const auto& s : all) {
         if (const auto value = s->labels.get(name); !value.empty()) values.insert(value);
       }
       return list_of(values, limit);
-    }));
+    });
   });
 }
 
@@ -438,21 +486,15 @@ Result<Reply> promql_series(const Call& call, LiveView& live) {
     }
     TRY(const std::size_t limit, limit_of(request));
     TRY(auto series, series_of(request, live));
-    return Reply(Deferred(
-        [series = std::move(series), limit](const History&) mutable -> Result<http::Response> {
-          std::ranges::sort(
-              series, {}, [](const auto& s) -> const auto& { return s->labels; });
-          if (series.size() > limit) series.resize(limit);
-          return success([&](JsonWriter& w) {
-            w.begin_array();
-            for (const auto& s : series) {
-              w.begin_object();
-              for (const Label label : s->labels) w.field(label.name, label.value);
-              w.end_object();
-            }
-            w.end_array();
-          });
-        }));
+    return listed(std::move(series), [limit](SeriesList& all) {
+      std::ranges::sort(
+          all, {}, [](const auto& s) -> const auto& { return s->labels; });
+      return list_of(all, limit, [](JsonWriter& w, const auto& s) {
+        w.begin_object();
+        for (const Label label : s->labels) w.field(label.name, label.value);
+        w.end_object();
+      });
+    });
   });
 }
 
@@ -491,8 +533,8 @@ Result<Reply> promql_build_info(const Call&, LiveView& live) {
 }
 
 Result<Reply> series_or_report(const Call& call, LiveView& live) {
-  if (call.request.parameters("match[]").empty()) return list_series(call, live);
-  return promql_series(call, live);
+  return is_promql("list_series", call.request) ? promql_series(call, live)
+                                                : list_series(call, live);
 }
 
 }  // namespace quell

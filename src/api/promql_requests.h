@@ -12,6 +12,12 @@
 
 namespace quell {
 
+// Whether Prometheus' API answers it: all operations here; of `list_series` those with a `match[]`.
+bool is_promql(std::string_view operation, const http::Request& request);
+// {"status":"error","errorType","error"}. What can be tried again (503) and who is unknown (401)
+// have the headers of other refusals (api/problem.h).
+http::Response promql_refusal(const Error& error);
+
 // A request whose form, if any, is part of its query.
 http::Request promql_parameters(const http::Request& request);
 // Unix seconds with a fraction, or RFC 3339.

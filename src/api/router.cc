@@ -143,7 +143,7 @@ http::Response run_worker(const Route& route, const Call& call, const History& h
 }
 
 http::Response run_deferred(Deferred& deferred, const History& history) {
-  auto response = deferred(history);
+  auto response = deferred.make(history);
   return response ? std::move(*response) : problem(response.error());
 }
 

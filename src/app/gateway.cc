@@ -7,6 +7,7 @@
 
 #include "api/assets.h"
 #include "api/problem.h"
+#include "api/promql_requests.h"
 #include "api/stream_hub.h"
 #include "app/dead_letter_retry.h"
 #include "app/ingest_answer.h"
@@ -20,8 +21,18 @@
 namespace quell {
 namespace {
 
-constexpr std::size_t kQueriesMax = 100;          // Of PromQL, that wait.
-constexpr std::size_t kUpstreamQueriesMax = 100;  // That wait.
+// Of PromQL, from their requests to their answers.
+constexpr std::size_t kQueriesMax = 100;
+constexpr std::size_t kQueryBytesMax = 512 << 20;  // Of requests, and of the samples they chose.
+constexpr std::size_t kUpstreamQueriesMax = 100;   // That wait.
+
+Error too_many_queries() {
+  return {Errc::Unavailable,
+          fmt::format("too many queries are waiting: the limit is {} queries, and {} bytes that "
+                      "they hold",
+                      kQueriesMax, kQueryBytesMax),
+          {}};
+}
 
 // Headers that carry secrets, or that only Quell itself may set, are not journaled.
 constexpr std::array<std::string_view, 7> kSecretHeaders{
@@ -84,6 +95,8 @@ struct Gateway::Pending {
   Identity identity{};
   Timestamp now{};
   std::string source{};  // Ingest.
+  bool is_promql = false;
+  std::unique_ptr<QueryRoom::Place> place{};  // PromQL.
 
   Call call() const { return {request, parameters, identity, now}; }
 };
@@ -98,6 +111,7 @@ Gateway::Gateway(GatewayConfig config, Core& core, Worker& worker, Journal& jour
       clock_(clock),
       metrics_(metrics),
       hooks_(std::move(hooks)),
+      promql_room_(kQueriesMax, kQueryBytesMax),
       queries_("queries", kQueriesMax),
       upstream_("upstream", kUpstreamQueriesMax) {}
 
@@ -113,6 +127,11 @@ std::shared_ptr<const GatewayConfig> Gateway::config() const {
 void Gateway::answer(http::Responder& responder, http::Response response) {
   metrics_.requests.at(std::to_string(response.status)).add();
   responder.send(std::move(response));
+}
+
+// As those expect it who ask for this.
+void Gateway::refuse(const Pending& pending, const Error& error) {
+  answer(*pending.responder, pending.is_promql ? promql_refusal(error) : problem(error));
 }
 
 std::uint64_t Gateway::body_limit(std::string_view method, std::string_view path) const {
@@ -149,11 +168,12 @@ void Gateway::handle(http::Request request, std::unique_ptr<http::Responder> own
                   .responder = responder,
                   .route = match.route,
                   .now = clock_.now()};
+  pending.is_promql = is_promql(match.route->operation, pending.request);
   const bool ingests = match.route->where == Where::Ingest;
   if (ingests) pending.source = frame_source(match);
   pending.parameters = std::move(match.parameters);
   auto identity = authorize(config()->auth, pending.request, match.route->role, pending.source);
-  if (!identity) return answer(*responder, problem(identity.error()));
+  if (!identity) return refuse(pending, identity.error());
   pending.identity = *std::move(identity);
   switch (match.route->where) {
     case Where::Inline:
@@ -231,6 +251,20 @@ class CallbackWaiter final : public FrameWaiter {
 
 namespace {
 
+// Paths that name a protocol are for sources of its kind.
+Status check_path(const SourceSetting& source, std::string_view path) {
+  const auto check = [&](std::string_view end, std::string_view kind,
+                         std::string_view what) -> Status {
+    if (!path.ends_with(end) || source.kind == kind) return {};
+    return fail(Errc::InvalidArgument,
+                fmt::format("the source '{}' is of the kind '{}', which does not take {}: name a "
+                            "source of the kind '{}', or post to {}",
+                            source.name, source.kind, what, kind, end));
+  };
+  TRY_STATUS(check("/api/v1/write", "prometheus", "remote write"));
+  return check("/v1/metrics", "otlp", "OTLP metrics");
+}
+
 // Before anything is journaled: what could never be decoded.
 Status check_encoding(const SourceSetting& source, const http::Request& request) {
   const std::string_view encoding = request.header("content-encoding");
@@ -273,16 +307,18 @@ void Gateway::ingest(Pending pending) {
   }
   const bool built_in = std::ranges::find(kBuiltInKinds, source.kind) != std::end(kBuiltInKinds);
   if (!built_in && config->packs.find(source.kind) == nullptr) {
-    return answer(*pending.responder,
-                  problem({Errc::NotFound,
-                           fmt::format("there is no source or provider pack '{}'", source.kind),
-                           {}}));
+    return refuse(
+        pending,
+        {Errc::NotFound, fmt::format("there is no source or provider pack '{}'", source.kind), {}});
+  }
+  if (auto checked = check_path(source, pending.request.path); !checked) {
+    return refuse(pending, checked.error());
   }
   if (auto checked = check_encoding(source, pending.request); !checked) {
-    return answer(*pending.responder, problem(checked.error()));
+    return refuse(pending, checked.error());
   }
   if (auto checked = check_source(*config, source, pending.request); !checked) {
-    return answer(*pending.responder, problem(checked.error()));
+    return refuse(pending, checked.error());
   }
   metrics_.ingested.at(source.name).add();
   std::string external_url;  // Only the webhook's answer has links.
@@ -314,15 +350,16 @@ void Gateway::ingest(Pending pending) {
 }
 
 void Gateway::to_core(Pending pending) {
-  const SharedResponder responder = pending.responder;
+  if (pending.is_promql) {
+    pending.place = promql_room_.enter(pending.request.query.size() + pending.request.body.size());
+    if (!pending.place) return refuse(pending, too_many_queries());
+  }
   auto shared = std::make_shared<Pending>(std::move(pending));
   const bool queued = core_.call([this, shared] {
     LiveView live = hooks_.live();
     on_reply(shared, run_core(*shared->route, shared->call(), live));
   });
-  if (!queued) {
-    answer(*responder, problem({Errc::Unavailable, "the server is overloaded or stopping", {}}));
-  }
+  if (!queued) refuse(*shared, {Errc::Unavailable, "the server is overloaded or stopping", {}});
 }
 
 // Takes a PromQL query that begins before what is kept here, if there is somebody else to ask.
@@ -331,7 +368,7 @@ bool Gateway::to_upstream(Pending& pending) {
   if (path != "/api/v1/query" && path != "/api/v1/query_range") return false;
   const auto config = this->config();
   if (config->upstream.url.empty() || config->metrics_kept == Duration{0} ||
-      !asks_upstream(pending.request, pending.now - config->metrics_kept)) {
+      !asks_upstream(pending.request, pending.now, config->metrics_kept)) {
     return false;
   }
   const SharedResponder responder = pending.responder;
@@ -339,7 +376,7 @@ bool Gateway::to_upstream(Pending& pending) {
   if (!upstream_.run([this, config, responder, request] {
         answer(*responder, ask_upstream(config->upstream, *request));
       })) {
-    answer(*responder, problem({Errc::Unavailable, "too many queries wait for upstream", {}}));
+    refuse(pending, {Errc::Unavailable, "too many queries wait for metrics.upstream", {}});
   }
   return true;
 }
@@ -352,13 +389,14 @@ void Gateway::on_reply(std::shared_ptr<Pending> pending, Reply reply) {
     return submit(std::move(pending), std::move(*submission));
   }
   auto deferred = std::make_shared<Deferred>(std::move(std::get<Deferred>(reply)));
-  Worker& worker = pending->route->operation.contains("promql_") ? queries_ : worker_;
+  if (pending->place && !pending->place->hold(deferred->bytes)) {
+    return refuse(*pending, too_many_queries());
+  }
+  Worker& worker = pending->is_promql ? queries_ : worker_;
   const bool queued = worker.run([this, pending, deferred] {
     answer(*pending->responder, run_deferred(*deferred, history()));
   });
-  if (!queued) {
-    answer(*pending->responder, problem({Errc::Unavailable, "too many queries are waiting", {}}));
-  }
+  if (!queued) refuse(*pending, {Errc::Unavailable, "too many queries are waiting", {}});
 }
 
 void Gateway::to_worker(Pending pending) {

@@ -14,6 +14,7 @@
 #include "api/router.h"
 #include "api/static_view.h"
 #include "app/core.h"
+#include "app/query_room.h"
 #include "app/settings.h"
 #include "app/worker.h"
 #include "base/clock.h"
@@ -32,7 +33,7 @@ struct GatewayConfig {
   std::string external_url{};
   std::uint64_t body_bytes_max = 32ull << 20;
   UpstreamSetting upstream{};
-  Duration metrics_kept{};  // PromQL queries that begin before go upstream, if there is one.
+  Duration metrics_kept{};  // PromQL queries that need more go upstream, if there is one.
 };
 GatewayConfig gateway_config(const Settings& settings);
 
@@ -81,6 +82,7 @@ class Gateway final : public http::Handler {
 
   std::shared_ptr<const GatewayConfig> config() const;
   void answer(http::Responder& responder, http::Response response);
+  void refuse(const Pending& pending, const Error& error);
   void ingest(Pending pending);
   Status check_source(const GatewayConfig& config, const SourceSetting& source,
                       const http::Request& request) const;
@@ -100,6 +102,7 @@ class Gateway final : public http::Handler {
   const Clock& clock_;
   GatewayMetrics metrics_;
   const GatewayHooks hooks_;
+  QueryRoom promql_room_;
   Worker queries_;   // Of PromQL. Their own: slow ones keep nothing else waiting,
   Worker upstream_;  // as little as a slow upstream does.
 };

@@ -483,8 +483,8 @@ poll:                           # queries of a Prometheus that are asked (docs/s
       - {name: 'job:errors', query: 'sum by (job) (rate(http_errors_total[5m]))'}
 
 metrics:
-  upstream: http://prometheus.example:9090   # or {url, token}: PromQL queries that begin before
-                                             # what is kept here (retention.metrics) go there
+  upstream: http://prometheus.example:9090   # or {url, token}: PromQL queries that need more
+                                             # than what is kept (retention.metrics) go there
 
 detection:
   rules:                        # the first that matches a series holds (docs/detection.md)

@@ -2,33 +2,35 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/promql_requests.h"
-#include "base/json.h"
+#include "base/time.h"
 #include "fetch/http_client.h"
+#include "promql/value.h"
 
 namespace quell {
 namespace {
 
 http::Response unreachable(const std::string& why) {
-  std::string body;
-  JsonWriter(body)
-      .begin_object()
-      .field("status", "error")
-      .field("errorType", "unavailable")
-      .field("error", "metrics.upstream, which has this history, cannot be asked: " + why)
-      .end_object();
-  return {
-      .status = 503, .headers = {{"content-type", "application/json"}}, .body = std::move(body)};
+  return promql_refusal(
+      {Errc::Unavailable, "metrics.upstream, which has this history, cannot be asked: " + why, {}});
 }
 
 }  // namespace
 
-bool asks_upstream(const http::Request& request, Timestamp kept_since) {
+bool asks_upstream(const http::Request& request, Timestamp now, Duration kept) {
   const http::Request parameters = promql_parameters(request);
-  std::string text = parameters.parameter("start");
-  if (text.empty()) text = parameters.parameter("time");
-  const auto ms = promql_time_ms(text);
-  return ms && Timestamp(std::chrono::milliseconds(*ms)) < kept_since;
+  const bool is_range = request.path.ends_with("/query_range");
+  const std::string text = parameters.parameter(is_range ? "start" : "time");
+  const auto start = text.empty() && !is_range ? to_unix_ms(now) : promql_time_ms(text);
+  if (!start) return false;
+  const std::int64_t kept_since = to_unix_ms(now - kept);
+  if (*start < kept_since) return true;  // Whatever the expression is: upstream may know more.
+  const auto query = promql::parse_query(parameters.parameter("query"));
+  return query && std::ranges::any_of(query->selectors, [&](const promql::Selector* selector) {
+           return promql::times_needed(*selector, {.start_ms = *start}).first < kept_since;
+         });
 }
 
 http::Response ask_upstream(const UpstreamSetting& upstream, const http::Request& request) {

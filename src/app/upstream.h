@@ -14,9 +14,10 @@ struct UpstreamSetting {
   std::string token{};  // Bearer.
 };
 
-// Whether a request to /api/v1/query or /query_range asks for a time before `kept_since`. What
-// cannot be read is not: the answer says what is wrong with it.
-bool asks_upstream(const http::Request& request, Timestamp kept_since);
+// Whether a request to /api/v1/query or /query_range needs samples from before what is kept: by its
+// time, or by the ranges and offsets of its expression. What cannot be read does not: the answer
+// says what is wrong with it.
+bool asks_upstream(const http::Request& request, Timestamp now, Duration kept);
 
 // Its answer, or an error in Prometheus' form. Nothing of the client's headers is passed on but the
 // content type of a form. Thread: any; blocks.

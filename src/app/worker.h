@@ -19,7 +19,7 @@ class Worker {
       : tasks_(tasks_max), thread_([this, name = std::move(name)] {
           name_this_thread(name);
           for (auto batch = tasks_.pop_all(); !batch.empty(); batch = tasks_.pop_all()) {
-            for (Task& task : batch) task();
+            for (Task& task : batch) std::exchange(task, {})();  // And what it holds is given back.
           }
         }) {}
   ~Worker() { stop(); }

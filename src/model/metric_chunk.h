@@ -39,6 +39,8 @@ struct RolledUp {
 struct MetricHistory {
   std::vector<MetricChunk> chunks{};
   std::vector<MetricRollups> rollups{};
+  std::uint64_t bytes = 0;  // About what the rows take.
+  bool is_cut = false;      // There may be more rows: MetricQuery::bytes_max was passed.
 };
 
 }  // namespace quell

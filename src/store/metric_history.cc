@@ -131,27 +131,41 @@ Status SqliteStore::write_metric_chunks(const StoreBatch& batch) {
   return {};
 }
 
+namespace {
+
+const std::string& data_of(const MetricChunk& chunk) {
+  return chunk.samples;
+}
+const std::string& data_of(const MetricRollups& row) {
+  return row.points;
+}
+
+// Reads rows until there are no more, or they have too many bytes.
+template <class Row>
+Status read_rows(Statement& select, const MetricQuery& query,
+                 Result<Row> (*read)(const Statement& s, int from), std::vector<Row>& rows,
+                 MetricHistory& history) {
+  const ResetAtEnd reset(select);
+  bind_query(select, query);
+  while (history.bytes <= query.bytes_max) {
+    TRY(const bool found, select.step());
+    if (!found) return {};
+    TRY(rows.emplace_back(), read(select, 0));
+    history.bytes += sizeof(Row) + select.bytes(0).size() + data_of(rows.back()).size();
+  }
+  history.is_cut = true;
+  return {};
+}
+
+}  // namespace
+
 Result<MetricHistory> SqliteStore::metric_history(const MetricQuery& query) const {
   return with_reader([&](SqliteConnection& c) -> Result<MetricHistory> {
     MetricHistory history;
     TRY(Statement * chunks, c.statement(choose(query, kSelectChunks)));
-    const ResetAtEnd reset_chunks(*chunks);
-    bind_query(*chunks, query);
-    while (true) {
-      TRY(const bool row, chunks->step());
-      if (!row) break;
-      TRY(MetricChunk chunk, read_chunk(*chunks, 0));
-      history.chunks.push_back(std::move(chunk));
-    }
+    TRY_STATUS(read_rows(*chunks, query, read_chunk, history.chunks, history));
     TRY(Statement * rollups, c.statement(choose(query, kSelectRollups)));
-    const ResetAtEnd reset_rollups(*rollups);
-    bind_query(*rollups, query);
-    while (true) {
-      TRY(const bool row, rollups->step());
-      if (!row) break;
-      TRY(MetricRollups some, read_rollups(*rollups, 0));
-      history.rollups.push_back(std::move(some));
-    }
+    TRY_STATUS(read_rows(*rollups, query, read_rollups, history.rollups, history));
     std::ranges::reverse(history.rollups);
     return history;
   });

@@ -37,6 +37,22 @@ TEST_F(MetricHistoryTest, KeepsMetricChunks) {
   EXPECT_EQ(store->metric_history({.metric = "memory"})->chunks.size(), 0u);
 }
 
+TEST_F(MetricHistoryTest, StopsReadingBeyondABytesLimit) {
+  const auto store = open();
+  StoreBatch batch = batch_to(1);
+  for (std::int64_t n = 0; n < 5; ++n) batch.metric_chunks.push_back(make_chunk("db-1", n * 60, 1));
+  commit(*store, batch);
+  const auto all = store->metric_history({.metric = "cpu_load"});
+  ASSERT_TRUE(all);
+  EXPECT_FALSE(all->is_cut);
+  EXPECT_GT(all->bytes, 5 * sizeof(MetricChunk));
+  const auto fits = store->metric_history({.metric = "cpu_load", .bytes_max = all->bytes});
+  EXPECT_FALSE(fits->is_cut);
+  const auto cut = store->metric_history({.metric = "cpu_load", .bytes_max = all->bytes / 2});
+  EXPECT_TRUE(cut->is_cut);
+  EXPECT_EQ(cut->chunks.size(), 3u);  // The third one passes the limit.
+}
+
 // A downsampler that joins texts: `first` of each chunk's samples, by commas.
 RolledUp join_samples(const std::vector<MetricChunk>& chunks,
                       const std::vector<MetricRollups>& kept) {

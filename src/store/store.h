@@ -124,7 +124,8 @@ struct MetricQuery {
   std::string host{};    // Empty: all.
   Timestamp since = Timestamp::min();
   Timestamp until = Timestamp::max();
-  std::uint32_t limit = 10'000;  // Chunks, and rows of rollups.
+  std::uint32_t limit = 10'000;          // Chunks, and rows of rollups.
+  std::uint64_t bytes_max = UINT64_MAX;  // Of all rows: the one that passes it is the last one.
 };
 
 // How long each kind is kept. Zero or less: for ever.
