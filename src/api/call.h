@@ -59,6 +59,7 @@ struct Applied {
   std::uint64_t resolved = 0;
   std::uint64_t count = 0;    // ResetModels, ImportModels: of them.
   std::uint64_t waiting = 0;  // ImportModels: of these, for their series.
+  std::uint64_t rest_at = 0;  // ResetModels: the slot from which on nothing is done; 0: all is.
 };
 
 // A change: to be journaled as a frame of this kind, applied when it comes by, then answered.
@@ -67,8 +68,12 @@ struct Submission {
   std::string source{};
   std::string tenant{kDefaultTenant};
   std::string body{};
-  // The answer to a frame that was applied. A refused one is answered with the pipeline's own
-  // reply. Thread: the core's, right after the frame.
+  // The body of a further frame that belongs to the request, or nothing when this was the last one;
+  // not set: there is one only. So the core never works on one request for long. Thread: the
+  // core's.
+  std::move_only_function<std::string(const Applied&)> rest{};
+  // The answer to the last frame that was applied. A refused one is answered with the pipeline's
+  // own reply. Thread: the core's, right after the frame.
   std::move_only_function<http::Response(LiveView&, const Applied&)> answer{};
 };
 

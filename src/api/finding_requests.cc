@@ -29,10 +29,7 @@ constexpr Duration kAfter = std::chrono::minutes(10);
 void write_components(JsonWriter& w, const FindingSignal& s) {
   w.key("components").begin_array();
   if (s.is_named()) {
-    w.begin_object()
-        .field("name", s.rule->detector)
-        .field("sentence", s.rule->text)
-        .end_object();
+    w.begin_object().field("name", s.rule->detector).field("sentence", s.rule->text).end_object();
   }
   for (std::size_t i = 0; i < kComponents; ++i) {
     const auto component = static_cast<Component>(i);
@@ -384,8 +381,10 @@ Result<promql::Selector> selector_of(std::string_view text, std::string_view pla
 
 Result<Reply> list_models(const Call& call, LiveView& live) {
   constexpr double kCoverage = 0.99;
-  TRY_STATUS(check_parameters(call.request, {"series", "tenant", "limit"}));
+  constexpr std::size_t kLooksMax = 50'000;  // Series looked at: some milliseconds.
+  TRY_STATUS(check_parameters(call.request, {"series", "tenant", "after", "limit"}));
   TRY(const auto limit, limit_parameter(call.request));
+  TRY(const auto after, number_parameter(call.request, "after"));
   TRY(const auto selector, selector_of(call.request.parameter("series"), "series"));
   const std::string metric(selector.metric());
   if (metric.empty()) {
@@ -396,19 +395,31 @@ Result<Reply> list_models(const Call& call, LiveView& live) {
   JsonWriter w(body);
   w.begin_object().key("items").begin_array();
   std::size_t matched = 0;
+  std::size_t next = 0;  // Where those begin that are not in the answer; 0: it has all.
   if (live.series != nullptr && live.detector != nullptr) {
-    for (const SeriesSlot slot : live.series->slots_of(metric)) {
-      const Series& series = *live.series->series(slot);
+    const auto& slots = live.series->slots_of(metric);
+    const std::size_t first = std::min<std::size_t>(after.value_or(0), slots.size());
+    const std::size_t end = first + std::min(kLooksMax, slots.size() - first);
+    for (std::size_t i = first; i < end; ++i) {
+      const Series& series = *live.series->series(slots[i]);
       if (!tenant.empty() && series.tenant != tenant) continue;
       const bool fits = std::ranges::all_of(selector.matchers, [&](const Matcher& m) {
         return m.matches(series.labels.get(m.name()));
       });
-      if (!fits || ++matched > limit) continue;
-      const SeriesModel model = live.detector->model(slot);
-      write_model(w, series, model, live.detector->band(slot, kCoverage));
+      if (!fits) continue;
+      if (++matched > limit) {
+        if (next == 0) next = i;
+        continue;
+      }
+      const SeriesModel model = live.detector->model(slots[i]);
+      write_model(w, series, model, live.detector->band(slots[i], kCoverage));
     }
+    if (next == 0 && end < slots.size()) next = end;
   }
-  w.end_array().field("matched", matched).end_object();
+  w.end_array().field("matched", matched).key("next");
+  if (next == 0) w.null();
+  if (next != 0) w.value(next);
+  w.end_object();
   return json_response(std::move(body));
 }
 
@@ -440,7 +451,8 @@ Result<Reply> list_detection_rules(const Call& call, LiveView& live) {
 }
 
 Result<Reply> reset_models(const Call& call, LiveView&) {
-  static constexpr std::array<std::string_view, 3> kMembers{"series", "finding", "actor"};
+  static constexpr std::array<std::string_view, 4> kMembers{"series", "finding", "tenant", "actor"};
+  constexpr int kSlotsAtOnce = 20'000;  // Of one frame: some milliseconds.
   RequestBody body;
   TRY_STATUS(body.parse(call.request.body, kMembers));
   Command command{.kind = CommandKind::ResetModels};
@@ -449,8 +461,12 @@ Result<Reply> reset_models(const Call& call, LiveView&) {
   if (command.text.empty() == finding.empty()) {
     return fail(Errc::InvalidArgument, "name either series or a finding", "/series");
   }
+  TRY(command.tenant, body.text("tenant", 128));
+  if (command.tenant.empty()) command.tenant = call.request.header("x-scope-orgid");
   if (finding.empty()) {
     TRY(const auto selector, selector_of(command.text, "/series"));
+    if (command.tenant.empty()) command.tenant = kDefaultTenant;
+    command.number = kSlotsAtOnce;
   } else {
     auto id = parse_finding_id(finding);
     if (!id) return fail(Errc::InvalidArgument, id.error().message, "/finding");
@@ -462,9 +478,15 @@ Result<Reply> reset_models(const Call& call, LiveView&) {
   }
   Submission submission{
       .kind = FrameKind::Command, .source = "api", .body = encode_command(command)};
-  submission.answer = [](LiveView&, const Applied& applied) {
+  auto total = std::make_shared<std::uint64_t>(0);
+  submission.rest = [command = std::move(command), total](const Applied& applied) mutable {
+    *total += applied.count;
+    command.slot = applied.rest_at;
+    return applied.rest_at == 0 ? std::string() : encode_command(command);
+  };
+  submission.answer = [total](LiveView&, const Applied&) {
     std::string text;
-    JsonWriter(text).begin_object().field("reset", applied.count).end_object();
+    JsonWriter(text).begin_object().field("reset", *total).end_object();
     return json_response(std::move(text));
   };
   return submission;

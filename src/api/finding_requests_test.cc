@@ -97,6 +97,70 @@ TEST(FindingRequests, AnswersHaveTheDocumentedShape) {
   EXPECT_EQ(shape_error(world, "/api/v1/models?series=load", "ModelList"), "");
 }
 
+// The hosts of the models, how many matched, and where the rest begins.
+void check_models(std::string_view query, std::string_view want) {
+  FindingWorld world;
+  TestRequest more;
+  for (int i = 2; i <= 5; ++i) more.add(fmt::format("load{{host=\"db-{}\"}}", i), 0, {1});
+  (void)resolved(world.table, std::move(more));
+  const auto response = world.get("/api/v1/models?series=load" + std::string(query));
+  simdjson::dom::parser parser;
+  const auto document = parse_json(parser, response.body);
+  ASSERT_TRUE(document) << response.body;
+  std::string text;
+  const auto items = (*document)["items"].get_array().value();
+  for (const auto item : items) {
+    text += std::string(item["labels"]["host"].get_string().value()) + ' ';
+  }
+  const auto next = json_integer(*document, "next");
+  EXPECT_EQ(text + fmt::format("of {}, next {}", json_integer(*document, "matched").value_or(-1),
+                               next ? std::to_string(*next) : "none"),
+            want)
+      << query;
+}
+
+TEST(FindingRequests, ModelsSayWhereTheOthersBegin) {
+  check_models("", "db-1 db-2 db-3 db-4 db-5 of 5, next none");
+  check_models("&limit=2", "db-1 db-2 of 5, next 2");
+  check_models("&limit=2&after=2", "db-3 db-4 of 3, next 4");
+  check_models("&limit=2&after=4", "db-5 of 1, next none");
+  check_models("&after=99", "of 0, next none");
+}
+
+// A reset is a command, and another one as long as there is a rest.
+void check_reset(std::string_view body, http::Headers headers, std::string_view want) {
+  FindingWorld world;
+  Reply reply = world.reply(
+      ApiWorld::request("POST", "/api/v1/models/reset", std::string(body), std::move(headers)));
+  auto* submission = std::get_if<Submission>(&reply);
+  ASSERT_NE(submission, nullptr);
+  EXPECT_EQ(submission->body, want);
+}
+
+TEST(FindingRequests, ResetsAreOfATenantAndInSlices) {
+  check_reset(R"({"series":"load"})", {},
+              R"({"kind":"reset_models","actor":"api","text":"load","number":20000,)"
+              R"("tenant":"default"})");
+  check_reset(R"({"series":"load","tenant":"acme"})", {},
+              R"({"kind":"reset_models","actor":"api","text":"load","number":20000,)"
+              R"("tenant":"acme"})");
+  check_reset(R"({"series":"load"})", {{"x-scope-orgid", "acme"}},
+              R"({"kind":"reset_models","actor":"api","text":"load","number":20000,)"
+              R"("tenant":"acme"})");
+  check_reset(R"({"finding":"FND-000001"})", {},
+              R"({"kind":"reset_models","actor":"api","finding":"FND-000001"})");
+
+  FindingWorld world;
+  Reply reply =
+      world.reply(ApiWorld::request("POST", "/api/v1/models/reset", R"({"series":"load"})"));
+  auto& submission = std::get<Submission>(reply);
+  EXPECT_EQ(submission.rest({.count = 7, .rest_at = 20000}),
+            R"({"kind":"reset_models","actor":"api","text":"load","number":20000,)"
+            R"("tenant":"default","slot":20000})");
+  EXPECT_EQ(submission.rest({.count = 4}), "");
+  EXPECT_EQ(submission.answer(world.live, {.count = 4}).body, R"({"reset":11})");
+}
+
 void check_refused(std::string_view target, std::string_view want) {
   FindingWorld world;
   EXPECT_EQ(detail_of(world.get(target)), want) << target;

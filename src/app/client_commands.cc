@@ -313,7 +313,7 @@ void add_models(Setup& setup) {
       ->check(CLI::IsMember({"export", "import", "reset"}));
   command->add_option("FILE", m->file, "To export to or import from; - is the standard output");
   command->add_option("--series", m->series, "A metric, matchers, or both: export or reset these");
-  command->add_option("--tenant", m->tenant, "Export only this tenant's");
+  command->add_option("--tenant", m->tenant, "Only this tenant's; reset: default if missing");
   command->add_option("--finding", m->finding, "Reset the series of this finding");
   command->callback([setup, m] {
     const Client client(*setup.connection);
@@ -340,6 +340,7 @@ void add_models(Setup& setup) {
     JsonWriter w(body);
     w.begin_object().field("actor", actor(setup.environment));
     w.field(m->series.empty() ? "finding" : "series", m->series.empty() ? m->finding : m->series);
+    if (!m->tenant.empty()) w.field("tenant", m->tenant);
     w.end_object();
     setup.code = client.request("POST", "/api/v1/models/reset", body, [](const std::string& text) {
       simdjson::dom::parser parser;

@@ -146,11 +146,20 @@ void DetectStage::give_imported(const SeriesTable& table, std::uint64_t offset) 
   }
 }
 
-Result<std::uint64_t> DetectStage::reset(FindingId id, const SeriesTable& table,
-                                         std::uint64_t offset) {
+void DetectStage::begin_anew(SeriesSlot slot, std::uint64_t offset) {
+  detector_.forget(slot);
+  imported_.forget(slot);
+  watches_.reset(slot, offset, signals_);
+  forgotten_[slot] = offset;
+}
+
+Result<std::uint64_t> DetectStage::reset(FindingId id, std::string_view tenant,
+                                         const SeriesTable& table, std::uint64_t offset) {
   const Finding* finding = tracker_.findings().find(id);
-  if (finding == nullptr) {
-    return fail(Errc::NotFound, fmt::format("there is no finding {}", format_finding_id(id)));
+  if (finding == nullptr || (!tenant.empty() && finding->tenant != tenant)) {
+    return fail(Errc::NotFound,
+                fmt::format("there is no finding {}{}", format_finding_id(id),
+                            tenant.empty() ? "" : fmt::format(" of the tenant '{}'", tenant)));
   }
   std::uint64_t count = 0;
   signals_.clear();
@@ -164,34 +173,33 @@ Result<std::uint64_t> DetectStage::reset(FindingId id, const SeriesTable& table,
   return count;
 }
 
-void DetectStage::begin_anew(SeriesSlot slot, std::uint64_t offset) {
-  detector_.forget(slot);
-  imported_.forget(slot);
-  watches_.reset(slot, offset, signals_);
-  forgotten_[slot] = offset;
-}
-
-std::uint64_t DetectStage::reset(std::string_view metric, const std::vector<Matcher>& matchers,
-                                 const SeriesTable& table, std::uint64_t offset) {
-  std::uint64_t count = 0;
+DetectStage::ResetDone DetectStage::reset(const Reset& reset, const SeriesTable& table,
+                                          std::uint64_t offset) {
+  ResetDone done;
   signals_.clear();
-  const auto reset_one = [&](SeriesSlot slot) {
-    const Series& series = *table.series(slot);
-    const bool fits = std::ranges::all_of(
-        matchers, [&](const Matcher& m) { return m.matches(series.labels.get(m.name())); });
+  const auto look = [&](SeriesSlot slot) {
+    const Series* series = table.series(slot).get();
+    if (series == nullptr || (!reset.tenant.empty() && series->tenant != reset.tenant)) return;
+    const bool fits = std::ranges::all_of(reset.selector.matchers, [&](const Matcher& m) {
+      return m.matches(series->labels.get(m.name()));
+    });
     if (!fits) return;
     begin_anew(slot, offset);
-    ++count;
+    ++done.models;
   };
-  if (!metric.empty()) {
-    for (const SeriesSlot slot : table.slots_of(metric)) reset_one(slot);
+  const std::size_t slots_max = reset.slots_max == 0 ? table.slot_count() : reset.slots_max;
+  const auto& of_metric = table.slots_of(reset.selector.metric());
+  if (!reset.selector.metric().empty() && reset.first == 0 && of_metric.size() <= slots_max) {
+    for (const SeriesSlot slot : of_metric) look(slot);
   } else {
-    for (SeriesSlot slot = 0; slot < table.slot_count(); ++slot) {
-      if (table.series(slot) != nullptr) reset_one(slot);
+    std::uint64_t slot = reset.first;
+    for (; slot < table.slot_count() && slot - reset.first < slots_max; ++slot) {
+      look(static_cast<SeriesSlot>(slot));
     }
+    if (slot < table.slot_count()) done.rest_at = slot;
   }
   for (const RuleSignal& signal : signals_) tracker_.end_signal(signal.slot, table);
-  return count;
+  return done;
 }
 
 void DetectStage::tell(const std::vector<FindingNews>& news, std::vector<Event>& out) {

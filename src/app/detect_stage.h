@@ -28,6 +28,7 @@
 #include "detect/rule_watches.h"
 #include "model/event.h"
 #include "model/sample.h"
+#include "promql/expr.h"
 #include "store/store.h"
 #include "stream/series_table.h"
 
@@ -52,11 +53,23 @@ class DetectStage {
   void on_change(const Event& event) { tracker_.on_change(event); }
   // The series leaves with the frame before `offset`; it is still in the table.
   void forget(SeriesSlot slot, const SeriesTable& table, std::uint64_t offset);
-  // Models of series that match begin anew. `metric` may be empty. Returns: how many.
-  std::uint64_t reset(std::string_view metric, const std::vector<Matcher>& matchers,
-                      const SeriesTable& table, std::uint64_t offset);
-  // The same for the series of a finding's signals. Errors: NotFound.
-  Result<std::uint64_t> reset(FindingId id, const SeriesTable& table, std::uint64_t offset);
+  struct Reset {
+    std::string_view tenant{};  // Empty: of all.
+    const promql::Selector& selector;
+    std::uint64_t first = 0;    // Of the slots.
+    std::size_t slots_max = 0;  // Looked at; 0: all.
+  };
+  struct ResetDone {
+    std::uint64_t models = 0;
+    std::uint64_t rest_at = 0;  // The first slot that was not looked at; 0: none.
+  };
+  // Models of series that match begin anew. A metric with no more series than slots_max is done at
+  // once.
+  ResetDone reset(const Reset& reset, const SeriesTable& table, std::uint64_t offset);
+  // The same for the series of a finding's signals. Returns: how many. Errors: NotFound, also when
+  // it is of another tenant.
+  Result<std::uint64_t> reset(FindingId id, std::string_view tenant, const SeriesTable& table,
+                              std::uint64_t offset);
 
   struct Imported {
     std::uint64_t models = 0;

@@ -440,20 +440,24 @@ void Gateway::submit(std::shared_ptr<Pending> pending, Submission submission) {
               .source = submission.source,
               .tenant = submission.tenant,
               .content_type = "application/json",
-              .body = std::move(submission.body)};
+              .body = std::exchange(submission.body, {})};
   auto waiter =
-      std::make_unique<CallbackWaiter>([this, pending, reply = std::move(submission.answer)](
+      std::make_unique<CallbackWaiter>([this, pending, submission = std::move(submission)](
                                            const Frame& f, Result<FrameOutcome> outcome) mutable {
         if (!outcome) return answer(*pending->responder, problem(outcome.error()));
-        if (!outcome->command)
+        if (!outcome->command) {
           return answer(*pending->responder, problem(outcome->command.error()));
-        LiveView live = hooks_.live();
+        }
         const Applied applied{.offset = f.offset,
                               .arrived_at = f.arrived_at,
                               .incident = *outcome->command,
                               .count = outcome->accepted,
-                              .waiting = outcome->duplicates};
-        answer(*pending->responder, reply(live, applied));
+                              .waiting = outcome->duplicates,
+                              .rest_at = outcome->rest_at};
+        if (submission.rest) submission.body = submission.rest(applied);
+        if (!submission.body.empty()) return submit(pending, std::move(submission));
+        LiveView live = hooks_.live();
+        answer(*pending->responder, submission.answer(live, applied));
       });
   if (auto queued = journal_.append(std::move(frame), std::move(waiter)); !queued) {
     answer(*pending->responder, problem(queued.error()));

@@ -42,6 +42,8 @@ struct FrameOutcome {
   // `accepted` are all, and `duplicates` those that wait for their series.
   Result<IncidentId> command = IncidentId{0};
 
+  std::uint64_t rest_at = 0;  // ResetModels: the slot from which on nothing is done; 0: all is.
+
   static constexpr std::size_t kAlertsNamed = 1000;
 };
 
@@ -156,9 +158,9 @@ class Pipeline {
   StoreBatch batch_;
   std::vector<HealthWindow> closed_windows_;
   Step step_;
-  std::uint32_t next_index_ = 0;   // Of the next event within the frame,
-  std::uint32_t first_index_ = 0;  // of the first one that it decodes to,
-  std::uint32_t next_letter_ = 0;  // and of its next dead letter.
+  std::uint32_t next_index_ = 0;                     // Of the next event within the frame,
+  std::uint32_t first_index_ = 0;                    // of the first one that it decodes to,
+  std::uint32_t next_letter_ = 0;                    // and of its next dead letter.
   std::vector<Rejected>* retry_rejected_ = nullptr;  // While a dead letter is tried again.
   Timestamp now_ = Timestamp::min();
   Timestamp max_event_time_ = Timestamp::min();

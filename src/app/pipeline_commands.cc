@@ -37,7 +37,8 @@ FrameOutcome Pipeline::on_command(const Frame& frame) {
 FrameOutcome Pipeline::reset_models(const Command& command) {
   FrameOutcome outcome;
   if (command.finding != 0) {
-    const auto count = detect_.reset(command.finding, metrics_.table(), step_.offset);
+    const auto count =
+        detect_.reset(command.finding, command.tenant, metrics_.table(), step_.offset);
     if (!count) outcome.command = std::unexpected(count.error());
     outcome.accepted = static_cast<std::uint32_t>(count.value_or(0));
     return outcome;
@@ -47,9 +48,14 @@ FrameOutcome Pipeline::reset_models(const Command& command) {
     outcome.command = std::unexpected(selector.error());
     return outcome;
   }
-  const std::uint64_t count =
-      detect_.reset(selector->metric(), selector->matchers, metrics_.table(), step_.offset);
-  outcome.accepted = static_cast<std::uint32_t>(count);
+  const auto done =
+      detect_.reset({.tenant = command.tenant,
+                     .selector = *selector,
+                     .first = command.slot,
+                     .slots_max = static_cast<std::size_t>(std::max(command.number, 0))},
+                    metrics_.table(), step_.offset);
+  outcome.accepted = static_cast<std::uint32_t>(done.models);
+  outcome.rest_at = done.rest_at;
   return outcome;
 }
 

@@ -110,6 +110,8 @@ std::string encode_command(const Command& c) {
   if (c.dead_letter) w.field("dead_letter", format_dead_letter_id(*c.dead_letter));
   if (c.finding != 0) w.field("finding", format_finding_id(c.finding));
   if (!c.data.empty()) w.field("data", base64_encode(c.data));
+  if (!c.tenant.empty()) w.field("tenant", c.tenant);
+  if (c.slot != 0) w.field("slot", c.slot);
   w.end_object();
   return out;
 }
@@ -149,6 +151,9 @@ Result<Command> decode_command(std::string_view json) {
     if (!bytes) return fail(Errc::InvalidArgument, "this is not base64", "/data");
     c.data = *std::move(bytes);
   }
+  c.tenant = json_text(object, "tenant");
+  c.slot = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(json_integer(object, "slot").value_or(0), 0));
   return c;
 }
 

@@ -31,7 +31,9 @@ enum class CommandKind : std::uint8_t {
   Split,             // `alerts` leave `incident` and become one of their own.
   RetryDeadLetters,  // `dead_letter`, or all when it is empty.
   FindingFeedback,   // `finding`; `text` is "useful" or "noise".
-  ResetModels,   // `text` is a metric, or matchers; on `__name__` too. Or `finding`: of its series.
+  // `text` is a metric, or matchers; on `__name__` too. Only of `tenant`, unless it is empty. When
+  // `number` is not 0, of at most so many slots from `slot` on. Or `finding`: of its series.
+  ResetModels,
   ImportModels,  // `data` is a file of them (detect/model_file.h).
 };
 std::string_view command_kind_name(CommandKind kind);  // "acknowledge", "set_severity", …
@@ -59,6 +61,8 @@ struct Command {
   std::optional<DeadLetterId> dead_letter{};
   std::uint64_t finding = 0;
   std::string data{};  // Any bytes.
+  std::string tenant{};
+  std::uint64_t slot = 0;
   bool operator==(const Command&) const = default;
 };
 

@@ -28,6 +28,14 @@ TEST(Command, GoesThroughJsonAndBack) {
   check_command(
       {.kind = CommandKind::ImportModels, .actor = "kim", .data = std::string("\0\xff", 2)},
       R"({"kind":"import_models","actor":"kim","data":"AP8="})");
+  check_command({.kind = CommandKind::ResetModels,
+                 .actor = "kim",
+                 .text = "load",
+                 .number = 20000,
+                 .tenant = "acme",
+                 .slot = 40000},
+                R"({"kind":"reset_models","actor":"kim","text":"load","number":20000,)"
+                R"("tenant":"acme","slot":40000})");
 }
 
 void check_decode_error(std::string_view json, std::string_view want) {

@@ -127,3 +127,14 @@ class FindingsTest(AcceptanceTest):
         self.check_problem(answer, 404)
         reset = quell.post("/api/v1/models/reset", '{"series":"nothing"}')
         self.assertEqual(parse_json(reset), {"reset": 0})
+
+    def test_many_models_are_reset_by_one_request(self):
+        quell = self.start_quell()
+        lines = [json.dumps({"tenant_id": tenant, "host": f"h{n}", "metric": "load", "value": 1})
+                 for tenant in ("default", "acme") for n in range(22_000)]
+        self.assertEqual(quell.post("/ingest/agent", "\n".join(lines)).status, 202)
+        quell.wait_for_metric("load", lambda m: m["matched"] == 44_000)
+        for tenant, want in ((None, 22_000), ("acme", 22_000), ("nobody", 0)):
+            body = {"series": "load"} | ({"tenant": tenant} if tenant else {})
+            reset = quell.post("/api/v1/models/reset", json.dumps(body))
+            self.assertEqual(parse_json(reset), {"reset": want})

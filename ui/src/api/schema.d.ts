@@ -2254,13 +2254,18 @@ export interface components {
         };
         ModelList: {
             items: components["schemas"]["SeriesModel"][];
+            /** @description Of the series of the metric that were looked at: 50,000 from `after` on. */
             matched: number;
+            /** @description Where the series begin that are not listed or were not looked at; null: there are none. */
+            next: number | null;
         };
         ResetModelsBody: {
             /** @description A metric, matchers, or both. */
             series?: string;
             /** @description Instead: the series of this finding, such as FND-000001. */
             finding?: string;
+            /** @description Only this tenant's. Default: the header X-Scope-OrgID, then `default`; of a finding: its own. */
+            tenant?: string;
             actor?: string;
         };
         ImportModelsResult: {
@@ -4358,6 +4363,8 @@ export interface operations {
                 series: string;
                 /** @description Only this tenant. */
                 tenant?: components["parameters"]["tenant"];
+                /** @description Where to go on: the `next` of the answer before. */
+                after?: number;
                 /** @description Items per page. */
                 limit?: components["parameters"]["limit"];
             };
