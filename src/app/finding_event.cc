@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "app/detect_stage.h"
+#include "base/hash.h"
 #include "base/time.h"
 #include "detect/component.h"
 
@@ -72,8 +73,11 @@ Event finding_event(const Finding& finding, bool ended) {
   e.annotations = LabelSet::from(std::move(views)).value_or(LabelSet());
   e.starts_at = finding.onset;
   if (ended) e.ends_at = finding.last_time;
-  e.id = fmt::format("{}/{}/{}", format_finding_id(finding.id), format_rfc3339(finding.updated_at),
-                     event_status_name(e.status));
+  // Several may come with one frame: what says something else is another event.
+  std::uint64_t content = hash64(e.title, static_cast<std::uint64_t>(to_ns(e.time)));
+  content = hash64(e.annotations.bytes(), hash64(e.labels.bytes(), content));
+  e.id = fmt::format("{}/{}/{}/{:016x}", format_finding_id(finding.id),
+                     format_rfc3339(finding.updated_at), event_status_name(e.status), content);
   return e;
 }
 
