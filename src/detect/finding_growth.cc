@@ -10,6 +10,7 @@
 #include "detect/calibration.h"
 #include "detect/finding_title.h"
 #include "detect/finding_tracker.h"
+#include "detect/sample_order.h"
 
 namespace quell {
 namespace {
@@ -151,6 +152,7 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
   Timestamp last = Timestamp::min();
   for (std::uint32_t n = entity.first; n != kNone; n = episodes_[n].next) {
     const Episode& episode = episodes_[n];
+    ++weighed_;
     if (!episode.counts) continue;
     if (episode.kind != NamedDetectorKind::Auto) {
       weigh_by_rule(episode, evidence);
@@ -220,17 +222,33 @@ Severity FindingTracker::severity_of(const Evidence& evidence) const {
   return evidence.demanded ? std::max(severity, *evidence.demanded) : severity;
 }
 
+// False only where severity_of(weigh()) is not above what the finding has.
+bool FindingTracker::may_become_worse(const EntityState& entity, const Finding& finding) const {
+  if (finding.severity < std::max(demanded_max_, Severity::Warning)) return true;
+  if (finding.severity >= Severity::Error) return false;
+  const bool may_have_lasted =
+      entity.samples >= kErrorSamples ||
+      ns_between(entity.earliest, entity.latest) >= static_cast<double>(kErrorAfter.count());
+  return may_have_lasted && open_.at(finding.id).metrics.size() >= kBroadMetrics;
+}
+
 // ---------------------------------------------------------------------------------------------
 // Beginning and growing.
 
 void FindingTracker::settle(const SeriesTable& table, Timestamp now,
                             std::vector<FindingNews>& news) {
+  const auto first = static_cast<std::ptrdiff_t>(news.size());
+  const auto is_told = [&](FindingId id) {  // A storm has news of many entities at once.
+    return std::any_of(news.begin() + first, news.end(),
+                       [&](const FindingNews& one) { return one.id == id; });
+  };
   for (const std::uint32_t number : touched_) {
     EntityState& entity = entities_[number];
     entity.touched = false;
-    const Evidence evidence = weigh(entity, table);
+    Evidence evidence;
     const bool is_new = entity.finding == 0;
     if (is_new) {
+      evidence = weigh(entity, table);
       if (!is_finding(evidence)) {
         release(number);
         continue;
@@ -243,18 +261,23 @@ void FindingTracker::settle(const SeriesTable& table, Timestamp now,
     OpenFinding& open = open_[entity.finding];
     open.last_news = now;
     const Finding& finding = *findings_.find(entity.finding);
-    const Severity severity = std::max(finding.severity, severity_of(evidence));
-    const bool is_worse = severity > finding.severity;
     // What grows fast, as a storm does, is shown so at once.
-    const bool has_grown = open.total >= 2 * finding.series_count;
+    const bool has_grown = open.series.size() >= 2 * std::size_t{finding.series_count};
     const bool is_due = has_grown || now - open.refreshed_at >= kRefreshEvery;
     const bool begins = finding.signals.empty();
     const bool has_word = std::ranges::any_of(
         taken_, [&](std::uint32_t n) { return episodes_[n].signal.is_named(); });
-    if (begins || is_worse || is_due || has_word) {
+    const bool has_news = begins || is_due || has_word;
+    if (!has_news && !may_become_worse(entity, finding)) {
+      note_rules(entity.finding, table, now);
+      continue;
+    }
+    if (!is_new) evidence = weigh(entity, table);
+    const Severity severity = std::max(finding.severity, severity_of(evidence));
+    if (has_news || severity > finding.severity) {
       tell(entity.finding, evidence, severity, table, now);
       refresh(entity.finding, table, now);
-      news.push_back({.id = entity.finding});
+      if (!is_told(entity.finding)) news.push_back({.id = entity.finding});
     }
     note_rules(entity.finding, table, now);
   }
@@ -295,15 +318,16 @@ FindingId FindingTracker::find_storm(const EntityState& entity, Timestamp now) {
 void FindingTracker::take_in(EntityState& entity, FindingId id, const SeriesTable& table) {
   OpenFinding& open = open_[id];
   taken_.clear();
-  for (std::uint32_t n = entity.first; n != kNone; n = episodes_[n].next) {
+  for (const std::uint32_t n : entity.fresh) {
     Episode& episode = episodes_[n];
-    if (!episode.counts || episode.finding != 0) continue;
+    episode.is_fresh = false;
     episode.finding = id;
     ++open.lasting;
-    ++open.total;
+    open.series.insert(episode.slot);
     ++open.metrics[episode.metric];
     taken_.push_back(n);
   }
+  entity.fresh.clear();
   std::ranges::sort(taken_, [&](std::uint32_t a, std::uint32_t b) {
     const bool by_rule = episodes_[a].signal.is_named();
     if (by_rule != episodes_[b].signal.is_named()) return by_rule;
@@ -403,7 +427,7 @@ void FindingTracker::refresh(FindingId id, const SeriesTable& table, Timestamp n
       f.last_time = std::max(f.last_time, s.last_time);
     }
     f.signals = std::move(signals);
-    f.series_count = open.total;
+    f.series_count = std::max(f.series_count, static_cast<std::uint32_t>(open.series.size()));
     f.metric_count = static_cast<std::uint32_t>(open.metrics.size());
     f.entities = static_cast<std::uint32_t>(open.entities.size());
     f.updated_at = now;

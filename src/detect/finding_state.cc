@@ -7,8 +7,8 @@
 namespace quell {
 namespace {
 
-// 1 had no standings, 2 no rules' detectors.
-constexpr std::uint8_t kTrackerVersion = 3;
+// 1 had no standings, 2 no rules' detectors, 3 episodes instead of the series of a finding.
+constexpr std::uint8_t kTrackerVersion = 4;
 
 void write_open_signal(ByteWriter& w, const FindingSignal& s) {
   w.boolean(s.is_rate);
@@ -72,7 +72,8 @@ void FindingTracker::snapshot(std::string& out) const {
   w.u64(open_.size());
   for (const auto& [id, open] : open_) {
     w.u64(id);
-    w.u64(open.total);
+    w.u64(open.series.size());
+    for (const SeriesSlot slot : open.series) w.u64(slot);
     w.u64(open.charted);
     w.time(open.last_news);
     w.time(open.refreshed_at);
@@ -155,7 +156,10 @@ Status FindingTracker::restore(std::string_view bytes) {
 Status FindingTracker::restore_open(ByteReader& r, std::uint8_t version) {
   const FindingId id = r.u64();
   OpenFinding& open = open_[id];
-  open.total = static_cast<std::uint32_t>(r.u64());
+  if (version < 4) (void)r.u64();
+  for (std::size_t n = version < 4 ? 0 : r.count(); n > 0 && r.ok(); --n) {
+    open.series.insert(static_cast<SeriesSlot>(r.u64()));
+  }
   open.charted = static_cast<std::uint32_t>(r.u64());
   open.last_news = r.time();
   open.refreshed_at = r.time();
@@ -202,9 +206,15 @@ Status FindingTracker::finish_restore(const SeriesTable& table) {
     if (entity_of_[e.slot] == kUnwatched) give_entity(e.slot, table);
     e.entity = entity_of_[e.slot];
     e.metric = hash64(table.series(e.slot)->metric());
-    if (e.finding != 0) ++open_[e.finding].lasting;
+    if (e.finding != 0) {
+      ++open_[e.finding].lasting;
+      open_[e.finding].series.insert(e.slot);
+    }
     link(n);
+    if (e.counts) note_counting(n);
   }
+  for (const std::uint32_t entity : touched_) entities_[entity].touched = false;
+  touched_.clear();
   return {};
 }
 

@@ -44,6 +44,10 @@ void FindingTracker::set_options(const FindingOptions& options) {
   open_score_ = p_to_score(std::clamp(options.series_p, 1e-12, 0.5));
   close_score_ = open_score_ / 2;
   std::ranges::fill(rule_of_, std::uint16_t{0});
+  demanded_max_ = options.usual.severity.value_or(Severity::Info);
+  for (const DetectionRule& rule : options.rules) {
+    demanded_max_ = std::max(demanded_max_, rule.severity.value_or(Severity::Info));
+  }
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -93,28 +97,19 @@ void FindingTracker::give_entity(SeriesSlot slot, const SeriesTable& table) {
   ++entities_[number].series;
 }
 
-// New series are at the end, or in slots that others have left.
+// New series are those that the table made last; after a restart, all.
 std::span<const SeriesSlot> FindingTracker::follow(const SeriesTable& table) {
   fresh_.clear();
   if (table.size() == assigned_) return fresh_;
-  const auto first = static_cast<SeriesSlot>(entity_of_.size());
-  if (first < table.slot_count()) {
-    entity_of_.resize(table.slot_count(), kNone);
-    episode_of_.resize(table.slot_count(), kNone);
-    rule_of_.resize(table.slot_count(), 0);
-    for (SeriesSlot slot = first; slot < entity_of_.size(); ++slot) {
-      if (table.series(slot) != nullptr) {
-        assign(slot, table);
-      } else {
-        left_.push_back(slot);
-      }
-    }
-  }
-  std::erase_if(left_, [&](SeriesSlot slot) {
-    if (table.series(slot) == nullptr) return false;
-    assign(slot, table);
-    return true;
-  });
+  entity_of_.resize(table.slot_count(), kNone);
+  episode_of_.resize(table.slot_count(), kNone);
+  rule_of_.resize(table.slot_count(), 0);
+  const auto look = [&](SeriesSlot slot) {
+    if (entity_of_[slot] == kNone && table.series(slot) != nullptr) assign(slot, table);
+  };
+  for (const SeriesSlot slot : table.made()) look(slot);
+  if (table.size() == assigned_) return fresh_;
+  for (SeriesSlot slot = 0; slot < entity_of_.size(); ++slot) look(slot);
   return fresh_;
 }
 
@@ -122,7 +117,6 @@ void FindingTracker::leave(SeriesSlot slot) {
   const std::uint32_t number = entity_of_[slot];
   entity_of_[slot] = kNone;
   rule_of_[slot] = 0;
-  left_.push_back(slot);
   --assigned_;
   if (number == kUnwatched) return;
   --entities_[number].series;
@@ -226,7 +220,7 @@ void FindingTracker::add_evidence(Episode& episode, const FindingPoint& point, d
   if (!episode.counts && is_enough(episode, rule)) {
     count(episode, rule, table, detector.model(episode.slot));
   }
-  if (episode.counts) touch(episode.entity);
+  if (episode.counts) note_counting(episode_of_[episode.slot]);
 }
 
 std::uint32_t FindingTracker::open_episode(SeriesSlot slot, const SeriesTable& table,
@@ -325,7 +319,7 @@ void FindingTracker::on_signal(const RuleSignal& in, const SeriesTable& table,
       signal.peak = in.point;
     }
     if (!episode.counts) episode.counts = !is_barred(episode);
-    if (episode.counts) touch(episode.entity);
+    if (episode.counts) note_counting(number);
   }
   if (!episode.is_charted) return;
   ++episode.charted;
@@ -349,9 +343,30 @@ void FindingTracker::close_episode(std::uint32_t number, const SeriesTable& tabl
     entity.first = episode.next;
   }
   if (episode.next != kNone) episodes_[episode.next].before = episode.before;
+  if (episode.is_fresh) std::erase(entity.fresh, number);
+  if (entity.first == kNone) {
+    entity.earliest = Timestamp::max();
+    entity.latest = Timestamp::min();
+    entity.samples = 0;
+  }
   episode_of_[episode.slot] = kNone;
   episode = {};
   free_.push_back(number);
+}
+
+// The episode counts, and has news.
+void FindingTracker::note_counting(std::uint32_t number) {
+  Episode& episode = episodes_[number];
+  EntityState& entity = entities_[episode.entity];
+  if (episode.finding == 0 && !episode.is_fresh) {
+    episode.is_fresh = true;
+    entity.fresh.push_back(number);
+  }
+  demanded_max_ = std::max(demanded_max_, episode.severity.value_or(Severity::Info));
+  entity.earliest = std::min(entity.earliest, episode.signal.onset);
+  entity.latest = std::max(entity.latest, episode.signal.last_time);
+  entity.samples = std::max(entity.samples, episode.signal.samples);
+  touch(episode.entity);
 }
 
 void FindingTracker::touch(std::uint32_t entity) {

@@ -65,8 +65,10 @@ struct FindingNews {
 
 // Invariant: only series with an open episode have a state; everything else is derived from the
 // table. Results depend on the samples and times that are given alone.
-// Thread: one. Cost: about 1 ns per usual sample, 100 ns per sample of an open episode. Memory: 8
-// bytes per slot, and 200 per open episode.
+// Thread: one. Cost: about 1 ns per usual sample, 100 ns per sample of an open episode; those of an
+// entity are weighed together only where that may change what is said: until it has a finding, when
+// this is refreshed, and as long as it may yet become worse. Memory: 8 bytes per slot, and 200 per
+// open episode.
 class FindingTracker {
  public:
   static constexpr std::size_t kFindingsKept = 5'000;  // Ended ones; the oldest leave.
@@ -88,7 +90,7 @@ class FindingTracker {
   void set_options(const FindingOptions& options);
 
   // Learns which series there are. Call it before on_samples(), and after a restart.
-  // Returns: those that are new.
+  // Returns: those that are new. Cost: of these, when it is called after each resolve().
   std::span<const SeriesSlot> follow(const SeriesTable& table);
   // What a frame brought, and what the detector made of it: columns of one length.
   struct Columns {
@@ -123,6 +125,8 @@ class FindingTracker {
   std::uint64_t open_count() const { return open_.size(); }
   std::uint64_t begun() const { return last_id_; }
   std::size_t open_episodes() const { return episodes_.size() - free_.size(); }
+  // Episodes that were looked at together with the others of their entity.
+  std::uint64_t weighed() const { return weighed_; }
   // An alert's incident is shown with the finding; `alert` is set by who tells of it.
   void set_alert(FindingId id, Fingerprint alert);
 
@@ -152,6 +156,7 @@ class FindingTracker {
     NamedDetectorKind kind = NamedDetectorKind::Auto;
     std::optional<Severity> severity{};  // That a rule with a detector of its own demands.
     bool counts = false;
+    bool is_fresh = false;      // It counts, and is in no finding yet.
     bool is_mature = false;     // Its series is known well enough to open an incident by.
     bool is_charted = false;    // Its samples are kept, for people to see.
     std::uint32_t charted = 0;  // So many samples were offered.
@@ -166,10 +171,15 @@ class FindingTracker {
     std::uint32_t first = kNone;  // Episode.
     FindingId finding = 0;
     bool touched = false;
+    std::vector<std::uint32_t> fresh{};  // Episodes that count, and are in no finding yet.
+    // Of the episodes that counted since it had none: bounds of what weigh() sees.
+    Timestamp earliest = Timestamp::max();
+    Timestamp latest = Timestamp::min();
+    std::uint32_t samples = 0;
   };
   struct OpenFinding {
-    std::uint32_t lasting = 0;  // Episodes that are open.
-    std::uint32_t total = 0;    // And those that were.
+    std::uint32_t lasting = 0;      // Episodes that are open.
+    std::set<SeriesSlot> series{};  // That had one, now or before.
     std::uint32_t charted = 0;
     Timestamp last_news{};  // Arrival of the last unusual sample, or end of an episode.
     Timestamp refreshed_at{};
@@ -218,11 +228,13 @@ class FindingTracker {
   bool is_enough(const Episode& episode, const DetectionRule& rule) const;
   void close_episode(std::uint32_t number, const SeriesTable& table);
   void touch(std::uint32_t entity);
+  void note_counting(std::uint32_t number);
 
   // finding_growth.cc: findings of entities.
   void settle(const SeriesTable& table, Timestamp now, std::vector<FindingNews>& news);
   Evidence weigh(const EntityState& entity, const SeriesTable& table);
   static void weigh_by_rule(const Episode& episode, Evidence& evidence);
+  bool may_become_worse(const EntityState& entity, const Finding& finding) const;
   bool is_finding(const Evidence& evidence) const;
   Severity severity_of(const Evidence& evidence) const;
   FindingId find_storm(const EntityState& entity, Timestamp now);
@@ -239,6 +251,7 @@ class FindingTracker {
   Status restore_open(ByteReader& r, std::uint8_t version);
 
   FindingOptions options_;
+  Severity demanded_max_ = Severity::Info;  // By any rule.
   double open_score_ = 6.7;
   double close_score_ = 3.35;
 
@@ -247,7 +260,6 @@ class FindingTracker {
   std::vector<std::uint32_t> entity_of_;   // kNone: not assigned.
   std::vector<std::uint16_t> rule_of_;     // 0: not asked; 1: usual; from 2 on: rules.
   std::size_t assigned_ = 0;
-  std::vector<SeriesSlot> left_;  // Slots below that may be given to others.
 
   std::vector<Episode> episodes_;
   std::vector<std::uint32_t> free_;
@@ -271,6 +283,7 @@ class FindingTracker {
   std::map<std::pair<std::string, std::uint64_t>, double> bars_;
   Timestamp checked_at_{};
   std::vector<Finding> loaded_;  // Until finish_restore().
+  std::uint64_t weighed_ = 0;    // Since the start of the process.
 };
 
 }  // namespace quell

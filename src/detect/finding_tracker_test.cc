@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <span>
+
 #include "base/prng.h"
 #include "stream/test_samples.h"
 
@@ -51,12 +54,18 @@ class Estate {
         batch_.values[i] = 50 + noise + moved_[i];
       }
       tracker.on_time(now_, table_, news);
-      detector_.observe(batch_.slots, batch_.times, batch_.values, calendar_, seen_);
-      tracker.on_samples({batch_.slots, batch_.times, batch_.values, seen_}, detector_, table_,
-                         now_, news);
+      const std::size_t count = frame_samples == 0 ? batch_.size() : frame_samples;
+      for (std::size_t i = 0; i < batch_.size(); i += count) {
+        const auto slots = std::span(batch_.slots).subspan(i, count);
+        const auto times = std::span(batch_.times).subspan(i, count);
+        const auto values = std::span(batch_.values).subspan(i, count);
+        detector_.observe(slots, times, values, calendar_, seen_);
+        tracker.on_samples({slots, times, values, seen_}, detector_, table_, now_, news);
+      }
     }
     return news;
   }
+  std::size_t frame_samples = 0;  // So many in a frame; 0: all of a round.
 
   std::vector<Finding> findings() const {
     std::vector<Finding> found;
@@ -220,6 +229,63 @@ TEST(FindingTracker, AStormIsAFewFindings) {
   EXPECT_EQ(found.back().entities, 300 - FindingTracker::kStormFindings);
   EXPECT_EQ(found.back().series_count, 20 * found.back().entities);
   EXPECT_EQ(found.back().signals.size(), Finding::kSignalsListed);
+}
+
+TEST(FindingTracker, AFrameHasOneNewsOfAStorm) {
+  Estate estate(100, 20);
+  estate.run(1000);
+  for (int h = 0; h < 100; ++h) estate.move_all(h, 30);
+  for (int round = 0; round < 6; ++round) {
+    std::map<FindingId, int> told;
+    for (const FindingNews& one : estate.run(1)) ++told[one.id];
+    for (const auto& [id, count] : told) EXPECT_EQ(count, 1) << id;
+  }
+  EXPECT_TRUE(estate.findings().back().is_storm);
+}
+
+TEST(FindingTracker, ASeriesThatIsUnusualTwiceCountsOnce) {
+  Estate estate(1, 20);
+  estate.run(1000);
+  estate.move_all(0, 30);
+  estate.run(20);
+  estate.move(0, 7, 0);
+  estate.run(40);
+  estate.move(0, 7, 3000);
+  estate.run(20);
+  const auto found = estate.findings();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].series_count, 20u);
+}
+
+TEST(FindingTracker, WhatCannotBecomeWorseIsNotWeighedAtEveryFrame) {
+  Estate estate(1, 40);
+  estate.run(1000);
+  estate.move_all(0, 30);
+  estate.run(20);
+  ASSERT_EQ(estate.findings().size(), 1u);
+  ASSERT_EQ(estate.findings()[0].severity, Severity::Error);
+  const std::uint64_t before = estate.tracker.weighed();
+  estate.frame_samples = 1;
+  estate.run(10);                                          // 400 frames in 100 s,
+  EXPECT_LE(estate.tracker.weighed() - before, 10u * 40);  // with a refresh each 15 s.
+}
+
+TEST(FindingTracker, FollowsSeriesThatTakeThePlacesOfOthers) {
+  SeriesTable table;
+  FindingTracker tracker;
+  const auto follow = [&] {
+    const auto fresh = tracker.follow(table);
+    return std::vector<SeriesSlot>(fresh.begin(), fresh.end());
+  };
+  (void)resolved(table, TestRequest().add("a", 0, {1}).add("b", 0, {1}).add("c", 0, {1}));
+  EXPECT_EQ(follow(), (std::vector<SeriesSlot>{0, 1, 2}));
+  EXPECT_TRUE(follow().empty());
+  tracker.forget(1);
+  table.remove(1);
+  EXPECT_TRUE(follow().empty());
+  (void)resolved(table, TestRequest().add("d", 0, {1}).add("e", 0, {1}));
+  EXPECT_EQ(follow(), (std::vector<SeriesSlot>{1, 3}));
+  EXPECT_TRUE(follow().empty());
 }
 
 TEST(FindingTracker, NoiseMustBeExceededToCountAgain) {
