@@ -306,10 +306,16 @@ class Stream:
 
 class Prometheus(Server):
     """Debian's Prometheus with one scrape target, some rules, and Quell as its Alertmanager; it writes
-    to `remote_write`, a URL, what it scrapes, with native histograms when these are wanted."""
+    to `remote_write`, a URL, what it scrapes, with native histograms when these are wanted. It has
+    `history` already, in OpenMetrics' text."""
 
-    def __init__(self, directory, target, rules, alertmanager, remote_write=None, native=False):
+    def __init__(self, directory, target, rules, alertmanager, remote_write=None, native=False,
+                 history=None):
         directory = pathlib.Path(directory)
+        if history:
+            (directory / "history").write_text(history)
+            subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "history", "tsdb"],
+                           cwd=directory, check=True, capture_output=True)
         (directory / "rules.yml").write_text(rules)
         (directory / "prometheus.yml").write_text(f"""
 global: {{scrape_interval: 200ms, evaluation_interval: 200ms, external_labels: {{cluster: eu}}}}
@@ -446,8 +452,8 @@ class AcceptanceTest(unittest.TestCase):
         self.addCleanup(quell.kill)
         return quell
 
-    def start_prometheus(self, *arguments):
-        return self._start(Prometheus, "prometheus", *arguments)
+    def start_prometheus(self, *arguments, **options):
+        return self._start(Prometheus, "prometheus", *arguments, **options)
 
     def start_alertmanager(self, *arguments):
         return self._start(Alertmanager, "alertmanager", *arguments)
@@ -455,10 +461,10 @@ class AcceptanceTest(unittest.TestCase):
     def start_node_exporter(self, proc):
         return self._start(NodeExporter, "node_exporter", proc)
 
-    def _start(self, program, name, *arguments):
+    def _start(self, program, name, *arguments, **options):
         directory = self.directory / name
         directory.mkdir()
-        server = program(directory, *arguments)
+        server = program(directory, *arguments, **options)
         self.addCleanup(server.process.kill)
         return server
 

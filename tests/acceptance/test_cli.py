@@ -235,6 +235,29 @@ class LifecycleTest(AcceptanceTest):
         self.assertEqual(done.returncode, 1)
         self.assertIn("none.yaml", done.stderr)
 
+    def test_backtest_of_prometheus(self):
+        began = int(time.time()) // 60 * 60 - 86400
+        lines = ["# TYPE queue gauge"]
+        for host, level in (("db-1", 500), ("db-2", 10)):
+            lines += [f'queue{{host="{host}"}} {level if 600 <= i < 630 else 10} {began + 60 * i}'
+                      for i in range(1200)]
+        prometheus = self.start_prometheus("127.0.0.1:1", "groups: []", "127.0.0.1:1",
+                                           history="\n".join([*lines, "# EOF\n"]))
+        rule = "name: full\nmetric: queue\ndetector: threshold\nabove: 100\nmin_duration: 5m\n"
+        url = f"http://{prometheus.address}"
+        told = json.loads(self.backtest(url, rule, "--since", "2d", "--json"))
+        found = {one["series"]: one["findings"] for one in told["series"]}
+        self.assertEqual(found['queue{host="db-2"}'], [])
+        [finding] = found['queue{host="db-1"}']
+        onset = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began + 60 * 600))
+        self.assertEqual((finding["onset"], finding["value"]), (onset, 500))
+        self.assertIn("1 finding in 2 series", self.backtest(url, rule, "--since", "2d"))
+        rule = "query: 'queue{'\ndetector: threshold\nabove: 100\n"
+        (self.directory / "rule.yaml").write_text(rule)
+        done = run_quell("backtest", "--from", url, "--rule", self.directory / "rule.yaml")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "parse error: unexpected end of input")  # Prometheus' words.
+
     def test_check_pack(self):
         done = run_quell("check", "--pack", ROOT / "providers/github.yaml", "--sample",
                          next((ROOT / "providers/samples/github").glob("push.json")),
