@@ -1,7 +1,9 @@
 // Where time comes from. Core code is handed times; it never asks the operating system.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 
 namespace quell {
 
@@ -22,16 +24,16 @@ class SystemClock final : public Clock {
   Timestamp now() const override;
 };
 
-// A clock that a test moves by hand.
+// A clock that a test moves by hand, also while other threads read it.
 class ManualClock final : public Clock {
  public:
-  explicit ManualClock(Timestamp start = Timestamp{}) : now_(start) {}
-  Timestamp now() const override { return now_; }
-  void advance(Duration d) { now_ += d; }
-  void set(Timestamp t) { now_ = t; }
+  explicit ManualClock(Timestamp start = Timestamp{}) { set(start); }
+  Timestamp now() const override { return Timestamp{Duration{ns_.load()}}; }
+  void advance(Duration d) { ns_ += d.count(); }
+  void set(Timestamp t) { ns_ = t.time_since_epoch().count(); }
 
  private:
-  Timestamp now_;
+  std::atomic<std::int64_t> ns_{0};
 };
 
 }  // namespace quell
