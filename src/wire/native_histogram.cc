@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <set>
+#include <numeric>
 
 #include "model/sample.h"
 #include "wire/protobuf.h"
@@ -90,15 +90,15 @@ class HistogramSeries {
 
   // Those that are no number are counted, and in no bucket.
   static double all_of(const NativeHistogram& h) {
-    double in_buckets = h.below + h.octaves.total();
-    for (const double count : h.counts) in_buckets += count;
-    return std::max(h.count, in_buckets);
+    const double in_bounds = h.counts.empty() ? 0 : h.counts.back();
+    return std::max(h.count, h.below + h.octaves.total() + in_bounds);
   }
 
   template <class Takes, class Value>
-  void bucket(const std::string& le, Takes&& takes, Value&& value) {
+  void add_bucket(const std::string& le, std::span<const NativeHistogram> histograms, Takes&& takes,
+                  Value&& value) {
     columns_.begin_series(place_);
-    for (const NativeHistogram& h : histograms_) {
+    for (const NativeHistogram& h : histograms) {
       if (!h.is_stale && takes(h) && columns_.takes_ms(h.ms)) columns_.add_ms(h.ms, value(h));
     }
     columns_.end_bucket(keys_.of(le), kind_);
@@ -106,7 +106,7 @@ class HistogramSeries {
 
   void add_octaves() {
     const auto takes = [](const NativeHistogram& h) { return !is_custom(h); };
-    bucket("0", takes, [](const NativeHistogram& h) { return h.below; });
+    add_bucket("0", histograms_, takes, [](const NativeHistogram& h) { return h.below; });
     int first = INT32_MAX;
     int last = INT32_MIN;
     int grain = 1;
@@ -119,25 +119,23 @@ class HistogramSeries {
     if (first > last) return;
     const OctaveBounds bounds = octave_bounds(first, last, grain);
     for (int e = bounds.first; e <= bounds.last; e += bounds.step) {
-      bucket(octave_text(e), takes,
-             [&](const NativeHistogram& h) { return h.below + h.octaves.up_to(e); });
+      add_bucket(octave_text(e), histograms_, takes,
+                 [&](const NativeHistogram& h) { return h.below + h.octaves.up_to(e); });
     }
   }
 
+  // Those that follow each other and have the same bounds, most often all of them, go together.
   void add_bounds() {
-    std::set<double> bounds;
-    for (const NativeHistogram& h : histograms_) bounds.insert(h.bounds.begin(), h.bounds.end());
-    for (const double bound : bounds) {
-      const auto has = [&](const NativeHistogram& h) {
-        return std::ranges::binary_search(h.bounds, bound);
-      };
-      bucket(bound_text(bound), has, [&](const NativeHistogram& h) {
-        double below = 0;
-        for (std::size_t i = 0; i < h.bounds.size() && h.bounds[i] <= bound; ++i) {
-          below += h.counts[i];
-        }
-        return below;
-      });
+    for (std::size_t from = 0; from < histograms_.size();) {
+      std::size_t to = from + 1;
+      while (to < histograms_.size() && histograms_[to].bounds == histograms_[from].bounds) ++to;
+      for (std::size_t i = 0; i < histograms_[from].bounds.size(); ++i) {
+        add_bucket(
+            bound_text(histograms_[from].bounds[i]), histograms_.subspan(from, to - from),
+            [](const NativeHistogram&) { return true; },
+            [&](const NativeHistogram& h) { return h.counts[i]; });
+      }
+      from = to;
     }
   }
 
@@ -159,20 +157,20 @@ bool NativeHistogramReader::read_span(std::string_view message, Bucketed& to) {
     if (field.is(1, WireType::Varint)) offset = unzigzag(field.value);
     if (field.is(2, WireType::Varint)) length = field.value;
   }
-  to.spans.emplace_back(offset, length);
+  if (to.spans.size() <= kHistogramPartsMax) to.spans.emplace_back(offset, length);
   return fields.ok();
 }
 
 bool NativeHistogramReader::read_numbers(const ProtoField& field, bool is_float, Bucketed& to) {
   if (is_float) {
     return for_each_number(field, WireType::Fixed64, [&](std::uint64_t bits) {
-      to.counts.push_back(std::bit_cast<double>(bits));
+      if (to.counts.size() <= kHistogramPartsMax) to.counts.push_back(std::bit_cast<double>(bits));
     });
   }
   return for_each_number(field, WireType::Varint, [&](std::uint64_t value) {
     to.last = static_cast<std::int64_t>(static_cast<std::uint64_t>(to.last) +
                                         static_cast<std::uint64_t>(unzigzag(value)));
-    to.counts.push_back(static_cast<double>(to.last));
+    if (to.counts.size() <= kHistogramPartsMax) to.counts.push_back(static_cast<double>(to.last));
   });
 }
 
@@ -202,7 +200,9 @@ bool NativeHistogramReader::read(std::string_view message, NativeHistogram& out)
       case 15: out.ms = field.integer(); break;
       case 16:
         is_good = for_each_number(field, WireType::Fixed64, [&](std::uint64_t bits) {
-          out.bounds.push_back(std::bit_cast<double>(bits));
+          if (out.bounds.size() <= kHistogramPartsMax) {
+            out.bounds.push_back(std::bit_cast<double>(bits));
+          }
         });
         break;
       default: break;
@@ -243,6 +243,15 @@ bool NativeHistogramReader::each_bucket(const Bucketed& buckets, std::string_vie
 }
 
 void NativeHistogramReader::convert(NativeHistogram& out) {
+  std::size_t parts = out.bounds.size();
+  for (const Bucketed* side : {&positive_, &negative_}) {
+    parts = std::max({parts, side->spans.size(), side->counts.size()});
+  }
+  if (parts > kHistogramPartsMax) {
+    wrong_ = fmt::format("a native histogram has more than {} buckets, spans or bounds",
+                         kHistogramPartsMax);
+    return;
+  }
   for (const Bucketed* side : {&positive_, &negative_}) {
     const bool is_sound = std::ranges::all_of(side->counts, [](double n) { return n >= 0; });
     if (is_sound) continue;
@@ -263,6 +272,7 @@ void NativeHistogramReader::convert(NativeHistogram& out) {
       const auto last = static_cast<std::int64_t>(out.bounds.size());
       out.counts[static_cast<std::size_t>(std::clamp<std::int64_t>(index, 0, last))] += count;
     });
+    std::partial_sum(out.counts.begin(), out.counts.end(), out.counts.begin());
     return;
   }
   out.bounds.clear();

@@ -24,7 +24,7 @@ struct NativeHistogram {
   double sum = 0;
   double below = 0;  // Of zero and less.
   Octaves octaves{};
-  // Of bounds that the sender chose instead: rising, and how many are in each of them.
+  // Of bounds that the sender chose instead: rising, and how many are up to each of them, and all.
   std::vector<double> bounds{};
   std::vector<double> counts{};
 };

@@ -14,6 +14,10 @@
 
 namespace quell::wire {
 
+// Buckets, spans or bounds of one histogram; one that has more is refused. Those of the field have
+// at most 160 buckets.
+inline constexpr std::size_t kHistogramPartsMax = 4096;
+
 // Counts by octave: (2^(e-1), 2^e] is octave e. Cost: some ns per bucket, given in rising order.
 class Octaves {
  public:

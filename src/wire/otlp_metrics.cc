@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/packing.h"
 #include "base/text.h"
+#include "wire/octaves.h"
 #include "wire/otlp_json.h"
 #include "wire/otlp_points.h"
 #include "wire/otlp_value.h"
@@ -244,7 +245,11 @@ class OtlpProtobufReader {
       if (field.is(1, WireType::Varint)) side.offset = wire::unzigzag(field.value);
       if (field.number != 2) return true;
       return for_each_number(field, WireType::Varint,
-                             [&](std::uint64_t n) { side.buckets.push_back(n); });
+                             [&](std::uint64_t n) {
+                               if (side.buckets.size() <= wire::kHistogramPartsMax) {
+                                 side.buckets.push_back(n);
+                               }
+                             });
     });
   }
 

@@ -301,6 +301,11 @@ void OtlpPoints::histogram(const OtlpPoint& point, const OtlpHistogram& histogra
 // What is negative counts as zero: a quantile of latencies or sizes has nothing there.
 void OtlpPoints::exponential(const OtlpPoint& point, const OtlpExponential& histogram,
                              bool is_delta) {
+  if (std::max(histogram.positive.buckets.size(), histogram.negative.buckets.size()) >
+      kHistogramPartsMax) {
+    return refuse(
+        fmt::format("an exponential histogram has more than {} buckets", kHistogramPartsMax));
+  }
   begin_point(point);
   const SeriesKind kind = is_delta ? SeriesKind::Delta : SeriesKind::Counter;
   if (point.has_no_value) {

@@ -36,7 +36,7 @@ struct ProtoField {
   std::uint32_t number = 0;
   WireType type = WireType::Varint;
   std::uint64_t value = 0;   // Of a number, its bits.
-  std::string_view bytes{};  // Of a text, a message, or packed numbers.
+  std::string_view bytes{};  // Of a text, a message, or packed numbers; of a number none.
 
   bool is(std::uint32_t n, WireType t) const { return number == n && type == t; }
   std::int64_t integer() const { return static_cast<std::int64_t>(value); }
@@ -67,6 +67,7 @@ class ProtoReader {
     if (!read_varint(at_, end_, tag) || tag >> 3 == 0 || tag >> 32 != 0) return false;
     field.number = static_cast<std::uint32_t>(tag >> 3);
     field.type = static_cast<WireType>(tag & 7);
+    field.bytes = {};
     switch (field.type) {
       case WireType::Varint: return read_varint(at_, end_, field.value);
       case WireType::Fixed64: return fixed(8, field.value);

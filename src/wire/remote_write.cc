@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/text.h"
 #include "base/time.h"
@@ -262,7 +263,8 @@ class WriteRequestReader {
     }
     if (!fields.ok()) return broken(fields.started(), "a field that is malformed or cut off");
     if (const std::string wrong = check_labels(); !wrong.empty()) {
-      columns_.refuse_series(wrong, histograms_.size() + wrong_histograms_.size());
+      const std::size_t histograms = histograms_.size() + wrong_histograms_.size();
+      columns_.refuse_series(wrong, histograms + std::exchange(histograms_over_, 0));
       return true;
     }
     if (!columns_.has_samples() && histograms_.empty() && wrong_histograms_.empty()) return true;
@@ -374,6 +376,10 @@ class WriteRequestReader {
   }
 
   bool take_histogram(std::string_view message) {
+    if (histograms_.size() + wrong_histograms_.size() >= kHistogramsMax) {
+      ++histograms_over_;
+      return true;
+    }
     wire::NativeHistogram histogram;
     if (!histogram_reader_.read(message, histogram)) {
       return broken(message.data(), "a histogram that is malformed");
@@ -392,6 +398,12 @@ class WriteRequestReader {
       columns_.refuse_series(wrong, 1);
     }
     wrong_histograms_.clear();
+    if (histograms_over_ > 0) {
+      columns_.begin_series(place);
+      columns_.refuse_series(
+          fmt::format("a series has more than {} histograms: send less at once", kHistogramsMax),
+          std::exchange(histograms_over_, 0));
+    }
     if (histograms_.empty()) return;
     out_.samples.histograms += histograms_.size();
     wire::add_native_histograms(columns_, place, key, histograms_);
@@ -401,6 +413,7 @@ class WriteRequestReader {
   // The series table allows less of both.
   static constexpr std::size_t kRefsMax = 1000;
   static constexpr std::size_t kKeyBytesMax = 64 * 1024;
+  static constexpr std::size_t kHistogramsMax = 10'000;  // Of one series in a request.
 
   const RemoteWriteVersion version_;
   const WireLimits& limits_;
@@ -410,7 +423,8 @@ class WriteRequestReader {
   std::vector<std::uint64_t> refs_;
   wire::NativeHistogramReader histogram_reader_;
   std::vector<wire::NativeHistogram> histograms_;  // Of the series in hand,
-  std::vector<std::string> wrong_histograms_;      // and why others of it are not taken.
+  std::vector<std::string> wrong_histograms_;      // and why others of it are not taken;
+  std::uint64_t histograms_over_ = 0;              // those beyond the limit.
   std::string key_;
   std::uint64_t metric_ref_ = 0;    // The symbol of the metric's name; 0: it has none.
   std::vector<bool> is_described_;  // By symbol: the metric's help and unit were told.

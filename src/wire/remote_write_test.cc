@@ -236,6 +236,39 @@ TEST(RemoteWriteOne, NativeHistogramsWithBoundsOfTheirOwn) {
             "latency_bucket{le=\"+Inf\"} (counter) 7@0\n");
 }
 
+TEST(RemoteWriteOne, NativeHistogramsThatAreTooLarge) {
+  std::string spans;
+  for (int i = 0; i < 5000; ++i) spans += bytes_field(11, "");
+  std::string deltas;
+  for (int i = 0; i < 5000; ++i) deltas += '\0';
+  std::string bounds;
+  for (int i = 0; i < 5000; ++i) bounds += double_field(16, i);
+  for (const std::string& parts : {spans, bytes_field(12, deltas), bounds}) {
+    const auto out = decode(RemoteWriteVersion::One,
+                            series(kLatency + bytes_field(4, parts + number_field(15, kNow))));
+    EXPECT_EQ(out.samples.size(), 0u);
+    ASSERT_EQ(out.rejected.size(), 1u);
+    EXPECT_EQ(out.rejected[0].reason,
+              "a native histogram has more than 4096 buckets, spans or bounds");
+  }
+  std::string empty_ones;
+  for (int i = 0; i < 10'005; ++i) empty_ones += bytes_field(4, number_field(15, kNow + i));
+  const auto out = decode(RemoteWriteVersion::One, series(kLatency + empty_ones));
+  ASSERT_FALSE(out.rejected.empty());
+  EXPECT_EQ(out.rejected[0].reason, "a series has more than 10000 histograms: send less at once");
+}
+
+// A number in the place of a message is passed over, and what came before it is not read again.
+TEST(RemoteWriteOne, NumbersInThePlaceOfMessages) {
+  const std::string before = bytes_field(100, number_field(1, 0) + number_field(2, 3));
+  const auto out =
+      decode(RemoteWriteVersion::One,
+             series(kLatency + bytes_field(4, number_field(1, 3) + before + number_field(8, 0) +
+                                                  number_field(8, 0) + number_field(15, kNow))));
+  EXPECT_EQ(out.rejected.size(), 0u);
+  EXPECT_EQ(out.samples.histograms, 1u);
+}
+
 TEST(RemoteWriteOne, NativeHistogramsThatMakeNoSense) {
   const auto check_wrong = [](const std::string& histogram, std::string_view why) {
     check_native(bytes_field(4, histogram + number_field(15, kNow)),
