@@ -38,6 +38,10 @@ inline std::int64_t to_unix_ms(Timestamp t) {
 inline std::int64_t to_ns(Timestamp t) {
   return t.time_since_epoch().count();
 }
+// Times may be centuries apart, which no Duration can hold: `to` less `from`, in nanoseconds.
+inline double ns_between(Timestamp from, Timestamp to) {
+  return static_cast<double>(to_ns(to)) - static_cast<double>(to_ns(from));
+}
 inline Timestamp from_ns(std::int64_t ns) {
   return Timestamp{Duration{ns}};
 }

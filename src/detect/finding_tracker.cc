@@ -398,7 +398,8 @@ void FindingTracker::on_time(Timestamp now, const SeriesTable& table,
     if (episode.kind == NamedDetectorKind::Absence) continue;
     const bool is_auto = episode.kind == NamedDetectorKind::Auto;
     const bool is_silent = now - episode.last_arrival >= (is_auto ? kSilence : kRuleSilence);
-    const bool is_usual_now = episode.signal.last_time - episode.signal.onset >= kEpisodeMax;
+    const bool is_usual_now = ns_between(episode.signal.onset, episode.signal.last_time) >=
+                              static_cast<double>(kEpisodeMax.count());
     if (is_silent || (is_auto && is_usual_now)) close_episode(number, table);
   }
   end_calm_ones(now, table, news);

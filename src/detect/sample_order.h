@@ -12,11 +12,6 @@ namespace quell {
 
 inline constexpr Duration kClockSetBack = std::chrono::minutes(10);
 
-// Times may be centuries apart, which no Duration can hold: `to` less `from`, in nanoseconds.
-inline double ns_between(Timestamp from, Timestamp to) {
-  return static_cast<double>(to_ns(to)) - static_cast<double>(to_ns(from));
-}
-
 inline bool is_set_back(Timestamp time, Timestamp last) {
   return ns_between(time, last) >= static_cast<double>(kClockSetBack.count());
 }

@@ -17,8 +17,8 @@ enum class StatePageKind : std::uint8_t {
   Models = 4,      // app/detect_stage.h
   Findings = 5,    // detect/finding_tracker.h
   Imported = 6,    // app/imported_models.h
-  Histograms = 8,  // stream/histogram_quantiles.h
   Watches = 7,     // detect/rule_watches.h
+  Histograms = 8,  // stream/histogram_quantiles.h
 };
 
 struct StatePage {

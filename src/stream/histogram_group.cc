@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/time.h"
 #include "stream/histogram_quantiles.h"
 
 namespace quell {
@@ -99,9 +100,9 @@ void HistogramQuantiles::settle(Group& group, const SeriesTable& table) {
 void HistogramQuantiles::evaluate(Group& group, SeriesKind kind) {
   const bool are_totals = kind == SeriesKind::Counter;
   const Timestamp time = group.times[0];
-  if (are_totals && (group.last_time == Timestamp::min() || time - group.last_time > kGapMax)) {
-    return;
-  }
+  const bool is_gap = group.last_time == Timestamp::min() ||
+                      ns_between(group.last_time, time) > static_cast<double>(kGapMax.count());
+  if (are_totals && is_gap) return;
   const bool began_anew = std::ranges::any_of(
       group.buckets, [](const Bucket& b) { return !b.is_absent && b.waiting[0] < b.last; });
   increases_.clear();

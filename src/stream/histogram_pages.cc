@@ -10,7 +10,7 @@ namespace quell {
 namespace {
 
 constexpr std::uint8_t kHistogramPageVersion = 1;
-constexpr std::uint64_t kBucketsMax = 1'000'000;
+constexpr std::uint64_t kBucketsOfPageMax = 1'000'000;
 
 std::unexpected<Error> corrupt_page() {
   return fail(Errc::Corrupt, "a page of histograms does not decode");
@@ -101,7 +101,7 @@ Status HistogramQuantiles::load(const StatePage& page, const SeriesTable& table)
     if (!r.ok() || group.waiting > kWaiting) return corrupt_page();
     for (std::uint32_t i = 0; i < group.waiting; ++i) group.times[i] = r.time();
     for (std::uint64_t n = r.u64(); n > 0 && r.ok(); --n) {
-      if (n > kBucketsMax) return corrupt_page();
+      if (n > kBucketsOfPageMax) return corrupt_page();
       Bucket bucket{.bound = r.f64()};
       if (r.boolean()) {
         const std::uint64_t slot = r.u64();

@@ -93,11 +93,18 @@ void HistogramQuantiles::number_members(std::uint32_t number) {
   }
 }
 
+// Buckets that have left are kept while somebody may wait for them.
+void HistogramQuantiles::drop_left(std::uint32_t number) {
+  const std::size_t dropped =
+      std::erase_if(groups_[number].buckets,
+                    [](const Bucket& b) { return b.slot == kNoSlot && b.is_absent; });
+  bucket_count_ -= dropped;
+  if (dropped > 0) number_members(number);
+}
+
 void HistogramQuantiles::insert(std::uint32_t number, const Bucket& bucket) {
+  drop_left(number);
   std::vector<Bucket>& buckets = groups_[number].buckets;
-  // Those that have left are kept while somebody may wait for them.
-  bucket_count_ -=
-      std::erase_if(buckets, [](const Bucket& b) { return b.slot == kNoSlot && b.is_absent; });
   const auto at = std::ranges::upper_bound(buckets, bucket.bound, {}, &Bucket::bound);
   buckets.insert(at, bucket);
   ++bucket_count_;
@@ -111,6 +118,8 @@ bool HistogramQuantiles::join(SeriesSlot slot, bool is_native, const Frame& fram
   const std::uint32_t number = find_group(slot, *bound, frame);
   if (number == kNone || frame.offset < groups_[number].stored_until) return false;
   Group& group = groups_[number];
+  if (group.buckets.size() >= kBucketsMax) drop_left(number);
+  if (group.buckets.size() >= kBucketsMax) return false;
   Bucket bucket{.bound = *bound, .slot = slot, .last = std::numeric_limits<double>::quiet_NaN()};
   bucket.arrived = static_cast<std::uint8_t>((1u << group.waiting) - 1);
   std::ranges::fill(bucket.waiting, std::numeric_limits<double>::quiet_NaN());
@@ -194,9 +203,11 @@ void HistogramQuantiles::gather(const SampleBatch& batch) {
 void HistogramQuantiles::complete_native(const Group& group, std::span<const Row> rows,
                                          const SampleBatch& batch, const Frame& frame) {
   counts_.assign(group.buckets.size(), std::numeric_limits<double>::quiet_NaN());
+  has_come_.assign(group.buckets.size(), false);
   const double* infinite = nullptr;
   for (const Row& row : rows) {
     counts_[row.bucket] = batch.values[row.at];
+    has_come_[row.bucket] = true;
     const bool is_infinite = std::isinf(group.buckets[row.bucket].bound);
     if (row.is_native && is_infinite) infinite = &batch.values[row.at];
   }
@@ -204,8 +215,7 @@ void HistogramQuantiles::complete_native(const Group& group, std::span<const Row
   for (std::size_t i = 0; i < group.buckets.size(); ++i) {
     const Bucket& bucket = group.buckets[i];
     if (bucket.slot == kNoSlot || frame.table.born(bucket.slot) > frame.offset) continue;
-    const bool has_come = std::ranges::any_of(rows, [&](const Row& r) { return r.bucket == i; });
-    if (has_come) continue;
+    if (has_come_[i]) continue;
     const double value = is_stale_marker(*infinite) ? *infinite : infer(group, i);
     if (is_stale_marker(value) || !std::isnan(value)) {
       inferred_.add(bucket.slot, rows[0].time, value);

@@ -48,6 +48,7 @@ class HistogramQuantiles {
     std::string_view ending{};  // Of the metric's name.
   };
   static constexpr std::array<Quantile, 2> kQuantiles{{{0.5, ":p50"}, {0.99, ":p99"}}};
+  static constexpr std::size_t kBucketsMax = 512;  // Of one histogram; more of it do not count.
   static constexpr std::size_t kWaiting = 4;
   static constexpr std::size_t kSlotsPerPage = 1024;  // As SampleBook's.
   // Samples that are further apart have no observations between them.
@@ -135,6 +136,7 @@ class HistogramQuantiles {
   SeriesSlot find_output(SeriesSlot bucket, std::string_view ending, const Frame& frame,
                          bool may_make) const;
   std::uint32_t make_group(std::span<const SeriesSlot> outputs, const SeriesTable& table);
+  void drop_left(std::uint32_t number);
   void insert(std::uint32_t group, const Bucket& bucket);
   void number_members(std::uint32_t group);
   void dissolve(std::uint32_t group);
@@ -173,6 +175,7 @@ class HistogramQuantiles {
   SampleBatch arranged_;
   std::vector<HistogramBucket> increases_;
   std::vector<double> counts_;  // Of the buckets of a histogram; NaN: not known.
+  std::vector<bool> has_come_;  // By bucket.
 };
 
 }  // namespace quell

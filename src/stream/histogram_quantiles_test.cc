@@ -233,6 +233,21 @@ TEST(HistogramQuantiles, SeriesThatLeave) {
 }
 
 // What has no bound, or no infinite bucket, is no histogram.
+TEST(HistogramQuantiles, TheNumberOfBucketsIsLimited) {
+  HistogramWorld world;
+  const auto scrape_many = [](double time, double count) {
+    TestRequest request;
+    for (int i = 0; i < 2000; ++i) {
+      request.add(bucket_of(fmt::format("{}", i + 1)), time, {i < 10 ? 0 : count});
+    }
+    return request.add(bucket_of("+Inf"), time, {count});
+  };
+  EXPECT_EQ(world.send(scrape_many(0, 0)), "");
+  EXPECT_EQ(world.quantiles.histograms(), 1u);
+  EXPECT_LT(world.quantiles.bytes(), (HistogramQuantiles::kBucketsMax + 3000) * 100);
+  EXPECT_EQ(world.send(scrape_many(10, 100)), both(10, 10.5, 10.99));
+}
+
 TEST(HistogramQuantiles, WhatIsNoHistogram) {
   HistogramWorld world;
   for (const double time : {0., 10., 20.}) {
