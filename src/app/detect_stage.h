@@ -85,7 +85,8 @@ class DetectStage {
   void give_imported(const SeriesTable& table, std::uint64_t offset);
   std::uint64_t imported_waiting() const { return imported_.waiting_count(); }
   Timestamp next_deadline() const {
-    return std::min(tracker_.next_deadline(), watches_.next_deadline());
+    const Timestamp of_watches = enabled_ ? watches_.next_deadline() : Timestamp::max();
+    return std::min(tracker_.next_deadline(), of_watches);
   }
 
   Result<std::string> give_feedback(FindingId id, Feedback feedback, std::string_view actor,

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "base/text.h"
 #include "base/time.h"
-#include "detect/sample_order.h"
 
 namespace quell {
 namespace {
@@ -26,21 +26,31 @@ std::string change_key(std::string_view tenant, std::string_view kind, std::stri
 
 void RecentChanges::on_change(const Event& event) {
   if (event.entity.empty()) return;
-  std::erase_if(changes_, [&](const auto& item) {
-    return ns_between(item.second.time, event.time) > static_cast<double>(kKept.count());
-  });
-  Change& change = changes_[change_key(event.tenant, event.entity.kind, event.entity.name)];
-  if (change.time > event.time) return;
+  const auto [at, is_new] = changes_.try_emplace(
+      change_key(event.tenant, event.entity.kind, event.entity.name));
+  Change& change = at->second;
+  if (!is_new && change.time > event.time) return;
   change = {.time = event.time, .title = std::string(utf8_prefix(event.title, kTitleBytes))};
   if (change.title.empty()) change.title = "change of " + event.entity.to_string();
-  if (changes_.size() <= kEntitiesMax) return;
-  changes_.erase(
-      std::ranges::min_element(changes_, {}, [](const auto& item) { return item.second.time; }));
+  if (changes_.size() > kEntitiesMax) remove_oldest();
+}
+
+// A tenth of them, so that a flood of changes does not look at all of them each time.
+void RecentChanges::remove_oldest() {
+  std::vector<Timestamp> times;
+  for (const auto& [key, change] : changes_) times.push_back(change.time);
+  const auto tenth = times.begin() + kEntitiesMax / 10;
+  std::ranges::nth_element(times, tenth);
+  std::size_t left = kEntitiesMax / 10;
+  std::erase_if(changes_, [&](const auto& item) {
+    return item.second.time <= *tenth && left > 0 && left-- > 0;
+  });
 }
 
 const RecentChanges::Change* RecentChanges::find(const Series& series, Timestamp time,
                                                  Duration window) const {
   if (changes_.empty() || window <= Duration::zero()) return nullptr;
+  window = std::min(window, kKept);
   const Change* last = nullptr;
   const auto look = [&](std::string_view kind, std::string_view name) {
     const auto found = changes_.find(change_key(series.tenant, kind, name));

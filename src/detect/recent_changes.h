@@ -13,7 +13,7 @@
 
 namespace quell {
 
-// Thread: one. Memory: at most kEntitiesMax entries; the change that is longest ago leaves.
+// Thread: one. Memory: at most kEntitiesMax entries; the changes that are longest ago leave.
 class RecentChanges {
  public:
   static constexpr std::size_t kEntitiesMax = 10'000;
@@ -29,12 +29,14 @@ class RecentChanges {
   // The last change, at most `window` before `time` and not after it, of the series' entity or of
   // what one of its labels names (service="checkout" names service:checkout). Null: none.
   const Change* find(const Series& series, Timestamp time, Duration window) const;
-  bool empty() const { return changes_.empty(); }
+  std::size_t size() const { return changes_.size(); }
 
   void save(ByteWriter& w) const;
   void load(ByteReader& r);
 
  private:
+  void remove_oldest();
+
   std::map<std::string, Change, std::less<>> changes_;  // By tenant, kind and name.
 };
 

@@ -137,7 +137,7 @@ void RuleWatches::judge(Watch& watch, Timestamp time, const Reading& reading, St
   const RuleGateOptions& options = options_.rules[watch.rule].gate;
   const RecentChanges::Change* change = nullptr;
   const bool may_open = !watch.gate.is_open() && (reading.is_unusual || !watch.gate.is_quiet());
-  if (may_open && options.suppress_during_deploys > Duration::zero()) {
+  if (may_open) {
     const auto living = std::ranges::find_if(
         watch.members, [](const Member& member) { return member.slot != kNoSlot; });
     const Series& series = *step.table.series(living->slot);

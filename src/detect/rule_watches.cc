@@ -53,6 +53,7 @@ std::string RuleWatches::key_of(const DetectionRule& rule, const Series& series)
   std::string key = model_key(rule);
   if (rule.detector.kind != NamedDetectorKind::Isolation) return key;
   const Entity entity = entity_of(series);
+  for (const Matcher& matcher : rule.matchers) key += '\0' + matcher.to_string();
   key += '\0' + rule.name + '\0' + series.tenant + '\0' + entity.kind + '\0' + entity.name;
   return key;
 }
@@ -105,7 +106,9 @@ void RuleWatches::assign(SeriesSlot slot, const Series& series, std::uint32_t ru
   }
   const auto known = groups_.find(key);
   Watch& watch = known != groups_.end() ? *known->second : make_watch(rule, std::move(key), offset);
-  if (watch.members.size() >= kIsolationSeriesMax) {
+  const auto living = std::ranges::count_if(
+      watch.members, [](const Member& member) { return member.slot != kNoSlot; });
+  if (static_cast<std::size_t>(living) >= kIsolationSeriesMax) {
     ++refused_;
     return;
   }
@@ -138,9 +141,14 @@ void RuleWatches::join(Watch& watch, SeriesSlot slot, const Series& series, std:
     member.slot = slot;
     return place(slot, {&watch, m});
   }
+  // The group learns anew: those that have left are not waited for any more.
+  const bool is_first = watch.members.empty();
+  std::erase_if(watch.members, [](const Member& member) { return member.slot == kNoSlot; });
   watch.members.push_back({.slot = slot, .id = series.id.low});
-  place(slot, {&watch, static_cast<std::uint32_t>(watch.members.size() - 1)});
-  if (watch.members.size() > 1) begin_anew(watch, offset, out);
+  for (std::uint32_t m = 0; m < watch.members.size(); ++m) {
+    place(watch.members[m].slot, {&watch, m});
+  }
+  if (!is_first) begin_anew(watch, offset, out);
 }
 
 void RuleWatches::leave(SeriesSlot slot, bool may_return, std::uint64_t offset,

@@ -39,7 +39,9 @@ class World {
   explicit World(std::string_view rules) { configure(rules); }
 
   void configure(std::string_view rules) {
-    const std::string text = fmt::format("detection: {{warmup: 60, rules: [{}]}}", rules);
+    configure_all(fmt::format("detection: {{warmup: 60, rules: [{}]}}", rules));
+  }
+  void configure_all(const std::string& text) {
     auto settings = parse_settings(text, "config", {}, no_files());
     ASSERT_TRUE(settings) << settings.error().to_string();
     feed({.kind = FrameKind::Config, .source = "config", .body = settings->pipeline_text});
@@ -374,6 +376,45 @@ TEST(DetectionRules, TheNumberOfSeriesIsLimited) {
   watches.match_all(world.pipeline().metrics().table(), 0, signals);
   EXPECT_EQ(watches.series(), 1u);
   EXPECT_EQ(watches.refused(), 1u);
+}
+
+TEST(DetectionRules, GroupsAreOfOneRuleAndOfLivingSeries) {
+  World world(
+      "{name: g, metric: load, match: 'shard=\"a\"', detector: isolation},"
+      "{name: g, metric: load, match: 'shard=\"b\"', detector: isolation, severity: error}");
+  const auto send = [&](std::string_view shard, int first, int count) {
+    std::string lines;
+    for (int i = first; i < first + count; ++i) {
+      lines += fmt::format(R"({{"host":"a","metric":"load","value":1,"ts_event":"{}",)"
+                           R"("tags":{{"shard":"{}","pod":"p{}"}}}})"
+                           "\n",
+                           format_rfc3339(world.now()), shard, i);
+    }
+    world.post(lines);
+  };
+  send("a", 0, 2);
+  send("b", 0, 2);
+  const auto facts = world.watches().facts();
+  EXPECT_EQ(facts[0].series, 2u);
+  EXPECT_EQ(facts[1].series, 2u);
+  // Pods come and go: those that left take no room.
+  for (int round = 1; round < 4; ++round) {
+    world.pass(hours(4));
+    send("a", 200 * round, 200);
+    send("a", 0, 1);
+  }
+  EXPECT_EQ(world.watches().facts()[0].series, 201u);
+  EXPECT_EQ(world.watches().refused(), 0u);
+  EXPECT_EQ(world.state_with_kills(3), world.state());
+}
+
+TEST(DetectionRules, WithoutDetectionNothingIsWaitedFor) {
+  World world("{name: beat, metric: load, detector: absence, silence: 2m}");
+  world.report("load", 1);
+  world.configure_all("detection: {enabled: false, rules: [{metric: load, detector: absence}]}");
+  world.pass(minutes(10));
+  EXPECT_EQ(world.findings().size(), 0u);
+  EXPECT_GT(world.pipeline().next_deadline(), world.now());
 }
 
 TEST(DetectionRules, OtherRulesEndFindingsAndEqualOnesGoOn) {
