@@ -78,6 +78,9 @@ struct Tally {
 };
 
 constexpr auto kOverrun = std::chrono::seconds(30);
+// Open loop: what is due meanwhile is sent together, late by that much, and the latency has it. A
+// timer for each would take a tenth of the machine from the server.
+constexpr auto kPace = std::chrono::microseconds(200);
 
 class Load;
 
@@ -131,6 +134,7 @@ class Load {
   std::vector<Connection*> free_;
   std::size_t next_ = 0;
   std::uint64_t due_count_ = 0;  // Open loop: requests sent so far.
+  bool waits_ = false;           // Open loop: for the timer.
   Steady::time_point begin_;
   Steady::time_point counts_from_;
   Steady::time_point end_;
@@ -228,9 +232,11 @@ void Load::send_due() {
                      static_cast<double>(due_count_) / options_.rate));
     if (due >= end_ || free_.empty()) return;  // answered() comes back here.
     if (due > Steady::now()) {
-      timer_.expires_at(due);
-      timer_.async_wait([this](ErrorCode error) {
-        if (!error) send_due();
+      if (std::exchange(waits_, true)) return;
+      timer_.expires_at(std::max(due, Steady::now() + kPace));
+      timer_.async_wait([this](ErrorCode) {
+        waits_ = false;
+        send_due();
       });
       return;
     }
