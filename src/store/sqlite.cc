@@ -4,6 +4,8 @@
 
 #include <cerrno>
 
+#include "store/write_behind.h"
+
 namespace quell {
 namespace {
 
@@ -99,6 +101,7 @@ std::string_view Statement::bytes(int column) const {
 
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::string& path,
                                                                  Mode mode) {
+  (void)write_behind();
   sqlite3* database = nullptr;
   const int flags =
       mode == Mode::Write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;

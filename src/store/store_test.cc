@@ -13,6 +13,7 @@
 
 #include "base/prng.h"
 #include "store/test_store.h"
+#include "store/write_behind.h"
 
 namespace quell {
 namespace {
@@ -471,6 +472,8 @@ TEST_F(StoreTest, RefusesWhatIsNotAStore) {
   check_open_fails(path("no/such.db"), Errc::Unavailable,
                    "creating " + path("no/such.db") + ".lock: No such file or directory");
 }
+
+TEST(WriteBehindTest, TheSqliteOfThisSystemTakesIt) { EXPECT_TRUE(write_behind()); }
 
 TEST_F(StoreTest, ADamagedRecordIsAnError) {
   {
