@@ -126,6 +126,7 @@ void Core::committed(Duration took) {
 
 void Core::run() {
   name_this_thread("core");
+  run_soon_after_waking();
   for (;;) {
     auto items = backlog_.empty() ? inbox_.pop_all() : inbox_.try_pop_all();
     if (items.empty() && backlog_.empty()) break;  // Closed, and nothing is left.

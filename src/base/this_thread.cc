@@ -2,8 +2,10 @@
 
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <string>
 
 // mimalloc's, which the program is linked with, and tests are not.
@@ -21,6 +23,23 @@ void let_others_go_first() {
   const auto thread = static_cast<id_t>(gettid());  // On Linux each thread has its own.
   // It needs no privilege, and in vain is not a fault.
   (void)setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + kMore);
+}
+
+void run_soon_after_waking() {
+  constexpr std::uint64_t kTurnNs = 100'000;  // The least that the kernel takes.
+  struct {  // sched_attr of sched_setattr(2), its first version; glibc 2.36 has neither.
+    std::uint32_t size = 48;
+    std::uint32_t policy = 0;
+    std::uint64_t flags = 0x08;  // SCHED_FLAG_KEEP_POLICY
+    std::int32_t nice = 0;
+    std::uint32_t priority = 0;
+    std::uint64_t runtime = kTurnNs;  // Of an ordinary thread: how long its turns are.
+    std::uint64_t deadline = 0;
+    std::uint64_t period = 0;
+  } attributes;
+  static_assert(sizeof(attributes) == 48);
+  attributes.nice = getpriority(PRIO_PROCESS, static_cast<id_t>(gettid()));
+  (void)syscall(SYS_sched_setattr, 0, &attributes, 0);  // In vain is not a fault.
 }
 
 void return_free_memory() {

@@ -12,6 +12,12 @@ void name_this_thread(std::string_view name);
 // For the rest of the thread's life. Thread: the one that calls.
 void let_others_go_first();
 
+// This thread runs soon after it wakes, a short while at a time, before others that use their turns
+// up: for those that a client's answer waits for. Linux 6.12 or later, elsewhere without effect; it
+// needs no privilege and takes no more of the processor than before. For the rest of the thread's
+// life. Thread: the one that calls.
+void run_soon_after_waking();
+
 // Gives memory that this thread took and that is free by now back to the system, where the
 // allocator keeps it for later. Cost: a look at each of its pages, a few ms for 100 MB.
 void return_free_memory();

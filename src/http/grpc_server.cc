@@ -469,6 +469,7 @@ class GrpcServerImpl final : public GrpcServer {
     accept();
     thread_ = std::thread([shared = shared_] {
       name_this_thread("grpc");
+      run_soon_after_waking();
       shared->io.run();
     });
     return {};

@@ -109,6 +109,7 @@ class BeastServer final : public Server {
     for (const auto& worker : workers_) {
       threads_.emplace_back([worker] {
         name_this_thread("http");
+        run_soon_after_waking();
         worker->run();
       });
     }

@@ -49,6 +49,7 @@ class FileJournal final : public Journal {
         last_arrived_at_(log_->last_arrived_at()) {
     committer_ = std::thread([this] {
       name_this_thread("journal");
+      run_soon_after_waking();
       run();
     });
   }
