@@ -156,6 +156,7 @@ std::size_t SampleBook::add_run(SampleBatch& batch, std::size_t i, const SeriesT
   const bool is_new = note_change(slot, offset, arrived_at);
   State& state = states_[slot];
   if (is_new) state.last_arrival_s = seconds_of(arrived_at);
+  SampleBlock* open = state.open == 0 ? nullptr : &block(state.open);
   for (; i < end; ++i) {
     double& value = batch.values[i];
     const Timestamp time = batch.times[i];
@@ -172,7 +173,11 @@ std::size_t SampleBook::add_run(SampleBatch& batch, std::size_t i, const SeriesT
       batch.rates.push_back(
           counts ? counter_rate(state.cursor.time(), last, time, value, kRateGapMax) : value);
     }
-    if (is_kept) append(slot, state, time, value, table);
+    if (!is_kept) continue;
+    if (open == nullptr || !open->append(time, value, state.cursor)) {
+      open = &begin_block(slot, state, time, value, table);
+    }
+    state.has_last = true;
   }
   return end;
 }
@@ -190,16 +195,8 @@ bool SampleBook::note_change(SeriesSlot slot, std::uint64_t offset, Timestamp ar
   return true;
 }
 
-void SampleBook::append(SeriesSlot slot, State& state, Timestamp time, double value,
-                        const SeriesTable& table) {
-  if (state.open == 0 || !block(state.open).append(time, value, state.cursor)) {
-    begin_block(slot, state, time, value, table);
-  }
-  state.has_last = true;
-}
-
-void SampleBook::begin_block(SeriesSlot slot, State& state, Timestamp time, double value,
-                             const SeriesTable& table) {
+SampleBlock& SampleBook::begin_block(SeriesSlot slot, State& state, Timestamp time, double value,
+                                     const SeriesTable& table) {
   if (state.open != 0) {
     SampleBlock& full = block(state.open);
     full.close(state.cursor);
@@ -215,6 +212,7 @@ void SampleBook::begin_block(SeriesSlot slot, State& state, Timestamp time, doub
   fresh.waits = false;
   fresh.begin(time, value, state.cursor);
   state.open = number;
+  return fresh;
 }
 
 // The oldest block leaves. When its series still writes to it, it is a slow one: what it has comes

@@ -151,10 +151,8 @@ class SampleBook {
   void prefetch(const SampleBatch& batch, std::size_t i) const;
   std::size_t add_run(SampleBatch& batch, std::size_t i, const SeriesTable& table,
                       std::uint64_t offset, Timestamp arrived_at);
-  void append(SeriesSlot slot, State& state, Timestamp time, double value,
-              const SeriesTable& table);
-  void begin_block(SeriesSlot slot, State& state, Timestamp time, double value,
-                   const SeriesTable& table);
+  SampleBlock& begin_block(SeriesSlot slot, State& state, Timestamp time, double value,
+                           const SeriesTable& table);
   std::uint64_t new_block(const SeriesTable& table);
   bool note_change(SeriesSlot slot, std::uint64_t offset, Timestamp arrived_at);
   enum class Which : std::uint8_t { All, Unwritten };
