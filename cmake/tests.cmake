@@ -25,9 +25,9 @@ target_compile_definitions(packs_test PRIVATE QUELL_SOURCE_DIR="${CMAKE_SOURCE_D
 target_link_libraries(packs_test PRIVATE quell_normalize fmt::fmt simdjson::simdjson GTest::gtest_main)
 add_test(NAME packs COMMAND packs_test)
 
-add_library(quell_test_support STATIC ${CMAKE_SOURCE_DIR}/tests/support/memory_store.cc)
+add_library(quell_test_support STATIC tests/support/kills.cc tests/support/memory_store.cc)
 target_include_directories(quell_test_support PUBLIC ${CMAKE_SOURCE_DIR})
-target_link_libraries(quell_test_support PUBLIC quell_app)
+target_link_libraries(quell_test_support PUBLIC quell_app fmt::fmt)
 
 add_executable(scenario_test tests/scenario/runner.cc)
 target_link_libraries(scenario_test PRIVATE quell_test_support fmt::fmt)

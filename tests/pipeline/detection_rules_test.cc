@@ -15,7 +15,7 @@
 #include "app/settings.h"
 #include "base/prng.h"
 #include "base/time.h"
-#include "tests/support/memory_store.h"
+#include "tests/support/kills.h"
 
 namespace quell {
 namespace {
@@ -85,45 +85,15 @@ class World {
   Timestamp now() const { return now_; }
 
   // All that was found, and what is in progress.
-  std::string state() const { return state_of(pipeline_); }
+  std::string state() const { return detection_state(pipeline_); }
   // The same when the process was killed every few frames.
   std::string state_with_kills(std::uint64_t seed) const {
     Prng prng(seed);
-    MemoryStore store;
-    auto pipeline = std::make_unique<Pipeline>(packs_);
-    for (std::size_t i = 0; i < journal_.size(); ++i) {
-      pipeline->on_frame(journal_[i]);
-      if (prng.below(4) == 0) store.commit(pipeline->take_batch());
-      if (prng.below(60) != 0) continue;
-      pipeline = std::make_unique<Pipeline>(packs_);
-      const auto good = restart(*pipeline, store, journal_);
-      if (!good) return good.error().to_string();
-      i = pipeline->next_offset() - 1;
-    }
-    return state_of(*pipeline);
+    return detection_state_with_kills(packs_, journal_, {.commit_after = 4, .kill_after = 60},
+                                      prng);
   }
 
  private:
-  static std::vector<Finding> findings_of(const Pipeline& pipeline) {
-    std::vector<Finding> found;
-    const_cast<Pipeline&>(pipeline).detection().findings().newest_first(
-        UINT64_MAX, [&](std::uint64_t, const Finding& f) {
-          found.push_back(f);
-          return true;
-        });
-    std::ranges::sort(found, {}, &Finding::id);
-    return found;
-  }
-  static std::string state_of(const Pipeline& pipeline) {
-    std::string text;
-    for (const Finding& f : findings_of(pipeline)) encode_finding(f, text);
-    ByteWriter w(text);
-    pipeline.detection().tracker().snapshot(text);
-    pipeline.detection().watches().snapshot(w);
-    pipeline.detection().watches().save_detectors(text);
-    return text;
-  }
-
   void feed(Frame frame) {
     frame.offset = pipeline_.next_offset();
     frame.arrived_at = std::max(now_, pipeline_.now());

@@ -15,7 +15,7 @@
 #include "base/prng.h"
 #include "base/time.h"
 #include "stream/sample_query.h"
-#include "tests/support/memory_store.h"
+#include "tests/support/kills.h"
 #include "wire/write_request.h"
 
 namespace quell {
@@ -50,31 +50,17 @@ class Shop {
 
   std::vector<std::string> titles() const {
     std::vector<std::string> found;
-    const_cast<Pipeline&>(pipeline_).detection().findings().newest_first(
-        UINT64_MAX, [&](std::uint64_t, const Finding& f) {
-          found.push_back(f.title);
-          return true;
-        });
+    for (const Finding& f : findings_of(pipeline_)) found.push_back(f.title);
     return found;
   }
   const Pipeline& pipeline() const { return pipeline_; }
-  std::string state() const { return state_of(pipeline_); }
+  std::string state() const { return detection_state(pipeline_); }
 
   // The same when the process was killed every few frames.
   std::string state_with_kills(std::uint64_t seed) const {
     Prng prng(seed);
-    MemoryStore store;
-    auto pipeline = std::make_unique<Pipeline>(packs_);
-    for (std::size_t i = 0; i < journal_.size(); ++i) {
-      pipeline->on_frame(journal_[i]);
-      if (prng.below(4) == 0) store.commit(pipeline->take_batch());
-      if (prng.below(100) != 0) continue;
-      pipeline = std::make_unique<Pipeline>(packs_);
-      const auto good = restart(*pipeline, store, journal_);
-      if (!good) return good.error().to_string();
-      i = pipeline->next_offset() - 1;
-    }
-    return state_of(*pipeline);
+    return detection_state_with_kills(packs_, journal_, {.commit_after = 4, .kill_after = 100},
+                                      prng);
   }
 
  private:
@@ -110,23 +96,6 @@ class Shop {
     add("_count", "", count_);
     add("_sum", "", sum_);
     feed(request.frame("prometheus", "default"));
-  }
-
-  static std::string state_of(const Pipeline& pipeline) {
-    std::string text;
-    pipeline.detection().tracker().snapshot(text);
-    const_cast<Pipeline&>(pipeline).detection().findings().newest_first(
-        UINT64_MAX, [&](std::uint64_t, const Finding& f) {
-          encode_finding(f, text);
-          return true;
-        });
-    const SeriesTable& table = pipeline.metrics().table();
-    for (SeriesSlot slot = 0; slot < table.slot_count(); ++slot) {
-      if (table.series(slot) == nullptr) continue;
-      text += table.series(slot)->labels.to_string();
-      text += pipeline.detection().detector().save(slot);
-    }
-    return text;
   }
 
   void feed(Frame frame) {

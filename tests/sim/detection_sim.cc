@@ -9,7 +9,6 @@
 
 #include <cmath>
 #include <limits>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +18,7 @@
 #include "app/settings.h"
 #include "base/prng.h"
 #include "base/time.h"
-#include "tests/support/memory_store.h"
+#include "tests/support/kills.h"
 #include "tests/support/simulation.h"
 #include "wire/test_protobuf.h"
 
@@ -216,53 +215,8 @@ std::unique_ptr<Run> run(const World& world, bool disturbed, Prng& prng, const P
   return result;
 }
 
-// All that detection has come to, as text.
-std::string render(Pipeline& pipeline) {
-  std::string text;
-  std::map<FindingId, Finding> findings;  // Those of one moment are listed in any order.
-  pipeline.detection().findings().newest_first(UINT64_MAX, [&](std::uint64_t, const Finding& f) {
-    findings.emplace(f.id, f);
-    return true;
-  });
-  for (const auto& [id, f] : findings) {
-    std::string bytes;
-    encode_finding(f, bytes);
-    text += fmt::format("{} {} {} {} p={:.3e} {} series, {} signals, {:016x}\n",
-                        format_finding_id(f.id), finding_status_name(f.status), f.entity.to_string(),
-                        f.title, f.p, f.series_count, f.signals.size(), hash64(bytes));
-    for (const FindingNote& note : f.trace) text += "  " + note.text + "\n";
-  }
-  std::string state;
-  pipeline.detection().tracker().snapshot(state);
-  ByteWriter watches(state);
-  pipeline.detection().watches().snapshot(watches);
-  pipeline.detection().watches().save_detectors(state);
-  text += fmt::format("in progress: {:016x}\n", hash64(state));
-  const Detector& detector = pipeline.detection().detector();
-  const SeriesTable& table = pipeline.metrics().table();
-  for (SeriesSlot slot = 0; slot < table.slot_count(); ++slot) {
-    if (table.series(slot) == nullptr) continue;
-    text += fmt::format("{} {:016x}\n", table.series(slot)->labels.to_string(),
-                        hash64(detector.save(slot)));
-  }
-  return text + render_state(pipeline);
-}
-
-std::string render_with_crashes(const std::vector<Frame>& journal, const PackLibrary& packs,
-                                Prng& prng) {
-  MemoryStore store;
-  auto pipeline = std::make_unique<Pipeline>(packs);
-  for (std::size_t i = 0; i < journal.size(); ++i) {
-    pipeline->on_frame(journal[i]);
-    if (prng.below(100) < 10) store.commit(pipeline->take_batch());
-    if (prng.below(400) != 0) continue;
-    pipeline = std::make_unique<Pipeline>(packs);
-    if (const auto good = restart(*pipeline, store, journal); !good) {
-      return "restore failed: " + good.error().to_string();
-    }
-    i = pipeline->next_offset() - 1;
-  }
-  return render(*pipeline);
+std::string render(const Pipeline& pipeline) {
+  return detection_state(pipeline) + render_state(pipeline);
 }
 
 bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
@@ -283,7 +237,9 @@ bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
   if (found == want.npos && !disturbed) return complain("the fault was not found\n" + want);
   std::vector<Frame> journal = straight->journal();
   if (canary) journal[journal.size() / 2].body.clear();  // A lost frame must be noticed.
-  const std::string got = render_with_crashes(journal, packs, prng);
+  const auto killed =
+      run_with_kills(packs, journal, {.commit_after = 10, .kill_after = 400}, prng);
+  const std::string got = killed ? render(**killed) : killed.error().to_string();
   if (got == want) return true;
   const auto at = static_cast<std::size_t>(std::ranges::mismatch(want, got).in1 - want.begin());
   const std::size_t from = at < 300 ? 0 : at - 300;

@@ -24,6 +24,7 @@
 #include "base/time.h"
 #include "incident/lifecycle.h"
 #include "tests/sim/faulty_server.h"
+#include "tests/support/kills.h"
 #include "tests/support/memory_store.h"
 #include "tests/support/simulation.h"
 
@@ -263,20 +264,12 @@ std::string broken_invariant(Pipeline& pipeline) {
   return problem;
 }
 
-// The same frames with restarts at random places, each from what was committed last.
-std::string state_with_crashes(const std::vector<Frame>& journal, const PackLibrary& packs,
-                               Prng& prng) {
-  MemoryStore store;
-  auto pipeline = std::make_unique<Pipeline>(packs);
-  for (std::size_t i = 0; i < journal.size(); ++i) {
-    pipeline->on_frame(journal[i]);
-    if (prng.chance(20)) store.commit(pipeline->take_batch());
-    if (!prng.chance(10)) continue;
-    pipeline = std::make_unique<Pipeline>(packs);  // kill -9: what was not committed is gone …
-    if (!restart(*pipeline, store, journal)) return "restore failed";
-    i = pipeline->next_offset() - 1;  // … and the journal replays it.
-  }
-  return render_state(*pipeline);
+// The same frames with kills at random places.
+std::string state_with_kills(const std::vector<Frame>& journal, const PackLibrary& packs,
+                             Prng& prng) {
+  const auto pipeline =
+      run_with_kills(packs, journal, {.commit_after = 5, .kill_after = 10}, prng);
+  return pipeline ? render_state(**pipeline) : pipeline.error().to_string();
 }
 
 // The alerts without what tells of the order of arrival: offsets, traces, incidents.
@@ -328,7 +321,7 @@ std::string first_difference(const std::vector<Frame>& journal, const PackLibrar
 // Empty, or how a restart shows in the state.
 std::string trace_of_crashes(Run& run, const PackLibrary& packs, Prng& prng) {
   const std::string state = render_state(run.pipeline());
-  const std::string crashed = state_with_crashes(run.journal(), packs, prng);
+  const std::string crashed = state_with_kills(run.journal(), packs, prng);
   if (crashed == state) return {};
   const auto at =
       static_cast<std::size_t>(std::ranges::mismatch(state, crashed).in1 - state.begin());
