@@ -404,21 +404,19 @@ def small_disk(directory):
     yield shared
 
 
-class Gauge:
-    """A scrape target with one metric, whose value the test sets, and what `more()` returns."""
+class ScrapeTarget:
+    """A target on a free port; each scrape gets what body() returns."""
 
-    def __init__(self, name):
-        self.name = name
-        self.value = 0
-        self.more = lambda: ""
-        gauge = self
+    content_type = "text/plain; version=0.0.4"
+
+    def __init__(self):
+        target = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
-                body = (f"# HELP {gauge.name} What a test says.\n# TYPE {gauge.name} gauge\n"
-                        f"{gauge.name} {gauge.value}\n{gauge.more()}").encode()
+                body = target.body()
                 self.send_response(200)
-                self.send_header("content-type", "text/plain; version=0.0.4")
+                self.send_header("content-type", target.content_type)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -430,9 +428,26 @@ class Gauge:
         self.address = f"127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def body(self):
+        raise NotImplementedError
+
     def close(self):
         self._server.shutdown()
         self._server.server_close()
+
+
+class Gauge(ScrapeTarget):
+    """One metric, whose value the test sets, and what `more()` returns."""
+
+    def __init__(self, name):
+        self.name = name
+        self.value = 0
+        self.more = lambda: ""
+        super().__init__()
+
+    def body(self):
+        return (f"# HELP {self.name} What a test says.\n# TYPE {self.name} gauge\n"
+                f"{self.name} {self.value}\n{self.more()}").encode()
 
 
 class AcceptanceTest(unittest.TestCase):

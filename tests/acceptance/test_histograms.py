@@ -1,11 +1,8 @@
 """Histograms: what Debian's Prometheus scrapes natively is classic here, and quantiles follow."""
-import http.server
 import itertools
 import math
-import struct
-import threading
 
-from harness import AcceptanceTest, parse_json
+from harness import AcceptanceTest, ScrapeTarget, parse_json
 from protobuf import double, message, number, varint, zigzag
 
 
@@ -31,39 +28,24 @@ def native_histogram(name, schema, counts, total):
     return varint(len(family)) + family
 
 
-class NativeTarget:
-    """A scrape target with a native histogram of scale 3, to which each scrape adds."""
+class NativeTarget(ScrapeTarget):
+    """A native histogram of scale 3, to which each scrape adds."""
+
+    content_type = ("application/vnd.google.protobuf; "
+                    "proto=io.prometheus.client.MetricFamily; encoding=delimited")
 
     def __init__(self):
         self.counts = {}
         self.sum = 0.0
         self.observe = lambda: []  # What the next scrape adds: values in seconds.
-        target = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                for value in target.observe():
-                    index = math.ceil(math.log2(value) * 8)
-                    target.counts[index] = target.counts.get(index, 0) + 1
-                    target.sum += value
-                body = native_histogram("shop_duration_seconds", 3, target.counts, target.sum)
-                self.send_response(200)
-                self.send_header("content-type", "application/vnd.google.protobuf; "
-                                 "proto=io.prometheus.client.MetricFamily; encoding=delimited")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+    def body(self):
+        for value in self.observe():
+            index = math.ceil(math.log2(value) * 8)
+            self.counts[index] = self.counts.get(index, 0) + 1
+            self.sum += value
+        return native_histogram("shop_duration_seconds", 3, self.counts, self.sum)
 
 
 class HistogramTest(AcceptanceTest):
