@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "model/sample.h"
+#include "wire/encoded_labels.h"
 #include "wire/protobuf.h"
 
 namespace quell::wire {
@@ -22,24 +23,10 @@ constexpr std::uint64_t kResetHintGauge = 3;
 class BucketKeys {
  public:
   explicit BucketKeys(std::string_view key) {
-    ProtoReader labels(key);
-    for (ProtoField label; labels.next(label);) {
-      std::string_view name;
-      std::string_view value;
-      ProtoReader fields(label.bytes);
-      for (ProtoField field; fields.next(field);) {
-        if (field.is(1, WireType::Bytes)) name = field.bytes;
-        if (field.is(2, WireType::Bytes)) value = field.bytes;
-      }
-      std::string& to = name < "le" ? before_ : behind_;
-      if (name == kMetricLabel) {
-        append_series_label(to, name, std::string(value) + "_bucket");
-      } else {
-        to.append(labels.started(), static_cast<std::size_t>(labels.position() - labels.started()));
-      }
-    }
-    // Whoever reads the key says what is wrong with it.
-    if (!labels.ok()) before_.append(labels.started(), key.data() + key.size());
+    const auto rest = for_each_label(key, [&](const EncodedLabel& label) {
+      append_label(label.name < "le" ? before_ : behind_, label, "_bucket");
+    });
+    before_ += rest;
   }
 
   std::string_view of(std::string_view le) {

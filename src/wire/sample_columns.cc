@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
-#include "wire/protobuf.h"
+#include "wire/encoded_labels.h"
 
 namespace quell::wire {
 namespace {
@@ -20,27 +20,13 @@ Timestamp from_ms(std::int64_t ms) {
   return ms < -kLargest ? kMinTime : Timestamp{Duration{ms * 1'000'000}};
 }
 
-// The key with `ending` behind the metric's name. Labels that are malformed stay as they are: who
-// reads the key refuses it.
+// The key with `ending` behind the metric's name.
 std::string with_ending(std::string_view key, std::string_view ending) {
   std::string result;
-  ProtoReader labels(key);
-  for (ProtoField label; labels.next(label);) {
-    std::string_view name;
-    std::string_view value;
-    ProtoReader fields(label.bytes);
-    for (ProtoField field; fields.next(field);) {
-      if (field.is(1, WireType::Bytes)) name = field.bytes;
-      if (field.is(2, WireType::Bytes)) value = field.bytes;
-    }
-    if (name == kMetricLabel) {
-      append_series_label(result, name, std::string(value) + std::string(ending));
-    } else {
-      result.append(labels.started(),
-                    static_cast<std::size_t>(labels.position() - labels.started()));
-    }
-  }
-  return labels.ok() ? result : std::string(key);
+  const auto rest = for_each_label(key, [&](const EncodedLabel& label) {
+    append_label(result, label, ending);
+  });
+  return result.append(rest);
 }
 
 }  // namespace
