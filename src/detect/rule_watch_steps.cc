@@ -41,7 +41,7 @@ NamedDetector& RuleWatches::detector_of(Watch& watch) {
 // comes a second time.
 bool RuleWatches::observe(Watch& watch, std::uint32_t member, Timestamp time, double value,
                           Reading& reading) {
-  const NamedDetectorKind kind = options_.rules[watch.rule].detector.kind;
+  const NamedDetectorKind kind = kind_of(watch);
   if (kind != NamedDetectorKind::Isolation) {
     reading = detector_of(watch).observe(time, value);
     return true;
@@ -56,7 +56,7 @@ bool RuleWatches::observe(Watch& watch, std::uint32_t member, Timestamp time, do
   watch.round = std::max(watch.round, time);
   if (is_set_back(time, watch.round)) watch.round = time;
   const bool is_full = std::ranges::all_of(
-      watch.members, [](const Member& m) { return m.came || m.slot == kNoSlot; });
+      watch.members, [](const Member& m) { return m.came || !m.is_there(); });
   return is_full ? close_round(watch, reading) : is_over;
 }
 
@@ -79,7 +79,7 @@ void RuleWatches::on_samples(const Samples& in, const SeriesTable& table,
     if (!is_watched(in.slots[i])) continue;
     const Place at = of_slot_.at(in.slots[i]);
     Watch& watch = *at.watch;
-    const bool is_absence = absences_.contains(watch.number);
+    const bool is_absence = kind_of(watch) == NamedDetectorKind::Absence;
     if (is_stale_marker(in.values[i])) {
       // The series has ended: what was wrong with it is over, but that it is missed.
       if (is_absence || watch.told != in.slots[i]) continue;
@@ -138,9 +138,8 @@ void RuleWatches::judge(Watch& watch, Timestamp time, const Reading& reading, St
   const RecentChanges::Change* change = nullptr;
   const bool may_open = !watch.gate.is_open() && (reading.is_unusual || !watch.gate.is_quiet());
   if (may_open) {
-    const auto living = std::ranges::find_if(
-        watch.members, [](const Member& member) { return member.slot != kNoSlot; });
-    const Series& series = *step.table.series(living->slot);
+    const auto first = std::ranges::find_if(watch.members, &Member::is_there);
+    const Series& series = *step.table.series(first->slot);
     change = step.changes.find(series, time, options.suppress_during_deploys);
     watch.gate.suppress_only_until(
         change == nullptr ? Timestamp::min() : change->time + options.suppress_during_deploys);

@@ -106,9 +106,7 @@ void RuleWatches::assign(SeriesSlot slot, const Series& series, std::uint32_t ru
   }
   const auto known = groups_.find(key);
   Watch& watch = known != groups_.end() ? *known->second : make_watch(rule, std::move(key), offset);
-  const auto living = std::ranges::count_if(
-      watch.members, [](const Member& member) { return member.slot != kNoSlot; });
-  if (static_cast<std::size_t>(living) >= kIsolationSeriesMax) {
+  if (std::ranges::count_if(watch.members, &Member::is_there) >= kIsolationSeriesMax) {
     ++refused_;
     return;
   }
@@ -124,11 +122,15 @@ RuleWatches::Watch& RuleWatches::make_watch(std::uint32_t rule, std::string key,
   watch.key = std::move(key);
   watch.stored_until = offset;
   watch.gate.set_options(options_.rules[rule].gate);
-  const NamedDetectorKind kind = options_.rules[rule].detector.kind;
-  if (kind == NamedDetectorKind::Isolation) groups_[watch.key] = &watch;
-  if (kind == NamedDetectorKind::Absence) absences_.insert(watch.number);
+  enlist(watch);
   watches_[watch.number] = std::move(made);
   return watch;
+}
+
+void RuleWatches::enlist(Watch& watch) {
+  const NamedDetectorKind kind = kind_of(watch);
+  if (kind == NamedDetectorKind::Isolation) groups_[watch.key] = &watch;
+  if (kind == NamedDetectorKind::Absence) absences_.insert(watch.number);
 }
 
 // A series that comes back takes its place; another one makes a group learn anew.
@@ -137,13 +139,13 @@ void RuleWatches::join(Watch& watch, SeriesSlot slot, const Series& series, std:
   must_store_.insert(watch.number);
   for (std::uint32_t m = 0; m < watch.members.size(); ++m) {
     Member& member = watch.members[m];
-    if (member.slot != kNoSlot || member.id != series.id.low) continue;
+    if (member.is_there() || member.id != series.id.low) continue;
     member.slot = slot;
     return place(slot, {&watch, m});
   }
   // The group learns anew: those that have left are not waited for any more.
   const bool is_first = watch.members.empty();
-  std::erase_if(watch.members, [](const Member& member) { return member.slot == kNoSlot; });
+  std::erase_if(watch.members, [](const Member& member) { return !member.is_there(); });
   watch.members.push_back({.slot = slot, .id = series.id.low});
   for (std::uint32_t m = 0; m < watch.members.size(); ++m) {
     place(watch.members[m].slot, {&watch, m});
@@ -163,13 +165,11 @@ void RuleWatches::leave(SeriesSlot slot, bool may_return, std::uint64_t offset,
   watch.members[at.member].slot = kNoSlot;
   watch.members[at.member].came = false;
   must_store_.insert(watch.number);
-  const bool is_left = std::ranges::all_of(
-      watch.members, [](const Member& member) { return member.slot == kNoSlot; });
-  if (is_left) return remove(watch);
+  if (std::ranges::none_of(watch.members, &Member::is_there)) return remove(watch);
   if (may_return) return;
   watch.members.erase(watch.members.begin() + at.member);
   for (std::uint32_t m = at.member; m < watch.members.size(); ++m) {
-    if (watch.members[m].slot != kNoSlot) of_slot_[watch.members[m].slot].member = m;
+    if (watch.members[m].is_there()) of_slot_[watch.members[m].slot].member = m;
   }
   begin_anew(watch, offset, out);
 }
@@ -224,8 +224,8 @@ std::vector<RuleFacts> RuleWatches::facts() const {
   }
   for (const auto& [number, watch] : watches_) {
     RuleFacts& facts = all[watch->rule];
-    facts.series += static_cast<std::uint64_t>(std::ranges::count_if(
-        watch->members, [](const Member& member) { return member.slot != kNoSlot; }));
+    facts.series += static_cast<std::uint64_t>(
+        std::ranges::count_if(watch->members, &Member::is_there));
     if (watch->is_learning) ++facts.learning;
     if (watch->told != kNoSlot) ++facts.open;
     if (watch->held.empty()) continue;

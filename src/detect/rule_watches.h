@@ -54,7 +54,7 @@ struct RuleFacts {
 class RuleWatches {
  public:
   static constexpr Duration kAgeMax = std::chrono::minutes(5);  // Older samples only teach.
-  static constexpr std::size_t kIsolationSeriesMax = 256;       // Of one entity.
+  static constexpr std::ptrdiff_t kIsolationSeriesMax = 256;    // Of one entity.
 
   // Columns of one length, as in FindingTracker.
   struct Samples {
@@ -114,6 +114,8 @@ class RuleWatches {
     Timestamp last{};
     double value = 0;
     bool came = false;
+
+    bool is_there() const { return slot != kNoSlot; }
   };
   struct Watch {
     std::uint64_t number = 0;  // Of its page; never given again.
@@ -149,7 +151,11 @@ class RuleWatches {
   std::string key_of(const DetectionRule& rule, const Series& series) const;
   void assign(SeriesSlot slot, const Series& series, std::uint32_t rule, std::uint64_t offset,
               std::vector<RuleSignal>& out);
+  NamedDetectorKind kind_of(const Watch& watch) const {
+    return options_.rules[watch.rule].detector.kind;
+  }
   Watch& make_watch(std::uint32_t rule, std::string key, std::uint64_t offset);
+  void enlist(Watch& watch);  // By its kind.
   void join(Watch& watch, SeriesSlot slot, const Series& series, std::uint64_t offset,
             std::vector<RuleSignal>& out);
   void leave(SeriesSlot slot, bool may_return, std::uint64_t offset, std::vector<RuleSignal>& out);

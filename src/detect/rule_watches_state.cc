@@ -130,7 +130,7 @@ Status RuleWatches::load(const StatePage& page, const SeriesTable& table) {
     member.last = r.time();
     member.value = r.f64();
     member.came = r.boolean();
-    if (member.slot == kNoSlot) continue;
+    if (!member.is_there()) continue;
     if (member.slot >= table.slot_count() || table.series(member.slot) == nullptr) return corrupt();
     any = table.series(member.slot).get();
     if (any->id.low != member.id) return corrupt();
@@ -143,10 +143,9 @@ Status RuleWatches::load(const StatePage& page, const SeriesTable& table) {
     return {};
   }
   watch.gate.set_options(rule->gate);
-  if (rule->detector.kind == NamedDetectorKind::Isolation) groups_[watch.key] = &watch;
-  if (rule->detector.kind == NamedDetectorKind::Absence) absences_.insert(watch.number);
+  enlist(watch);
   for (std::uint32_t m = 0; m < watch.members.size(); ++m) {
-    if (watch.members[m].slot != kNoSlot) place(watch.members[m].slot, {&watch, m});
+    if (watch.members[m].is_there()) place(watch.members[m].slot, {&watch, m});
   }
   if (learned.empty()) return {};
   return detector_of(watch).load(learned);
