@@ -5,7 +5,7 @@
 #   ./test.sh --quick     one build and its tests: no sanitizers, no fuzzing, fewer seeds and kills
 #   ./test.sh --no-sanitizers   everything but fuzzing and the sanitizer builds
 #   ./test.sh --list      the stages
-#   ./test.sh STAGE…      only these
+#   ./test.sh STAGE…      only these; `hogs`, which needs an idle machine, runs in no other way
 set -euo pipefail
 cd "$(dirname "$0")"
 . tools/dependencies.sh

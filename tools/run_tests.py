@@ -117,6 +117,12 @@ def acceptance(stage):
     return reports.acceptance(report)
 
 
+def hogs(stage):
+    report = stage.report("json")
+    stage.run(sys.executable, "tests/acceptance/run.py", "--files", "idle_*.py", "--json", report)
+    return reports.acceptance(report)
+
+
 def programs(folder, pattern):
     return [path for path in sorted(folder.glob(pattern))
             if path.is_file() and os.access(path, os.X_OK)]
@@ -193,6 +199,10 @@ STAGES = [
     ("fuzz", "fuzz targets, some seconds each", False, fuzz),
     ("tsan", "unit and simulation tests under TSan", False, sanitizer("tsan")),
 ]
+# Only when they are named: they need what a run of all the others does not leave.
+STAGES_APART = [
+    ("hogs", "a real machine that is idle and then hogged, ten minutes", False, hogs),
+]
 
 
 def run_stage(number, total, stage, what, function):
@@ -221,15 +231,16 @@ def main():
     options.add_argument("--list", action="store_true", help="print the stages")
     options.add_argument("stage", nargs="*", help="only these stages")
     options = options.parse_args()
-    known = [name for name, _, _, _ in STAGES]
+    known = [name for name, _, _, _ in STAGES + STAGES_APART]
     if options.list:
         print("\n".join(f"{name:12} {what}" for name, what, _, _ in STAGES))
+        print("\n".join(f"{name:12} {what}; only when named" for name, what, _, _ in STAGES_APART))
         return 0
     if unknown := [name for name in options.stage if name not in known]:
         sys.exit(f"test.sh: no stage {', '.join(unknown)}; there are {', '.join(known)}")
     few = options.quick or options.no_sanitizers
-    chosen = [stage for stage in STAGES
-              if (stage[0] in options.stage if options.stage else stage[2] or not few)]
+    chosen = ([stage for stage in STAGES + STAGES_APART if stage[0] in options.stage]
+              or [stage for stage in STAGES if stage[2] or not few])
     LOGS.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     total = Count()

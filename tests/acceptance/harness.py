@@ -310,7 +310,7 @@ class Prometheus(Server):
     `history` already, in OpenMetrics' text."""
 
     def __init__(self, directory, target, rules, alertmanager, remote_write=None, native=False,
-                 history=None):
+                 history=None, scrape_interval="200ms"):
         directory = pathlib.Path(directory)
         if history:
             (directory / "history").write_text(history)
@@ -318,7 +318,7 @@ class Prometheus(Server):
                            cwd=directory, check=True, capture_output=True)
         (directory / "rules.yml").write_text(rules)
         (directory / "prometheus.yml").write_text(f"""
-global: {{scrape_interval: 200ms, evaluation_interval: 200ms, external_labels: {{cluster: eu}}}}
+global: {{scrape_interval: {scrape_interval}, evaluation_interval: 200ms, external_labels: {{cluster: eu}}}}
 rule_files: [rules.yml]
 alerting:
   alertmanagers:

@@ -4,6 +4,7 @@
   tests/acceptance/run.py                  all of them
   tests/acceptance/run.py -k prometheus    those whose name has `prometheus` in it
   tests/acceptance/run.py --jobs 1         one after the other
+  tests/acceptance/run.py --files 'idle_*.py'   those that need an idle machine
   tests/acceptance/run.py --json FILE      also writes {"passed": N, "failures": [...]}
 
 Each test starts its own programs in a directory of its own and mostly waits for them, so several run
@@ -55,6 +56,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__,
                                       formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("-k", metavar="NAME", action="append", help="only tests with this in the name")
+    options.add_argument("--files", default="test*.py", help="which files (%(default)s)")
     options.add_argument("--json", type=pathlib.Path, help="where to write the counts")
     options.add_argument("--kills", default="50", help="how often test_kill kills the server")
     options.add_argument("--jobs", type=int, default=JOBS, help="how many at a time (%(default)s)")
@@ -68,7 +70,7 @@ def main():
     loader = unittest.TestLoader()
     if options.k:
         loader.testNamePatterns = [f"*{name}*" for name in options.k]
-    names = list(test_ids(loader.discover(str(HERE))))
+    names = list(test_ids(loader.discover(str(HERE), options.files)))
     # The longest come first, so that none of them is alone at the end.
     names.sort(key=lambda name: not name.startswith(LONG))
     began = time.monotonic()

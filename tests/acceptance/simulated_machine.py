@@ -1,6 +1,7 @@
 """A machine of two processors whose /proc a thread writes, for Debian's node-exporter to read: noise and
 bursts as on one that has little to do, and hogs of it that the test switches on. So the test does not
 depend on what else the real machine does."""
+import contextlib
 import os
 import pathlib
 import random
@@ -12,6 +13,7 @@ COPIED = ("vmstat", "diskstats", "softirqs", "net/dev", "net/netstat", "net/snmp
           "net/softnet_stat", "sys/fs/file-nr", "pressure/io", "pressure/memory")
 MOUNTS = ("1/mounts", "1/mountinfo", "self/mounts", "self/mountinfo")
 STEP_SECONDS = 0.05
+EATEN_KB = 2 << 20
 TICKS = 100  # A second, as /proc/stat counts.
 MEMORY_KB = {"MemTotal": 16_000_000, "MemFree": 9_000_000, "MemAvailable": 14_000_000,
              "Buffers": 120_000, "Cached": 3_900_000, "Active": 1_500_000, "Inactive": 3_500_000,
@@ -24,8 +26,8 @@ EATEN_INTO = ("AnonPages", "Inactive(anon)", "Inactive", "Committed_AS")
 class SimulatedMachine:
     def __init__(self, directory, seed=5):
         self.proc = pathlib.Path(directory)
-        self.is_burning = False
-        self.eaten_kb = 0
+        self._is_burning = False
+        self._eaten_kb = 0
         self._random = random.Random(seed)
         self._processors = [{"user": 10.0, "system": 5.0, "idle": 900.0, "running": 0.0,
                              "waiting": 0.0} for _ in range(2)]
@@ -50,6 +52,20 @@ class SimulatedMachine:
         self._thread.join()
         shutil.rmtree(self.proc, ignore_errors=True)
 
+    @contextlib.contextmanager
+    def burning(self):
+        """All processors are busy."""
+        self._is_burning = True
+        yield
+        self._is_burning = False
+
+    @contextlib.contextmanager
+    def eaten(self):
+        """A sixth of the memory that is free is not any more."""
+        self._eaten_kb = EATEN_KB
+        yield
+        self._eaten_kb = 0
+
     def _write(self, name, text):
         file = self.proc / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -70,24 +86,24 @@ class SimulatedMachine:
             self._burst = self._random.randint(2, 12)
         self._burst = max(0, self._burst - 1)
         for one in self._processors:
-            user = 0.95 if self.is_burning else max(0, noise(0.06, 0.04)) + (
+            user = 0.95 if self._is_burning else max(0, noise(0.06, 0.04)) + (
                 0.4 * chance() if self._burst else 0)
-            system = 0.05 if self.is_burning else max(0, noise(0.03, 0.015))
+            system = 0.05 if self._is_burning else max(0, noise(0.03, 0.015))
             one["user"] += seconds * user
             one["system"] += seconds * system
             one["idle"] += seconds * max(0, 1 - user - system)
             one["running"] += seconds * (user + system)
-            one["waiting"] += seconds * (1 if self.is_burning else 0.005 * chance())
+            one["waiting"] += seconds * (1 if self._is_burning else 0.005 * chance())
         self._switches += seconds * (3000 + 800 * chance())
-        self._waited_us += seconds * 1e6 * (0.6 + 0.1 * chance() if self.is_burning
+        self._waited_us += seconds * 1e6 * (0.6 + 0.1 * chance() if self._is_burning
                                             else 0.002 * chance())
         self._write_processors(seconds)
         self._write_memory()
 
     def _write_processors(self, seconds):
-        running = self._random.randint(2, 4) if self.is_burning else 1
+        running = self._random.randint(2, 4) if self._is_burning else 1
         for i, minutes in enumerate((1, 5, 15)):
-            wanted = running if self.is_burning else 0.1
+            wanted = running if self._is_burning else 0.1
             self._load[i] += (wanted - self._load[i]) * seconds / (60 * minutes)
         lines, schedule = [], ["version 15", "timestamp 1"]
         for i, one in enumerate(self._processors):
@@ -110,8 +126,8 @@ class SimulatedMachine:
         noise = self._random.gauss
         self._wobble = 0.99 * self._wobble + noise(0, 400)
         taken = {name: -1 for name in EATEN_FROM} | {name: 1 for name in EATEN_INTO}
-        values = {name: size + int(taken.get(name, 0) * (self.eaten_kb + self._wobble) + noise(0, 300))
+        values = {name: size + int(taken.get(name, 0) * (self._eaten_kb + self._wobble) + noise(0, 300))
                   for name, size in MEMORY_KB.items() if name != "MemTotal"}
         values["MemTotal"] = MEMORY_KB["MemTotal"]
-        values["PageTables"] += self.eaten_kb // 512
+        values["PageTables"] += self._eaten_kb // 512
         self._write("meminfo", "".join(f"{name}: {size} kB\n" for name, size in values.items()))

@@ -1,64 +1,11 @@
-"""Debian's Prometheus and node-exporter watch a machine, and Quell, with its settings as they ship,
-notices a hog of its processors, one of its memory, and a full disk. The disk is real and really full;
-processors and memory are simulated, because nothing can hog what other tests already use up."""
-import contextlib
-
-from harness import AcceptanceTest, parse_json, small_disk
+"""A hogged machine. Its disk is real and really full; its processors and memory are simulated, because
+nothing can hog what other tests already use up. idle_hogs.py hogs the real ones."""
+import hogs
 from simulated_machine import SimulatedMachine
 
-QUIET_SAMPLES = 350  # Of each series, a fifth of a second each; 150 are the warm-up.
-EATEN_KB = 2 << 20
 
-
-@contextlib.contextmanager
-def full(disk):
-    filler = disk / "filler"
-    try:
-        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
-            while True:
-                file.write(bytes(1 << 20))
-        yield
-    finally:
-        filler.unlink(missing_ok=True)
-
-
-class HogsTest(AcceptanceTest):
+class HogsTest(hogs.HoggedMachineTest):
     def test_hogs_are_found_named_and_joined(self):
-        quell = self.start_quell()
         machine = SimulatedMachine(self.directory / "proc")
         self.addCleanup(machine.end)
-        with small_disk(self.directory) as disk:
-            machine.remount()
-            self.watch(quell, machine)
-            self.assertEqual(quell.all_items("/api/v1/findings"), [])
-            self.assertEqual(quell.all_items("/api/v1/incidents"), [])
-            machine.is_burning = True
-            self.named(quell, "node_cpu_seconds_total")
-            incident = quell.wait_for_incident(lambda i: "on 127.0.0.1 is" in i["title"])
-            machine.is_burning = False
-            machine.eaten_kb = EATEN_KB
-            self.named(quell, "node_memory_MemAvailable_bytes")
-            machine.eaten_kb = 0
-            with full(disk):
-                finding = self.named(quell, "node_filesystem_avail_bytes", mountpoint=str(disk))
-        self.assertEqual(finding["entity"], "host:127.0.0.1")
-        quell.wait_for("/api/v1/findings", lambda f: f["id"] == finding["id"] and
-                       f["incident"] == incident["id"], topics="findings,incidents")
-        self.assertEqual(len(quell.all_items("/api/v1/incidents")), 1)
-
-    def watch(self, quell, machine):
-        """Until every series has been quiet for so many samples."""
-        exporter = self.start_node_exporter(machine.proc)
-        self.start_prometheus(exporter.address, "groups: []", quell.address,
-                              f"http://{quell.address}/api/v1/write")
-        for samples in range(50, QUIET_SAMPLES + 1, 50):
-            quell.wait_for_metric("node_load1", lambda m: m["series"] and
-                                  len(m["series"][0]["samples"]) >= samples)
-
-    def named(self, quell, metric, **labels):
-        """The finding in which a series of the metric is unusual."""
-        def says(finding):
-            signals = parse_json(quell.get(f"/api/v1/findings/{finding['id']}"))["signals"]
-            return any(s["metric"] == metric and labels.items() <= s["labels"].items()
-                       for s in signals)
-        return quell.wait_for("/api/v1/findings", says, topics="findings,status")
+        self.check_hogs(machine, "200ms")
