@@ -253,6 +253,36 @@ TEST(PromqlRequests, ListsThatAreCutSaySo) {
             R"(2096 of 2200 are here, narrow them by match[]"]})");
 }
 
+void check_metadata_cut(std::size_t count, std::string_view target, std::string_view want_end) {
+  SeriesTable table;
+  SampleBatch batch;
+  SeriesRefusals refused;
+  TestRequest request;
+  for (std::size_t i = 0; i < count; ++i) {
+    request.add(fmt::format("m{:05}{{}}", i), 1, {1});
+    request.samples.metadata.push_back({.metric = fmt::format("m{:05}", i),
+                                        .kind = SeriesKind::Gauge,
+                                        .help = std::string(1000, 'h')});
+  }
+  table.resolve(request.samples, "test", SeriesTable::Unknown::Make, batch, refused);
+  ApiWorld world;
+  world.live.series = &table;
+  const auto response = world.get(target);
+  EXPECT_EQ(response.status, 200);
+  EXPECT_TRUE(response.body.ends_with(want_end))
+      << target << " " << response.body.substr(response.body.size() - 200);
+  EXPECT_LT(response.body.size(), 17u << 20);
+}
+
+TEST(PromqlRequests, MetadataThatIsCutSaysSo) {
+  check_metadata_cut(3, "/api/v1/metadata", R"(hhh","unit":""}]}})");
+  check_metadata_cut(3, "/api/v1/metadata?limit=2",
+                     R"(}]},"warnings":["results truncated due to limit"]})");
+  check_metadata_cut(20'000, "/api/v1/metadata",
+                     R"("warnings":["results truncated due to limit: an answer has at most )"
+                     R"(16777216 bytes; 16009 of 20000 are here, narrow them by metric"]})");
+}
+
 TEST(PromqlRequests, LimitsAreNumbers) {
   ApiWorld world;
   check_request(world, "/api/v1/labels?limit=2", 200, R"("success")");

@@ -237,26 +237,30 @@ bool ValueWriter::matrix(const promql::Value& value, const promql::Steps& steps)
   return true;
 }
 
+enum class Json : bool { Array, Object };
+
 // Writes `items` with write(json, item), as many as are wanted and as the answer has room for.
 template <class Items, class F>
-http::Response list_of(const Items& items, std::size_t limit, F&& write) {
+http::Response list_of(const Items& items, std::size_t limit, F&& write, Json as = Json::Array) {
   std::string body;
   JsonWriter w(body);
-  w.begin_object().field("status", "success").key("data").begin_array();
+  w.begin_object().field("status", "success").key("data");
+  as == Json::Array ? w.begin_array() : w.begin_object();
   std::size_t written = 0;
   for (const auto& item : items) {
     if (written == limit || body.size() > kListBytesMax) break;
     write(w, item);
     ++written;
   }
-  w.end_array();
+  as == Json::Array ? w.end_array() : w.end_object();
   if (written < items.size()) {
     w.key("warnings").begin_array();
     w.value(written == limit
                 ? "results truncated due to limit"
                 : fmt::format("results truncated due to limit: an answer has at most {} bytes; "
-                              "{} of {} are here, narrow them by match[]",
-                              kListBytesMax, written, items.size()));
+                              "{} of {} are here, narrow them by {}",
+                              kListBytesMax, written, items.size(),
+                              as == Json::Array ? "match[]" : "metric"));
     w.end_array();
   }
   w.end_object();
@@ -503,22 +507,22 @@ Result<Reply> promql_metadata(const Call& call, LiveView& live) {
     const http::Request request = promql_parameters(call.request);
     const std::string tenant = tenant_of(request);
     const std::string wanted = request.parameter("metric");
-    TRY(std::size_t limit, limit_of(request));
+    TRY(const std::size_t limit, limit_of(request));
     std::vector<std::string> names;
     if (live.series != nullptr && wanted.empty()) names = live.series->metrics();
     if (live.series != nullptr && !wanted.empty()) names = {wanted};
-    return Reply(success([&](JsonWriter& w) {
-      w.begin_object();
-      for (const std::string& name : names) {
-        const MetricMetadata* const said = live.series->metadata(tenant, name);
-        if (said == nullptr || limit == 0) continue;
-        --limit;
-        w.key(name).begin_array().begin_object();
-        w.field("type", series_kind_name(said->kind));
-        w.field("help", said->help).field("unit", said->unit).end_object().end_array();
-      }
-      w.end_object();
-    }));
+    std::vector<std::pair<std::string_view, const MetricMetadata*>> known;
+    for (const std::string& name : names) {
+      const MetricMetadata* const said = live.series->metadata(tenant, name);
+      if (said != nullptr) known.emplace_back(name, said);
+    }
+    const auto write = [](JsonWriter& w, const auto& metric) {
+      w.key(metric.first).begin_array().begin_object();
+      w.field("type", series_kind_name(metric.second->kind));
+      w.field("help", metric.second->help).field("unit", metric.second->unit);
+      w.end_object().end_array();
+    };
+    return Reply(list_of(known, limit, write, Json::Object));
   });
 }
 
