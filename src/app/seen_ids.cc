@@ -14,12 +14,12 @@ Hash128 key_of(const Event& event) {
   return hash128(bytes);
 }
 
-Hash128 content_of(const Event& event) {
+Hash128 content_of(const Event& event, Timestamp arrived_at) {
   std::string bytes;
   ByteWriter w(bytes);
   w.text(event.type);
   w.text(event.subject);
-  w.time(event.time);
+  w.time(event.time == arrived_at ? Timestamp{} : event.time);
   w.text(event.title);
   w.u8(static_cast<std::uint8_t>(event.status));
   w.text(event.labels.bytes());
@@ -33,7 +33,7 @@ Hash128 content_of(const Event& event) {
 SeenIds::Verdict SeenIds::check(const Event& event, Timestamp now) {
   if (event.id.empty()) return Verdict::New;
   forget_before(now - kKeptFor);
-  const SeenId id{.key = key_of(event), .content = content_of(event), .at = now};
+  const SeenId id{.key = key_of(event), .content = content_of(event, now), .at = now};
   const auto known = content_.find(id.key);
   if (known != content_.end()) {
     return known->second == id.content ? Verdict::Duplicate : Verdict::OtherContent;

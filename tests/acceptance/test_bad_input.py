@@ -333,6 +333,16 @@ class BadInputTest(AcceptanceTest):
         self.assertEqual([one["title"] for one in found], ["first"])
         self.assertEqual(self.quell.status()["deduplicated_total"], 2)
 
+    def test_an_event_without_a_time_that_is_sent_again(self):
+        event = cloud_event()
+        letters = len(self.quell.all_items("/api/v1/deadletters"))
+        for _ in range(3):
+            answer = self.quell.post(CLOUDEVENTS, *structured(event))
+            self.assertIn(answer.status, (200, 202, 204), answer.body)
+        self.quell.settle()
+        self.assertEqual(len([one for one in self.quell.events() if one["id"] == event["id"]]), 1)
+        self.assertEqual(len(self.quell.all_items("/api/v1/deadletters")), letters)
+
     # Clients that behave badly.
 
     def test_half_requests(self):

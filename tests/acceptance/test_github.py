@@ -32,10 +32,10 @@ sources:
             self.assertTrue(any(f".{name}." in f"{kind}." for kind in types),
                             f"no event of {name}: {types}")
 
-    def check_signature(self, quell, signature, status):
+    def check_signature(self, quell, signature, status, delivery="1"):
         body = json.dumps({"zen": "Keep it logically awesome."}).encode()
         headers = {"content-type": "application/json", "x-github-event": "ping",
-                   "x-github-delivery": "1"}
+                   "x-github-delivery": delivery}
         if signature is not None:
             headers["x-hub-signature-256"] = signature(body)
         answer = quell.request("POST", "/ingest/github", body, headers)
@@ -58,5 +58,10 @@ sources:
         self.check_signature(quell, lambda body: signed(SECRET)(body).replace("256=", "1="), 401)
         self.check_signature(quell, lambda body: "", 401)
         self.check_signature(quell, signed(SECRET), 202)
+        # A recording of it, with what is not signed changed: taken, and a duplicate.
+        self.check_signature(quell, signed(SECRET), 202, delivery="2")
+        self.check_signature(
+            quell, lambda body: "sha256=" + signed(SECRET)(body)[7:].upper(), 202, delivery="3")
         quell.settle()
+        self.assertEqual(len(quell.events()), 1)
         self.assertEqual(quell.all_items("/api/v1/deadletters"), [])
