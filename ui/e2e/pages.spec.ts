@@ -21,10 +21,21 @@ test('a lost server is told', async ({ page, quell }) => {
   await page.goto(quell.url);
   await expect(incidentRow(page, 'INC-000001')).toBeVisible();
   await quell.stop();
-  await expect(page.getByText('No connection to the server since')).toBeVisible();
+  const told = page.getByText('No connection to the server since');
+  await expect(told).toBeVisible();
+  // Once, however many requests fail meanwhile, and in the colour of trouble.
+  const failed = page.waitForEvent('requestfailed', (r) => r.url().includes('/api/v1/incidents'));
+  await page.getByRole('button', { name: 'All', exact: true }).click();
+  await failed;
+  await expect(page.getByRole('alert')).toHaveCount(1);
+  await expect(page.getByRole('alert')).toContainText('nothing can be changed');
+  await expect(page.getByText(/^Next try in \d+s$/)).toBeVisible();
+  await expect(page.locator('.offline')).toHaveCSS('background-color', 'rgb(253, 236, 234)');
   await quell.start();
   await page.getByRole('button', { name: 'Connect now' }).last().click();
-  await expect(page.getByText('No connection to the server since')).toBeHidden();
+  await expect(told).toBeHidden();
+  // What could not be loaded is, without reload.
+  await expect(incidentRow(page, 'INC-000001')).toBeVisible();
 });
 
 test('live events appear, can be paused, filtered and opened', async ({ page, quell }) => {

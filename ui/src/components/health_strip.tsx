@@ -6,11 +6,13 @@ import { formatClock, plural } from '../lib/format';
 import { groupWindows, scopeName, slots, type Scope } from '../lib/health';
 import { useHealthWindows } from '../live/queries';
 import { HealthMark } from './marks';
+import { useIsExplained } from './notices';
 
 const STRIP_SOURCES = 5;
 
 export function HealthStrip() {
   const windows = useHealthWindows();
+  const isExplained = useIsExplained(windows.error);
   const scopes = groupWindows(windows.data ?? []);
   const [first, ...others] = scopes;
   return (
@@ -24,8 +26,8 @@ export function HealthStrip() {
         </>
       ) : (
         <span className="quiet">
-          {windows.isPending && 'Health…'}
-          {windows.isError && `Health is not available: ${windows.error.message}`}
+          {(windows.isPending || isExplained) && 'Health…'}
+          {windows.isError && !isExplained && `Health is not available: ${windows.error.message}`}
           {windows.isSuccess && 'No health window yet: the first events open one.'}
         </span>
       )}

@@ -3,9 +3,17 @@ import { useState, type ReactNode } from 'react';
 
 import { ApiError } from '../api/client';
 import { copyText } from '../lib/clipboard';
+import { useLostSince } from '../live/live';
 import { Icon, type IconName } from './icon';
 
+/** Whether the page's one statement that the server is lost explains this error, too. */
+export function useIsExplained(error: Error | null): boolean {
+  const lost = useLostSince() !== null;
+  return lost && error instanceof ApiError && error.status === 0;
+}
+
 export function ErrorNotice({ error, onRetry }: { error: Error; onRetry?: () => void }) {
+  if (useIsExplained(error)) return null;
   const place = error instanceof ApiError && error.place ? ` (${error.place})` : '';
   return (
     <div className="notice bad" role="alert">

@@ -6,7 +6,7 @@ import { formatCount, formatDuration } from '../lib/format';
 import { useKeys } from '../lib/keys';
 import { useNow } from '../lib/now';
 import { applyTheme, settings, type Theme } from '../lib/settings';
-import { live, useConnectionState } from '../live/live';
+import { live, useConnectionState, useLostSince } from '../live/live';
 import { useServerStatus } from '../live/queries';
 import { FormDialog } from './dialog';
 import { HealthStrip } from './health_strip';
@@ -155,27 +155,36 @@ function isCurrent(href: string, location: string): boolean {
   return location === '/' || location.startsWith('/incidents') || location.startsWith('/alerts');
 }
 
-/** After a second failed try: what stands below may be old. */
+/** The one place that says that the server is lost; notices about single requests stay away. */
 function OfflineNotice() {
-  const state = useConnectionState();
-  const [since, setSince] = useState<number | null>(null);
-  const lost = state.kind === 'waiting' && state.attempt >= 2;
-  useEffect(() => {
-    if (state.kind === 'live') setSince(null);
-    else if (lost) setSince((known) => known ?? Date.now());
-  }, [state.kind, lost]);
+  const since = useLostSince();
   if (since === null) return null;
   return (
-    <div className="offline" role="status">
+    <div className="offline">
       <Icon name="warning" />
-      <span className="grow">
-        No connection to the server since <Time at={new Date(since).toISOString()} />. What you see
-        may be old.
+      <span className="grow" role="alert">
+        <b>
+          No connection to the server since <Time at={new Date(since).toISOString()} />.
+        </b>{' '}
+        What you see is from before, and nothing can be changed.
       </span>
+      <NextTry />
       <button type="button" className="button small" onClick={() => live.retryNow()}>
         Connect now
       </button>
     </div>
+  );
+}
+
+// Outside of the alert: screen readers would read every second.
+function NextTry() {
+  const state = useConnectionState();
+  const now = useNow();
+  return (
+    <span className="nowrap">
+      {state.kind === 'waiting' ? `Next try in ${formatDuration(state.retryAt - now + 999)}` : ''}
+      {state.kind === 'connecting' && 'Trying…'}
+    </span>
   );
 }
 

@@ -74,6 +74,9 @@ export class IncidentStore {
       live.on('incident', (incident) => this.push(incident)),
       live.on('resync', () => this.reloadIn(SOON_MS)),
       live.on('skipped', () => this.reloadIn(STALE_MS)),
+      live.on('connected', () => {
+        if (this.view.error) this.reloadIn(SOON_MS);
+      }),
     ];
     void this.reload();
     return () => {

@@ -15,6 +15,7 @@ import {
   type ConnectionState,
   type ConnectionWorld,
 } from './connection';
+import { lostSince, NO_LOSS, nextLoss } from './loss';
 import type { StreamMessage } from './sse';
 
 /** What the stream can say. `resync` is ours: something may have been missed, load again. */
@@ -27,6 +28,8 @@ export interface LiveEvents {
   /** Rate-limited: some messages of a topic were left out. */
   skipped: { topic: string; count: number };
   resync: null;
+  /** Ours, too: the stream is open (again). What could not be loaded can be, now. */
+  connected: null;
 }
 
 type Handlers = { [K in keyof LiveEvents]: Set<(data: LiveEvents[K]) => void> };
@@ -43,9 +46,11 @@ export class Live {
     status: new Set(),
     skipped: new Set(),
     resync: new Set(),
+    connected: new Set(),
   };
   private readonly stateListeners = new Set<() => void>();
   private state: ConnectionState = { kind: 'connecting' };
+  private loss = NO_LOSS;
   private seenId = false;
   private readonly connection: StreamConnection;
 
@@ -98,12 +103,16 @@ export class Live {
     return () => this.stateListeners.delete(listener);
   };
   readonly getState = (): ConnectionState => this.state;
+  /** Since when the server is lost, in milliseconds since 1970; null: it is not. */
+  readonly getLostSince = (): number | null => lostSince(this.loss);
 
   private setState(state: ConnectionState): void {
     this.state = state;
+    this.loss = nextLoss(this.loss, state, this.world.now());
     if (state.kind === 'unauthorized') reportUnauthorized();
     // Without an id there is nothing to resume from: what happened in between is unknown.
     if (state.kind === 'live' && !this.seenId) this.emit('resync', null);
+    if (state.kind === 'live') this.emit('connected', null);
     for (const listener of this.stateListeners) listener();
   }
 
@@ -133,4 +142,8 @@ export const live = new Live();
 
 export function useConnectionState(): ConnectionState {
   return useSyncExternalStore(live.subscribeState, live.getState);
+}
+
+export function useLostSince(): number | null {
+  return useSyncExternalStore(live.subscribeState, live.getLostSince);
 }

@@ -1,5 +1,5 @@
 // What the pages ask the server for, and how the stream keeps the answers current.
-import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient, type Query, type QueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 
 import { api, ApiError, unwrap } from '../api/client';
@@ -69,6 +69,10 @@ export function useLiveQueries(): void {
         soonAndLater(() => client.invalidateQueries(DEAD_LETTERS)),
       ),
       live.on('resync', () => void client.invalidateQueries()),
+      live.on('connected', () => {
+        const failed = (query: Query) => query.state.status === 'error';
+        void client.invalidateQueries({ predicate: failed });
+      }),
     ];
     return () => {
       for (const end of ends) end();
