@@ -44,7 +44,8 @@ add_test(NAME fetch_server COMMAND fetch_server_test)
 add_executable(pipeline_test
   tests/pipeline/correlation_test.cc tests/pipeline/dead_letter_retry_test.cc
   tests/pipeline/model_import_test.cc
-  tests/pipeline/detection_rules_test.cc tests/pipeline/histogram_test.cc)
+  tests/pipeline/detection_rules_test.cc tests/pipeline/histogram_test.cc
+  tests/pipeline/timezone_test.cc)
 set_target_properties(pipeline_test PROPERTIES UNITY_BUILD OFF)
 target_link_libraries(pipeline_test PRIVATE quell_test_support fmt::fmt GTest::gtest_main)
 add_test(NAME pipeline COMMAND pipeline_test)

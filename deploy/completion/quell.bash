@@ -23,8 +23,8 @@ _quell() {
     demo) words='--scenario --speed --listen --once --help' ;;
     replay) words='--config --json --help' ;;
     check) words='--pack --sample --headers --secret --json --help' ;;
-    backtest) words='--from --rule --since --step --token --svg --json --help' ;;
-    eval) words='nab kpi smd calibration --json --help' ;;
+    backtest) words='--from --rule --since --step --token --timezone --svg --json --help' ;;
+    eval) words='nab kpi smd calibration --timezone --json --help' ;;
     version) words='--json --help' ;;
     incidents) words='--status --match --text --limit --url --token --json --help' ;;
     findings | finding)

@@ -58,6 +58,7 @@ complete -c quell -n '__fish_seen_subcommand_from backtest' -l rule -r -F -d 'fi
 complete -c quell -n '__fish_seen_subcommand_from backtest' -l since -x -d 'how far back'
 complete -c quell -n '__fish_seen_subcommand_from backtest' -l step -x -d 'distance of samples'
 complete -c quell -n '__fish_seen_subcommand_from backtest' -l token -x -d 'what the server asks for'
+complete -c quell -n '__fish_seen_subcommand_from backtest; or __fish_seen_subcommand_from nab kpi' -l timezone -x -d 'where days begin'
 complete -c quell -n '__fish_seen_subcommand_from backtest' -l svg -r -F -d 'where to write the picture'
 complete -c quell -n '__fish_seen_subcommand_from eval; and not __fish_seen_subcommand_from nab kpi smd calibration' -a 'nab kpi smd calibration'
 complete -c quell -n '__fish_seen_subcommand_from nab kpi smd' -a '(__fish_complete_directories)'

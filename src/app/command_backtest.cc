@@ -44,7 +44,11 @@ std::string render_all(const DetectionRule& rule, std::vector<BacktestSeries> al
 
 Result<std::string> backtest(BacktestArguments arguments) {
   TRY(const std::string yaml, data_files_on_disk().read(arguments.rule));
-  TRY(const DetectionRule rule, read_backtest_rule(yaml, arguments.rule));
+  if (const auto zone = Calendar::parse(arguments.timezone); !zone) {
+    return fail(Errc::InvalidArgument, zone.error().to_string(), "--timezone");
+  }
+  TRY(const DetectionRule rule,
+      read_backtest_rule(yaml, arguments.rule, arguments.timezone));
   TRY(arguments.source.since, parse_duration(arguments.since));
   TRY(arguments.source.step, parse_duration(arguments.step));
   if (arguments.source.step <= Duration{0} || arguments.source.since <= arguments.source.step) {

@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "app/data_on_disk.h"
 #include "app/progress_bar.h"
+#include "detect/calendar.h"
 #include "eval/calibration_eval.h"
 #include "eval/kpi_eval.h"
 #include "eval/nab_eval.h"
@@ -24,6 +25,10 @@ Result<std::string> text_of(const Result<Report>& report, bool json,
 }
 
 Result<std::string> evaluate(const EvalArguments& arguments) {
+  auto calendar = Calendar::parse(arguments.timezone);
+  if (!calendar) {
+    return fail(Errc::InvalidArgument, calendar.error().to_string(), "--timezone");
+  }
   const DataFiles files = data_files_on_disk();
   ProgressBar bar;
   const EvalProgress progress = [&](std::string_view part, std::size_t done, std::size_t all) {
@@ -44,9 +49,11 @@ Result<std::string> evaluate(const EvalArguments& arguments) {
   }
   switch (arguments.set) {
     case EvalSet::Nab:
-      return text_of(evaluate_nab(files, directory, progress), arguments.json, nab_json, nab_table);
+      return text_of(evaluate_nab(files, directory, progress, *calendar), arguments.json, nab_json,
+                     nab_table);
     case EvalSet::Kpi:
-      return text_of(evaluate_kpi(files, directory, progress), arguments.json, kpi_json, kpi_table);
+      return text_of(evaluate_kpi(files, directory, progress, *calendar), arguments.json, kpi_json,
+                     kpi_table);
     case EvalSet::Smd:
       return text_of(evaluate_smd(files, directory, progress), arguments.json, smd_json, smd_table);
     case EvalSet::Quiet:

@@ -53,7 +53,8 @@ ExitCode run_check(const CheckArguments& arguments, const Environment& environme
 enum class EvalSet { Nab, Kpi, Smd, Calibration, Quiet };
 struct EvalArguments {
   EvalSet set = EvalSet::Nab;
-  std::string directory{};  // Not for Calibration; empty for Quiet: generated machines.
+  std::string directory{};      // Not for Calibration; empty for Quiet: generated machines.
+  std::string timezone{"UTC"};  // Nab, Kpi: of the days of series.
   bool json = false;
 };
 ExitCode run_eval(const EvalArguments& arguments);
@@ -62,8 +63,9 @@ struct BacktestArguments {
   BacktestSource source{};
   std::string since{"7d"};
   std::string step{"1m"};
-  std::string rule{};  // A file.
-  std::string svg{};   // Where to write the picture; empty: nowhere.
+  std::string timezone{"UTC"};  // As detection.timezone of a server.
+  std::string rule{};           // A file.
+  std::string svg{};            // Where to write the picture; empty: nowhere.
   bool json = false;
 };
 ExitCode run_backtest_command(const BacktestArguments& arguments);

@@ -12,7 +12,7 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kStageVersion = 2;  // 1 had no watches.
+constexpr std::uint8_t kStageVersion = 3;  // 1 had no watches, 2 no time zone.
 constexpr std::uint8_t kModelPageVersion = 1;
 constexpr std::size_t kBlocksPerPage = DetectStage::kSlotsPerPage / kLanes;
 // Pages that are written because series have left, with one commit.
@@ -23,19 +23,53 @@ constexpr std::size_t kExtraPages = 4;
 void DetectStage::apply(const Change& change) {
   enabled_ = change.enabled;
   detector_.set_settings(change.settings);
+  calendar_ = change.calendar;
 }
 
-void DetectStage::set_options(const FindingOptions& options, std::uint64_t offset) {
+void DetectStage::set_options(const FindingOptions& options, std::uint64_t offset, Timestamp now) {
   Change change{.offset = offset,
                 .enabled = options.enabled,
-                .settings = {.finding_p = options.series_p, .warmup_samples = options.warmup}};
+                .settings = {.finding_p = options.series_p, .warmup_samples = options.warmup},
+                .calendar = options.calendar};
   tracker_.set_options(options);
   watches_.set_options(options);
+  const bool is_other_zone = options.calendar.posix() != calendar_.posix();
   const bool is_same = !changes_.empty() && changes_.back().enabled == change.enabled &&
                        changes_.back().settings.finding_p == change.settings.finding_p &&
-                       changes_.back().settings.warmup_samples == change.settings.warmup_samples;
-  if (!is_same) changes_.push_back(change);
+                       changes_.back().settings.warmup_samples == change.settings.warmup_samples &&
+                       !is_other_zone;
+  if (is_other_zone) {
+    if (changes_.empty()) changes_.emplace_back();  // What held without a configuration.
+    const std::int64_t second =
+        std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
+    change.turn = change.calendar.offset_seconds(second) - calendar_.offset_seconds(second);
+    for (SeriesSlot slot = 0; slot < detector_.slot_count(); ++slot) {
+      detector_.turn(slot, change.turn);
+    }
+  }
+  if (!is_same) changes_.push_back(std::move(change));
   apply(changes_.back());
+}
+
+// What has a page of after the change, or began anew since, knows of it.
+void DetectStage::turn_models(std::uint64_t offset) {
+  for (; turned_ < changes_.size() && changes_[turned_].offset <= offset; ++turned_) {
+    const Change& change = changes_[turned_];
+    for (SeriesSlot slot = 0; change.turn != 0 && slot < detector_.slot_count(); ++slot) {
+      const std::size_t page = slot / kSlotsPerPage;
+      if (page < page_until_.size() && page_until_[page] >= change.offset) continue;
+      const auto anew = forgotten_.find(slot);
+      if (anew != forgotten_.end() && anew->second >= change.offset) continue;
+      detector_.turn(slot, change.turn);
+    }
+  }
+}
+
+// Whether no stored page is older than the change, so that a restart need not know of it.
+bool DetectStage::is_turned_everywhere(const Change& change) const {
+  return change.turn == 0 || std::ranges::all_of(page_until_, [&](std::uint64_t until) {
+           return until >= change.offset;
+         });
 }
 
 void DetectStage::match_rules(const SeriesTable& table, std::uint64_t offset) {
@@ -312,7 +346,10 @@ void DetectStage::take(std::uint64_t next_offset, const SeriesTable& table, Stor
   // No frame before it is run again.
   const std::uint64_t needed = batch.samples_offset.value_or(next_offset);
   watches_.take(next_offset, needed, batch.now, batch.state_pages);
-  while (changes_.size() > 1 && changes_[1].offset <= needed) changes_.erase(changes_.begin());
+  while (changes_.size() > 1 && changes_[1].offset <= needed &&
+         is_turned_everywhere(changes_.front())) {
+    changes_.erase(changes_.begin());
+  }
 }
 
 void DetectStage::snapshot(std::string& out) const {
@@ -324,6 +361,8 @@ void DetectStage::snapshot(std::string& out) const {
     w.boolean(change.enabled);
     w.f64(change.settings.finding_p);
     w.u64(change.settings.warmup_samples);
+    w.text(change.calendar.posix());
+    w.i64(change.turn);
   }
   w.u64(forgotten_.size());
   for (const auto& [slot, offset] : forgotten_) {
@@ -352,7 +391,11 @@ Status DetectStage::restore(std::string_view bytes) {
     change.enabled = r.boolean();
     change.settings.finding_p = r.f64();
     change.settings.warmup_samples = static_cast<std::uint32_t>(r.u64());
+    if (version < 3) continue;
+    TRY(change.calendar, Calendar::parse(r.text()));
+    change.turn = r.i64();
   }
+  turned_ = 0;
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
     const auto slot = static_cast<SeriesSlot>(r.u64());
     forgotten_[slot] = r.u64();
@@ -399,6 +442,7 @@ Status DetectStage::finish_load(const SeriesTable& table, std::uint64_t next_off
 // What the page of a slot has already is passed over.
 void DetectStage::restore_samples(const SampleBatch& batch, Timestamp arrived_at,
                                   std::uint64_t offset) {
+  turn_models(offset);
   for (const Change& change : changes_) {
     if (change.offset <= offset || &change == &changes_.front()) apply(change);
   }

@@ -40,8 +40,9 @@ class DetectStage {
  public:
   static constexpr std::size_t kSlotsPerPage = 1024;  // As SampleBook's.
 
-  // From the frame at `offset` on. Behind it, but for a restart, match_rules().
-  void set_options(const FindingOptions& options, std::uint64_t offset);
+  // From the frame at `offset` on. Behind it, but for a restart, match_rules(). When the time zone
+  // is another one, models keep what they learned: their days turn by the difference at `now`.
+  void set_options(const FindingOptions& options, std::uint64_t offset, Timestamp now);
   void match_rules(const SeriesTable& table, std::uint64_t offset);
 
   // The samples of the frame at `offset`, with their rates; what alerts are to be told is appended
@@ -104,6 +105,8 @@ class DetectStage {
   Status finish_load(const SeriesTable& table, std::uint64_t next_offset);
   // Frames that came before the commit: for the models only.
   void restore_samples(const SampleBatch& batch, Timestamp arrived_at, std::uint64_t offset);
+  // After the last of them.
+  void finish_samples() { turn_models(UINT64_MAX); }
 
   const Detector& detector() const { return detector_; }
   FindingBook& findings() { return tracker_.findings(); }
@@ -117,9 +120,14 @@ class DetectStage {
     std::uint64_t offset = 0;
     bool enabled = true;
     DetectSettings settings{};
+    Calendar calendar{};
+    std::int64_t turn = 0;  // By so many seconds its clock is ahead of that before.
   };
 
   void apply(const Change& change);
+  // A restart: what was stored before the time zone changed, when it did so at `offset` or before.
+  void turn_models(std::uint64_t offset);
+  bool is_turned_everywhere(const Change& change) const;
   void begin_anew(SeriesSlot slot, std::uint64_t offset);
   void put_model(SeriesSlot slot, std::string model, std::uint64_t offset);
   Status load_models(const StatePage& page, const SeriesTable& table);
@@ -136,6 +144,7 @@ class DetectStage {
   Calendar calendar_;
   bool enabled_ = true;
   std::vector<Change> changes_;            // The last one is in force.
+  std::size_t turned_ = 0;                 // Of these, on a restart: those that models know of.
   std::vector<std::uint64_t> page_until_;  // The stored page has all frames below; by page.
   // Slots whose models began anew since their page was written, and with which frame.
   std::map<SeriesSlot, std::uint64_t> forgotten_;

@@ -160,6 +160,25 @@ Status read_gate(const YamlNode& node, RuleGateOptions& gate) {
 
 using Kind = NamedDetectorKind;
 
+Status read_timezone(const YamlNode& node, DetectionRule& rule) {
+  const YamlNode* n = node.find("timezone");
+  if (n == nullptr) return {};
+  TRY(rule.timezone, n->text("timezone"));
+  auto calendar = Calendar::parse(rule.timezone);
+  if (!calendar) return n->error(calendar.error().to_string());
+  if (!has_days(rule.detector.kind) && !rule.gate.hours) {
+    return n->error(fmt::format(
+        "'timezone' is for 'hours' and 'weekdays', which this rule has not, and for the detectors "
+        "seasonal and change_point{}",
+        rule.detector.kind == Kind::Auto
+            ? "; the days of 'auto' are those of detection.timezone (in a backtest: --timezone)"
+            : ""));
+  }
+  if (has_days(rule.detector.kind)) rule.detector.calendar = *calendar;
+  rule.gate.calendar = *std::move(calendar);
+  return {};
+}
+
 // What a key is for; one that the chosen detector would ignore is a mistake.
 struct KeyUse {
   std::string_view key{};
@@ -252,13 +271,7 @@ Result<DetectionRule> read_rule(const YamlNode& node) {
   TRY_STATUS(read_detector(node, rule.detector));
   TRY_STATUS(read_gate(node, rule.gate));
   rule.detector.speaks_while_learning = rule.gate.page_while_learning;
-  if (const YamlNode* n = node.find("timezone")) {
-    TRY(rule.timezone, n->text("timezone"));
-    auto calendar = Calendar::parse(rule.timezone);
-    if (!calendar) return n->error(calendar.error().to_string());
-    rule.detector.calendar = *calendar;
-    rule.gate.calendar = *std::move(calendar);
-  }
+  TRY_STATUS(read_timezone(node, rule));
   if (const YamlNode* n = node.find("severity")) {
     Severity severity{};
     TRY_STATUS(
@@ -297,9 +310,21 @@ Result<std::vector<DetectionRule>> read_detection_rules(const YamlNode& node) {
   return rules;
 }
 
-Result<DetectionRule> read_backtest_rule(std::string_view yaml, std::string_view file) {
+void take_timezone(DetectionRule& rule, std::string_view timezone, const Calendar& calendar) {
+  if (!rule.timezone.empty() || calendar.posix() == Calendar().posix()) return;
+  if (!has_days(rule.detector.kind) && !rule.gate.hours) return;
+  rule.timezone = timezone;
+  rule.gate.calendar = calendar;
+  if (has_days(rule.detector.kind)) rule.detector.calendar = calendar;
+}
+
+Result<DetectionRule> read_backtest_rule(std::string_view yaml, std::string_view file,
+                                         std::string_view timezone) {
+  TRY(const Calendar calendar, Calendar::parse(timezone));
   TRY(const YamlNode node, parse_yaml(yaml, file));
   TRY(DetectionRule rule, read_rule(node));
+  take_timezone(rule, timezone, calendar);
+  if (rule.detector.kind == Kind::Auto) rule.detector.calendar = calendar;
   if (rule.detector.kind == Kind::Isolation) {
     return node.error("a backtest looks at one series at a time; 'isolation' needs several");
   }

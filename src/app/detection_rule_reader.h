@@ -9,7 +9,7 @@
 //   direction: up
 //   hours: 09:00-18:00
 //   weekdays: mon-fri
-//   timezone: CET-1CEST,M3.5.0,M10.5.0/3
+//   timezone: Europe/Berlin
 //   suppress_during_deploys: 15m
 //   severity: error
 #pragma once
@@ -28,7 +28,12 @@ namespace quell {
 // Reads `detection: rules:`. They have no queries.
 Result<std::vector<DetectionRule>> read_detection_rules(const YamlNode& node);
 
-// A file with one rule. Without a metric or a match it looks at all there is.
-Result<DetectionRule> read_backtest_rule(std::string_view yaml, std::string_view file);
+// A file with one rule. Without a metric or a match it looks at all there is. `timezone` is what a
+// server has as `detection.timezone`; an error of it has no place.
+Result<DetectionRule> read_backtest_rule(std::string_view yaml, std::string_view file,
+                                         std::string_view timezone = "UTC");
+
+// A rule that names no time zone takes this one.
+void take_timezone(DetectionRule& rule, std::string_view timezone, const Calendar& calendar);
 
 }  // namespace quell

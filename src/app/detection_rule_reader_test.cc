@@ -12,7 +12,7 @@ void check_rule(std::string_view yaml, std::string_view want) {
 }
 
 TEST(DetectionRuleReader, WhatADetectorCannotUseIsRefused) {
-  check_rule("{metric: a, warmup: 4000, timezone: CET-1}", "ok");
+  check_rule("{metric: a, warmup: 4000, hours: '09:00-18:00', timezone: CET-1}", "ok");
   check_rule("{metric: a, warmup: 4001}",
              "r.yaml:1:21: 'warmup' of the detector 'auto' is 30 to 4000 samples");
   check_rule("{metric: a, p: 0.001}",
@@ -45,6 +45,39 @@ TEST(DetectionRuleReader, WhatMakesNoSenseTogetherIsRefused) {
   check_rule("{metric: a, detector: extreme}",
              "r.yaml:1:23: no detector 'extreme'; there are auto, threshold, absence, seasonal, "
              "change_point, forecast, isolation, off");
+}
+
+TEST(DetectionRuleReader, ATimeZoneMustBeOneAndBeUsed) {
+  check_rule("{metric: a, detector: seasonal, timezone: Europe/Berlin}", "ok");
+  check_rule("{metric: a, detector: change_point, timezone: Europe/Berlin}", "ok");
+  check_rule("{metric: a, weekdays: mon-fri, timezone: Europe/Berlin}", "ok");
+  check_rule("{metric: a, detector: absence, hours: '09:00-18:00', timezone: Europe/Berlin}", "ok");
+  check_rule("{metric: a, detector: seasonal, timezone: Europe/Berlim}",
+             "r.yaml:1:43: there is no time zone 'Europe/Berlim', did you mean 'Europe/Berlin'?");
+  check_rule("{metric: a, detector: threshold, above: 1, timezone: Europe/Berlin}",
+             "r.yaml:1:54: 'timezone' is for 'hours' and 'weekdays', which this rule has not, and "
+             "for the detectors seasonal and change_point");
+  check_rule("{metric: a, timezone: Europe/Berlin}",
+             "r.yaml:1:23: 'timezone' is for 'hours' and 'weekdays', which this rule has not, and "
+             "for the detectors seasonal and change_point; the days of 'auto' are those of "
+             "detection.timezone (in a backtest: --timezone)");
+}
+
+TEST(DetectionRuleReader, ARuleWithoutATimeZoneTakesThatOfTheCommand) {
+  const auto zone_of = [](std::string_view yaml, std::string_view timezone) {
+    const auto rule = read_backtest_rule(yaml, "r.yaml", timezone);
+    EXPECT_TRUE(rule) << yaml;
+    return rule->detector.calendar.posix() + " " + rule->gate.calendar.posix();
+  };
+  constexpr std::string_view kCet = "CET-1CEST,M3.5.0,M10.5.0/3";
+  EXPECT_EQ(zone_of("{metric: a}", "UTC"), "UTC0 UTC0");
+  EXPECT_EQ(zone_of("{metric: a}", "Europe/Berlin"), fmt::format("{} UTC0", kCet));
+  EXPECT_EQ(zone_of("{detector: seasonal}", "Europe/Berlin"), fmt::format("{} {}", kCet, kCet));
+  EXPECT_EQ(zone_of("{detector: seasonal, timezone: UTC}", "Europe/Berlin"), "UTC0 UTC0");
+  EXPECT_EQ(zone_of("{detector: threshold, above: 1, weekdays: mon}", "Europe/Berlin"),
+            fmt::format("UTC0 {}", kCet));
+  EXPECT_EQ(zone_of("{metric: a, weekdays: mon, timezone: Asia/Tokyo}", "Europe/Berlin"),
+            fmt::format("{} JST-9", kCet));
 }
 
 void check_rules(std::string_view yaml, std::string_view want) {

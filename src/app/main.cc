@@ -89,6 +89,10 @@ void add_backtest(CLI::App& app, ExitCode& code) {
   command->add_option("--step", arguments->step, "From a server: distance of samples")
       ->capture_default_str();
   command->add_option("--token", arguments->source.token, "Bearer token of the server");
+  command
+      ->add_option("--timezone", arguments->timezone,
+                   "Of days and hours, where the rule names none, as detection.timezone")
+      ->capture_default_str();
   command->add_option("--svg", arguments->svg, "Write the picture there");
   command->add_flag("--json", arguments->json, "Print JSON");
   command->callback([=, &code] { code = run_backtest_command(*arguments); });
@@ -121,6 +125,10 @@ void add_eval(CLI::App& app, ExitCode& code) {
     if (set.set != quell::EvalSet::Calibration) {
       auto* dir = one->add_option("DIR", arguments->directory, "Where the data lies");
       dir->required(set.set != quell::EvalSet::Quiet);
+    }
+    if (set.set == quell::EvalSet::Nab || set.set == quell::EvalSet::Kpi) {
+      one->add_option("--timezone", arguments->timezone, "Of the days of the series")
+          ->capture_default_str();
     }
     one->add_flag("--json", arguments->json, "Print JSON");
     one->callback([=, &code] { code = run_eval(*arguments); });

@@ -216,8 +216,7 @@ void Pipeline::restore_samples(const Frame& frame) {
 }
 
 void Pipeline::restore_samples(const Frame& frame, WireSamples& samples) {
-  detect_.restore_samples(metrics_.restore_samples(frame, samples), frame.arrived_at,
-                          frame.offset);
+  detect_.restore_samples(metrics_.restore_samples(frame, samples), frame.arrived_at, frame.offset);
 }
 
 Status Pipeline::load_page(const StatePage& page) {
@@ -331,7 +330,7 @@ Status Pipeline::take_config(std::string text, std::vector<Event>& ended) {
   tracker_.set_options(options_->alerts);
   correlator_.set_options(options_->correlation, options_->topology);
   metrics_.set_options(options_->metrics);
-  detect_.set_options(options_->detection, next_offset_);
+  detect_.set_options(options_->detection, next_offset_, now_);
   return {};
 }
 

@@ -101,10 +101,12 @@ class Pipeline {
   const DetectStage& detection() const { return detect_; }
 
   // After restore(), before the first frame: the pages of the store, then finish_pages(), then the
-  // frames from StoredState::samples_offset to next_offset(), for their samples only.
+  // frames from StoredState::samples_offset to next_offset(), for their samples only, then
+  // finish_samples().
   Status load_page(const StatePage& page);
   Status finish_pages();
   void restore_samples(const Frame& frame);
+  void finish_samples() { detect_.finish_samples(); }
   // Events of the batch that take_batch() will return, oldest first.
   const std::vector<EventRow>& pending_events() const { return batch_.events; }
   const std::vector<DeadLetter>& pending_dead_letters() const { return batch_.dead_letters; }

@@ -188,12 +188,15 @@ class ServiceImpl final : public Service {
     TRY_STATUS(store_->visit_state_pages([&](StatePage page) { return pipeline.load_page(page); }));
     TRY_STATUS(pipeline.finish_pages());
     const std::uint64_t end = pipeline.next_offset();
-    if (from >= end) return {};
-    return journal_->read(std::max(from, journal_->stats().begin_offset), [&](Frame frame) {
-      if (frame.offset >= end) return false;
-      pipeline.restore_samples(frame);
-      return true;
-    });
+    if (from < end) {
+      TRY_STATUS(journal_->read(std::max(from, journal_->stats().begin_offset), [&](Frame frame) {
+        if (frame.offset >= end) return false;
+        pipeline.restore_samples(frame);
+        return true;
+      }));
+    }
+    pipeline.finish_samples();
+    return {};
   }
 
   Status serve(const ListenAddress& listen) {

@@ -116,6 +116,10 @@ class Reader {
       TRY_STATUS(read_section(key.raw_text(), section));
     }
     TRY_STATUS(read_environment());
+    FindingOptions& detection = settings_.pipeline.detection;
+    for (DetectionRule& rule : detection.rules) {
+      take_timezone(rule, detection.timezone, detection.calendar);
+    }
     if (!rules_given_) settings_.pipeline.correlation.rules = default_rules();
     TRY_STATUS(read_topology());
     TRY_STATUS(read_packs());

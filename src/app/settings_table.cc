@@ -189,6 +189,21 @@ TableOption direction(std::string_view path, Access<Direction> access, std::stri
           [access](const Settings& s) { return std::string(direction_name(read(access, s))); }};
 }
 
+// The text, and the calendar that it names.
+TableOption timezone(std::string_view path, Access<std::string> access, Access<Calendar> calendar,
+                     std::string_view help) {
+  return {path,
+          "time zone",
+          help,
+          true,
+          [=](Settings& s, std::string_view v) -> Status {
+            TRY(calendar(s), Calendar::parse(v));
+            access(s) = v;
+            return {};
+          },
+          [access](const Settings& s) { return read(access, s); }};
+}
+
 TableOption severity(std::string_view path, Access<Severity> access, std::string_view help) {
   return {path,
           "severity",
@@ -331,6 +346,10 @@ void add_detection(std::vector<TableOption>& t) {
   t.push_back(integer<std::uint32_t>(
       "detection.incident_warmup", QUELL_IN(std::uint32_t, detection.incident_warmup), 30, 4000,
       true, "Samples of a series before it helps to make an error."));
+  t.push_back(timezone("detection.timezone", QUELL_IN(std::string, detection.timezone),
+                       QUELL_IN(Calendar, detection.calendar),
+                       "Where the days and weeks of series begin, such as Europe/Berlin; rules "
+                       "that name none take it, too."));
   t.push_back(direction("detection.direction", QUELL_IN(Direction, detection.usual.gate.direction),
                         "Deviations that count: both, up or down."));
   t.push_back(fraction("detection.min_effect", QUELL_IN(double, detection.usual.gate.min_effect),

@@ -69,6 +69,32 @@ TEST(Settings, VariablesOverrideTheFile) {
             "QUELL_INCIDENTS_WINDOW: 'soon' is not a duration such as 30s, 5m or 1h30m");
 }
 
+TEST(Settings, TheTimeZoneOfDetectionIsThatOfItsRules) {
+  EXPECT_EQ(outcome("detection: {timezone: Europe/Berlim}"),
+            "q.yaml:1:23: 'detection.timezone': there is no time zone 'Europe/Berlim', did you "
+            "mean 'Europe/Berlin'?");
+  EXPECT_EQ(outcome("", {{"QUELL_DETECTION_TIMEZONE", "CET-1CEST"}}),
+            "QUELL_DETECTION_TIMEZONE: time zone 'CET-1CEST': expected ',Mmonth.week.day'");
+  constexpr std::string_view kText =
+      "detection:\n"
+      "  rules:\n"
+      "    - {metric: a, weekdays: mon-fri}\n"
+      "    - {metric: b, weekdays: mon-fri, timezone: Asia/Tokyo}\n"
+      "    - {metric: c, detector: seasonal}\n"
+      "  timezone: Europe/Berlin\n";
+  const auto settings = parse_settings(kText, "q.yaml", {}, no_files());
+  ASSERT_TRUE(settings) << settings.error().to_string();
+  const auto again = parse_pipeline_config(settings->pipeline_text);
+  ASSERT_TRUE(again) << again.error().to_string();
+  for (const FindingOptions& options : {settings->pipeline.detection, again->detection}) {
+    EXPECT_EQ(options.calendar.posix(), "CET-1CEST,M3.5.0,M10.5.0/3");
+    ASSERT_EQ(options.rules.size(), 3u);
+    EXPECT_EQ(options.rules[0].gate.calendar.posix(), options.calendar.posix());
+    EXPECT_EQ(options.rules[1].gate.calendar.posix(), "JST-9");
+    EXPECT_EQ(options.rules[2].detector.calendar.posix(), options.calendar.posix());
+  }
+}
+
 TEST(Settings, VariablesThatLookLikeASlipAreTold) {
   const Environment environment{{"QUELL_SERVER_LISTN", "127.0.0.1:1"},
                                 {"QUELL_SERVICE_HOST", "10.0.0.1"},

@@ -4,9 +4,53 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
+
+#include "base/text.h"
 
 namespace quell {
 namespace {
+
+struct ZoneRule {
+  std::string_view posix{};
+  std::string_view names{};  // With spaces between them.
+};
+constexpr ZoneRule kZoneRules[] = {
+#include "detect/time_zones.inc"
+};
+constexpr std::size_t kZoneNameMax = 40;
+
+// Empty: no zone has this name.
+std::string_view rule_of_zone(std::string_view name) {
+  for (const ZoneRule& rule : kZoneRules) {
+    for (const std::string_view known : split(rule.names, ' ')) {
+      if (known == name) return rule.posix;
+    }
+  }
+  return {};
+}
+
+std::unexpected<Error> no_such_zone(std::string_view name) {
+  std::optional<std::string_view> near;
+  std::vector<std::string_view> names;
+  if (name.size() <= kZoneNameMax) {
+    for (const ZoneRule& rule : kZoneRules) {
+      for (const std::string_view known : split(rule.names, ' ')) names.push_back(known);
+    }
+    near = nearest_word(name, names);
+  }
+  return fail(Errc::InvalidArgument,
+              fmt::format("there is no time zone '{}'{}", utf8_prefix(name, kZoneNameMax),
+                          near ? fmt::format(", did you mean '{}'?", *near)
+                               : std::string("; write a name such as Europe/Berlin, or the rules "
+                                             "as POSIX does: CET-1CEST,M3.5.0,M10.5.0/3")));
+}
+
+// Not a name: these have neither numbers nor rules in them, but for those with a slash.
+bool looks_like_rules(std::string_view text) {
+  if (text.empty() || text.front() == '<' || text.find(',') != text.npos) return true;
+  return text.find('/') == text.npos && text.find_first_of("0123456789") != text.npos;
+}
 
 constexpr std::int64_t kDay = 86'400;
 
@@ -35,6 +79,7 @@ class ZoneReader {
 
   Result<Calendar> read() {
     Calendar calendar;
+    calendar.posix_ = text_;
     TRY_STATUS(name());
     TRY(const std::int64_t west, offset());
     calendar.standard_ = calendar.summer_ = -west;
@@ -127,8 +172,11 @@ class ZoneReader {
   std::size_t at_ = 0;
 };
 
-Result<Calendar> Calendar::parse(std::string_view posix_zone) {
-  return ZoneReader(posix_zone).read();
+Result<Calendar> Calendar::parse(std::string_view zone) {
+  const std::string_view known = rule_of_zone(zone);
+  if (!known.empty()) return ZoneReader(known).read();
+  if (!looks_like_rules(zone)) return no_such_zone(zone);
+  return ZoneReader(zone).read();
 }
 
 std::int64_t Calendar::local_second_of(const Change& change, int year) {
@@ -141,15 +189,28 @@ std::int64_t Calendar::local_second_of(const Change& change, int year) {
   return day.time_since_epoch().count() * kDay + change.second;
 }
 
-std::int64_t Calendar::offset_seconds(std::int64_t utc_seconds) const {
-  if (!changes_) return standard_;
+Calendar::Stretch Calendar::stretch_at(std::int64_t utc_seconds) const {
+  Stretch stretch{.from = std::numeric_limits<std::int64_t>::min(),
+                  .until = std::numeric_limits<std::int64_t>::max(),
+                  .offset = standard_};
+  if (!changes_) return stretch;
   const int year = year_of(utc_seconds + standard_);
   const std::int64_t to_summer = local_second_of(changes_->first, year) - standard_;
   const std::int64_t back = local_second_of(changes_->second, year) - summer_;
   const bool is_summer = to_summer < back
                              ? utc_seconds >= to_summer && utc_seconds < back
                              : utc_seconds >= to_summer || utc_seconds < back;  // In the south.
-  return is_summer ? summer_ : standard_;
+  stretch.offset = is_summer ? summer_ : standard_;
+  // The changes are those of the year, so the stretch ends with it.
+  for (const std::int64_t edge : {day_number(year, 1, 1) * kDay - standard_,
+                                  day_number(year + 1, 1, 1) * kDay - standard_, to_summer, back}) {
+    if (edge <= utc_seconds) {
+      stretch.from = std::max(stretch.from, edge);
+    } else {
+      stretch.until = std::min(stretch.until, edge);
+    }
+  }
+  return stretch;
 }
 
 void Calendar::add_holiday(int year, unsigned month, unsigned day) {

@@ -20,15 +20,29 @@ class Calendar {
  public:
   Calendar() = default;  // UTC, no holidays.
 
-  // A time zone as POSIX writes it (TZ, and the last line of every zoneinfo file):
-  // `CET-1CEST,M3.5.0,M10.5.0/3`, `<+0330>-3:30`, `EST5EDT,M3.2.0,M11.1.0`. Days are Mm.w.d.
-  // Errors: InvalidArgument, with what was expected where.
-  static Result<Calendar> parse(std::string_view posix_zone);
+  // A name of the IANA database, with the rules that hold there today (time_zones.inc):
+  // `Europe/Berlin`, `UTC`. Or a time zone as POSIX writes it (TZ, and the last line of every
+  // zoneinfo file): `CET-1CEST,M3.5.0,M10.5.0/3`, `<+0330>-3:30`, `EST5EDT,M3.2.0,M11.1.0`. Days
+  // are Mm.w.d.
+  // Errors: InvalidArgument, with what was expected where, or the nearest name.
+  static Result<Calendar> parse(std::string_view zone);
+
+  // The time zone as POSIX writes it; equal texts are equal clocks.
+  const std::string& posix() const { return posix_; }
 
   // Days (local) that are not like others: nothing is learned about the usual day on them.
   void add_holiday(int year, unsigned month, unsigned day);
 
-  std::int64_t offset_seconds(std::int64_t utc_seconds) const;
+  // Seconds east of Greenwich, and between which times (UTC) they are so, at least.
+  struct Stretch {
+    std::int64_t from = 0;
+    std::int64_t until = 0;  // Exclusive.
+    std::int64_t offset = 0;
+  };
+  Stretch stretch_at(std::int64_t utc_seconds) const;
+  std::int64_t offset_seconds(std::int64_t utc_seconds) const {
+    return stretch_at(utc_seconds).offset;
+  }
   bool is_holiday(std::int64_t local_seconds) const;
 
   // Seconds since 1970 as a clock on the wall shows them.
@@ -47,6 +61,7 @@ class Calendar {
   static std::int64_t local_second_of(const Change& change, int year);
   friend class ZoneReader;
 
+  std::string posix_{"UTC0"};
   std::int64_t standard_ = 0;  // Seconds east of Greenwich.
   std::int64_t summer_ = 0;
   std::optional<std::pair<Change, Change>> changes_{};  // To summer time and back.

@@ -149,7 +149,8 @@ void Detector::find_bins(std::int64_t ns, const Calendar& calendar) {
   if (ns == bins_.at_ns) return;
   bins_.at_ns = ns;
   const std::int64_t utc = (ns - positive_mod(ns, kSecond)) / kSecond;
-  const std::int64_t local = calendar.local_seconds(utc);
+  if (utc < stretch_.from || utc >= stretch_.until) stretch_ = calendar.stretch_at(utc);
+  const std::int64_t local = utc + stretch_.offset;
   // Weeks begin on Monday: 1970-01-01 was a Thursday.
   for (std::size_t c = 0; c < kCycles; ++c) {
     const std::int64_t shift = c == static_cast<std::size_t>(Cycle::Week) ? 3 * 86'400 : 0;
@@ -270,6 +271,7 @@ void Detector::observe(std::span<const SeriesSlot> slots, std::span<const Timest
   out.resize(slots.size());
   sort_rows(slots);
   bins_.at_ns = INT64_MIN;  // The calendar may be another one.
+  stretch_ = {};
   const Columns columns{times, values};
   for (std::size_t from = 0; from < slots.size();) {
     const SeriesSlot index = slots[row(from)] / kLanes;
@@ -293,6 +295,10 @@ void Detector::observe(std::span<const SeriesSlot> slots, std::span<const Timest
 
 void Detector::forget(SeriesSlot slot) {
   if (slot < slot_count()) reset_lane(block(slot / kLanes), slot % kLanes);
+}
+
+void Detector::turn(SeriesSlot slot, std::int64_t seconds) {
+  if (slot < slot_count()) turn_lane(block(slot / kLanes), slot % kLanes, seconds);
 }
 
 SeriesModel Detector::model(SeriesSlot slot) const {

@@ -69,6 +69,9 @@ class Detector {
 
   // The slot was given to another series, or its model is to begin anew.
   void forget(SeriesSlot slot);
+  // From now on the calendar is another one, by which it is so much later: what is usual at a time
+  // of the day stays so at the same moments, as near as the bins of a cycle allow.
+  void turn(SeriesSlot slot, std::int64_t seconds);
 
   SeriesModel model(SeriesSlot slot) const;
   // How many `scale`s around `expected` hold this share of the series' samples.
@@ -134,6 +137,7 @@ class Detector {
   KernelStep step_{};
 
   Bins bins_;
+  Calendar::Stretch stretch_;             // Of the samples in hand.
   std::vector<std::uint32_t> order_;      // Rows by block; empty: as they are.
   std::vector<std::uint32_t> lane_rows_;  // Rows of a group by lane.
 };

@@ -41,11 +41,11 @@ struct Samples {
 };
 
 Observations observe(Detector& detector, const Samples& s, std::size_t from = 0,
-                     std::size_t count = SIZE_MAX) {
+                     std::size_t count = SIZE_MAX, const Calendar& calendar = {}) {
   count = std::min(count, s.size() - from);
   Observations out;
   detector.observe(std::span(s.slots).subspan(from, count), std::span(s.times).subspan(from, count),
-                   std::span(s.values).subspan(from, count), Calendar(), out);
+                   std::span(s.values).subspan(from, count), calendar, out);
   return out;
 }
 
@@ -379,6 +379,73 @@ TEST(Detector, ForgettingASeriesLeavesItsNeighbours) {
   EXPECT_EQ(detector.save(4), neighbour);
   EXPECT_EQ(detector.model(5).samples, 0u);
   EXPECT_TRUE(detector.model(5).is_learning);
+}
+
+std::int64_t utc_midnight(int year, unsigned month, unsigned day) {
+  using namespace std::chrono;
+  return sys_days{std::chrono::year{year} / month / day}.time_since_epoch().count() * 86'400;
+}
+
+// Every five minutes; 200 from nine to ten o'clock by `wall`, and 100 at other times.
+Samples mornings(const Calendar& wall, std::int64_t from, int days) {
+  Prng prng(21);
+  Samples s;
+  for (std::int64_t t = from; t < from + days * 86'400; t += 300) {
+    const bool is_nine = wall.local_seconds(t) % 86'400 / 3'600 == 9;
+    s.add(0, t, (is_nine ? 200 : 100) + noise(prng));
+  }
+  return s;
+}
+
+// What a detector with this calendar expects at `hour`:30 of the last day, by the clock on the
+// wall, when it learned the days before.
+double expected_at(const Calendar& calendar, std::int64_t last_day, int hour) {
+  const Calendar berlin = Calendar::parse("Europe/Berlin").value();
+  const Samples s = mornings(berlin, last_day - 40 * 86'400, 41);
+  Detector detector;
+  const Observations seen = observe(detector, s, 0, SIZE_MAX, calendar);
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const std::int64_t local =
+        berlin.local_seconds(s.times[i].time_since_epoch() / std::chrono::seconds(1));
+    if (local == last_day + hour * 3'600 + 1'800) return seen.expected[i];
+  }
+  return kNan;
+}
+
+// Clocks go back on 2026-10-25 and forward on 2026-03-29; these are the Mondays behind.
+TEST(Detector, TheMorningKeepsItsHourWhenTheClocksChange) {
+  const Calendar berlin = Calendar::parse("Europe/Berlin").value();
+  for (const std::int64_t monday : {utc_midnight(2026, 10, 26), utc_midnight(2026, 3, 30)}) {
+    EXPECT_NEAR(expected_at(berlin, monday, 8), 100, 10);
+    EXPECT_NEAR(expected_at(berlin, monday, 9), 200, 10);
+    EXPECT_NEAR(expected_at(berlin, monday, 10), 100, 10);
+    EXPECT_NEAR(expected_at(Calendar(), monday, 9), 100, 10) << "by UTC it is another hour";
+  }
+}
+
+TEST(Detector, ATurnedModelExpectsTheSameAtTheSameMoments) {
+  const Calendar berlin = Calendar::parse("Europe/Berlin").value();
+  const std::int64_t begin = utc_midnight(2026, 6, 1);
+  const Samples s = mornings(berlin, begin, 12);
+  const std::size_t before = 10 * 288;
+  const auto after = [&](std::string_view zone, std::int64_t turn) {
+    Detector detector;
+    observe(detector, s, 0, before);
+    detector.turn(0, turn);
+    return observe(detector, s, before, SIZE_MAX, Calendar::parse(zone).value()).expected;
+  };
+  const std::vector<double> want = after("UTC", 0);
+  EXPECT_EQ(after("Europe/Berlin", 7'200), want);
+  EXPECT_EQ(after("America/New_York", -4 * 3'600), want);
+  EXPECT_NE(after("Europe/Berlin", 0), want);
+  // There and back, across the day.
+  Detector detector;
+  observe(detector, s, 0, before);
+  const std::string model = detector.save(0);
+  detector.turn(0, 11 * 3'600);
+  EXPECT_NE(detector.save(0), model);
+  detector.turn(0, -11 * 3'600);
+  EXPECT_EQ(detector.save(0), model);
 }
 
 TEST(Detector, RareSamplesAreAsRareAsTheirPSays) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "detect/detection_rule.h"
@@ -11,6 +12,8 @@ namespace quell {
 
 struct FindingOptions {
   bool enabled = true;
+  std::string timezone = "UTC";  // As the user wrote it,
+  Calendar calendar{};           // by which series have days, and rules that name none hours.
   // A series' episode begins with a sample as rare as this.
   double series_p = DetectSettings{}.finding_p;
   double finding_p = 1e-3;   // A finding begins when an entity's series are together so rare;

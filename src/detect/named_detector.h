@@ -40,6 +40,11 @@ std::string_view named_detector_name(NamedDetectorKind kind);  // "change_point"
 // Errors: InvalidArgument, with all names.
 Result<NamedDetectorKind> parse_named_detector_kind(std::string_view name);
 
+// Whether it knows days, and so depends on a time zone. Those of Auto are the same for all series.
+inline bool has_days(NamedDetectorKind kind) {
+  return kind == NamedDetectorKind::Seasonal || kind == NamedDetectorKind::ChangePoint;
+}
+
 // Which detector, and what it needs to know. What a kind does not use is ignored.
 struct NamedDetectorOptions {
   NamedDetectorKind kind = NamedDetectorKind::Auto;

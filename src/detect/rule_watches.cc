@@ -14,9 +14,12 @@ std::string model_key(const DetectionRule& rule) {
   const auto limit = [](const std::optional<double>& v) {
     return v ? fmt::format("{}", *v) : std::string("-");
   };
+  const std::string& zone = o.calendar.posix();
+  const bool is_local = has_days(o.kind) && zone != Calendar().posix();
   return fmt::format("{} {} {} {} {} {} {} {} {} {}", named_detector_name(o.kind), limit(o.above),
                      limit(o.below), o.horizon.count(), o.silence.count(), o.coverage, o.p,
-                     o.warmup_samples, o.speaks_while_learning, rule.timezone);
+                     o.warmup_samples, o.speaks_while_learning,
+                     is_local ? zone : std::string());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <type_traits>
 
 namespace quell {
 namespace {
@@ -63,6 +64,26 @@ void reset_lane(SeriesBlock& block, std::size_t lane) {
   for (auto& row : block.extreme) row[lane] = kUnset;
   for (auto& row : block.recent_extreme) row[lane] = kUnset;
   block.calm[lane] = kClosed;
+}
+
+void turn_lane(SeriesBlock& block, std::size_t lane, std::int64_t seconds) {
+  constexpr auto kBins = static_cast<std::int64_t>(kProfileBins);
+  const std::int64_t bin_seconds = kCycleSeconds[block.cycle[lane]] / kBins;
+  // To the nearest bin.
+  const std::int64_t doubled = 2 * seconds + bin_seconds;
+  std::int64_t by = doubled / (2 * bin_seconds) - (doubled % (2 * bin_seconds) < 0 ? 1 : 0);
+  by = (by % kBins + kBins) % kBins;
+  if (by == 0) return;
+  const auto turn = [&](auto& rows) {
+    std::array<std::remove_cvref_t<decltype(rows[0][0])>, kProfileBins> before{};
+    for (std::size_t bin = 0; bin < kProfileBins; ++bin) before[bin] = rows[bin][lane];
+    for (std::size_t bin = 0; bin < kProfileBins; ++bin) {
+      rows[(bin + static_cast<std::size_t>(by)) % kProfileBins][lane] = before[bin];
+    }
+  };
+  turn(block.usual);
+  turn(block.noise);
+  turn(block.usual_activity);
 }
 
 void maintain_lane(SeriesBlock& block, std::size_t lane) {

@@ -107,6 +107,9 @@ void for_each_row(Block& b, F&& f) {
 
 // Makes the lane a series of which nothing is known.
 void reset_lane(SeriesBlock& block, std::size_t lane);
+// The clock by which the profile was learned goes so much later from now on: every bin moves to
+// where its time is then.
+void turn_lane(SeriesBlock& block, std::size_t lane, std::int64_t seconds);
 // What is done to a lane now and then: histograms and records forget by halves, debts shrink,
 // and a cycle that explains nothing is given up for another one.
 void maintain_lane(SeriesBlock& block, std::size_t lane);

@@ -51,7 +51,7 @@ TEST(Backtest, AThresholdWithItsDurationAndItsEnd) {
   EXPECT_EQ(result->samples, 600u);
 }
 
-// The hours of `auto` are those of the rule's time zone: here they change at half past of UTC.
+// The hours of `auto` are those of the time zone: here they change at half past of UTC.
 TEST(Backtest, AutoKnowsTheLocalTime) {
   BacktestSamples samples = noise(14'400);
   for (std::size_t i = 0; i < samples.values.size(); ++i) {

@@ -87,7 +87,7 @@ std::vector<std::uint8_t> detections(const Observations& seen) {
 }  // namespace
 
 Result<KpiReport> evaluate_kpi(const DataFiles& files, const std::string& directory,
-                               const EvalProgress& progress) {
+                               const EvalProgress& progress, const Calendar& calendar) {
   DataReader reader(files);
   TRY(const std::vector<SeriesFiles> all, find_series(reader, directory));
   KpiReport report{.finding_p = DetectSettings{}.finding_p};
@@ -107,7 +107,7 @@ Result<KpiReport> evaluate_kpi(const DataFiles& files, const std::string& direct
     if (series.size() == 0) continue;
     const std::size_t from =
         all[i].has_test && train_size < series.size() ? train_size : train_size / 2;
-    const auto detected = detections(run_series(series));
+    const auto detected = detections(run_series(series, {}, calendar));
     KpiCounts counts = score_kpi(series.seconds, series.labels, detected, from);
     report.counts.add(counts);
     report.points += series.size();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "detect/calendar.h"
 #include "eval/data_files.h"
 #include "eval/kpi_score.h"
 
@@ -28,9 +29,10 @@ struct KpiReport {
 };
 
 // Streams `directory`/Train and then `directory`/Test, where there is one, of each series.
+// The calendar is that of the days of the series.
 // Errors: NotFound, InvalidArgument, Corrupt, with file and line.
 Result<KpiReport> evaluate_kpi(const DataFiles& files, const std::string& directory,
-                               const EvalProgress& progress);
+                               const EvalProgress& progress, const Calendar& calendar = {});
 
 std::string kpi_json(const KpiReport& report);
 std::string kpi_table(const KpiReport& report);

@@ -201,7 +201,7 @@ void describe(const NabCorpus& corpus, const std::vector<std::vector<double>>& s
 }  // namespace
 
 Result<NabReport> evaluate_nab(const DataFiles& files, const std::string& directory,
-                               const EvalProgress& progress) {
+                               const EvalProgress& progress, const Calendar& calendar) {
   DataReader reader(files);
   std::string labels_path;
   const auto labels = read_below(reader, directory, "labels", "combined_windows.json", labels_path);
@@ -228,7 +228,7 @@ Result<NabReport> evaluate_nab(const DataFiles& files, const std::string& direct
     if (!text) return std::unexpected(text.error());
     TRY(const RecordedSeries series, parse_series_csv(*text, path));
     TRY(std::vector<NabWindow> windows, find_windows(series, labelled[i], labels_path));
-    scores.push_back(alert_scores(run_series(series)));
+    scores.push_back(alert_scores(run_series(series, {}, calendar)));
     corpus.add(labelled[i].name, std::move(windows), scores.back());
     report.rows += series.size();
   }

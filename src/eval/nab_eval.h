@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "detect/calendar.h"
 #include "eval/data_files.h"
 #include "eval/nab_score.h"
 
@@ -40,10 +41,10 @@ inline constexpr std::size_t kNabFolds = 10;
 inline constexpr std::uint64_t kNabSeeds = 20;  // Seeds 1 to 20.
 
 // `directory` is the root of NAB: `data/` and `labels/combined_windows.json`. A labelled file that
-// is absent is left out.
+// is absent is left out. The calendar is that of the days of the series.
 // Errors: NotFound, InvalidArgument, Corrupt, with file and line.
 Result<NabReport> evaluate_nab(const DataFiles& files, const std::string& directory,
-                               const EvalProgress& progress);
+                               const EvalProgress& progress, const Calendar& calendar = {});
 
 std::string nab_json(const NabReport& report);
 std::string nab_table(const NabReport& report);

@@ -6,6 +6,7 @@
 
 namespace quell {
 
-Observations run_series(const RecordedSeries& series, const DetectSettings& settings = {});
+Observations run_series(const RecordedSeries& series, const DetectSettings& settings = {},
+                        const Calendar& calendar = {});
 
 }  // namespace quell

@@ -57,6 +57,8 @@ detection:
        detector: isolation, p: 0.01, warmup: 60}
 )";
 
+constexpr std::string_view kZones[] = {"Europe/Berlin", "America/New_York", "Asia/Kolkata"};
+
 // A deploy of the host that fails soon.
 Frame deploy_frame(Timestamp at) {
   return {.source = "pagerduty-changes",
@@ -67,12 +69,22 @@ Frame deploy_frame(Timestamp at) {
                               format_rfc3339(at))};
 }
 
+// The same, in another place of the world.
+std::string config_in(std::string_view zone) {
+  std::string text(kConfig);
+  constexpr std::string_view kSection = "detection:\n";
+  text.insert(text.find(kSection) + kSection.size(), fmt::format("  timezone: {}\n", zone));
+  return text;
+}
+
 struct World {
   int hosts = 0;
   int series = 0;
   int fault_host = 0;
   int fault_from = 0;
   int fault_rounds = 0;
+  int zone_round = 0;  // When the time zone becomes another one; 0: never.
+  std::string_view zone{};
 };
 
 class Sender {
@@ -154,10 +166,12 @@ Frame samples_frame(const std::string& body) {
 
 class Run {
  public:
-  explicit Run(const PackLibrary& packs) : pipeline_(packs) {
-    static const std::string kText =
-        parse_settings(kConfig, "sim", {}, no_files()).value().pipeline_text;
-    feed({.kind = FrameKind::Config, .source = "config", .body = kText}, kBegin);
+  explicit Run(const PackLibrary& packs) : pipeline_(packs) { configure("UTC", kBegin); }
+  void configure(std::string_view zone, Timestamp at) {
+    feed({.kind = FrameKind::Config,
+          .source = "config",
+          .body = parse_settings(config_in(zone), "sim", {}, no_files()).value().pipeline_text},
+         at);
   }
   void until(Timestamp at) {
     while (pipeline_.next_deadline() <= at) {
@@ -194,6 +208,7 @@ std::unique_ptr<Run> run(const World& world, bool disturbed, Prng& prng, const P
     if (disturbed && prng.below(30) == 0) ahead = Duration{0};
     result->until(at + ahead);
     if (number == world.fault_from - 6) result->feed(deploy_frame(at), at + ahead);
+    if (number > 0 && number == world.zone_round) result->configure(world.zone, at + ahead);
     for (const std::string& body : sender.round(number, at, disturbed)) {
       result->feed(samples_frame(body), at + ahead);
       if (disturbed && prng.below(60) == 0) result->feed(samples_frame(body), at + ahead);
@@ -229,7 +244,9 @@ bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
                     .series = 8 + static_cast<int>(prng.below(8)),
                     .fault_host = 0,
                     .fault_from = 280 + static_cast<int>(prng.below(60)),
-                    .fault_rounds = 20 + static_cast<int>(prng.below(40))};
+                    .fault_rounds = 20 + static_cast<int>(prng.below(40)),
+                    .zone_round = static_cast<int>(prng.below(2 * kRounds)),
+                    .zone = kZones[prng.below(std::size(kZones))]};
   const bool disturbed = prng.chance(70);
   const auto straight = run(world, disturbed, prng, packs);
   const std::string want = render(straight->pipeline());

@@ -58,6 +58,7 @@ Status restart(Pipeline& pipeline, const MemoryStore& store, const std::vector<F
       pipeline.restore_samples(frame);
     }
   }
+  pipeline.finish_samples();
   return {};
 }
 
