@@ -275,13 +275,24 @@ void FindingTracker::settle(const SeriesTable& table, Timestamp now,
     if (!is_new) evidence = weigh(entity, table);
     const Severity severity = std::max(finding.severity, severity_of(evidence));
     if (has_news || severity > finding.severity) {
+      const bool has_members = open.series.size() > finding.series_count;
+      const bool is_other = begins || has_word || has_members || severity > finding.severity;
       tell(entity.finding, evidence, severity, table, now);
       refresh(entity.finding, table, now);
-      if (!is_told(entity.finding)) news.push_back({.id = entity.finding});
+      if (must_tell(open, is_other, now) && !is_told(entity.finding)) {
+        news.push_back({.id = entity.finding});
+      }
     }
     note_rules(entity.finding, table, now);
   }
   touched_.clear();
+}
+
+bool FindingTracker::must_tell(OpenFinding& open, bool is_new, Timestamp now) {
+  if (!is_new && now - open.told_at < open.tell_after) return false;
+  open.tell_after = is_new ? kRefreshEvery : std::min(2 * open.tell_after, kTellMost);
+  open.told_at = now;
+  return true;
 }
 
 FindingId FindingTracker::begin(const EntityState& entity, Timestamp now) {

@@ -7,8 +7,9 @@
 namespace quell {
 namespace {
 
-// 1 had no standings, 2 no rules' detectors, 3 episodes instead of the series of a finding.
-constexpr std::uint8_t kTrackerVersion = 4;
+// 1 had no standings, 2 no rules' detectors, 3 episodes instead of the series of a finding, 4 no
+// times of what alerts were told.
+constexpr std::uint8_t kTrackerVersion = 5;
 
 void write_open_signal(ByteWriter& w, const FindingSignal& s) {
   w.boolean(s.is_rate);
@@ -77,6 +78,8 @@ void FindingTracker::snapshot(std::string& out) const {
     w.u64(open.charted);
     w.time(open.last_news);
     w.time(open.refreshed_at);
+    w.time(open.told_at);
+    w.i64(open.tell_after.count());
     w.boolean(open.is_storm);
     w.u64(open.entities.size());
     for (const std::string& key : open.entities) w.text(key);
@@ -163,6 +166,8 @@ Status FindingTracker::restore_open(ByteReader& r, std::uint8_t version) {
   open.charted = static_cast<std::uint32_t>(r.u64());
   open.last_news = r.time();
   open.refreshed_at = r.time();
+  open.told_at = version >= 5 ? r.time() : open.refreshed_at;
+  if (version >= 5) open.tell_after = Duration(r.i64());
   open.is_storm = r.boolean();
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) open.entities.insert(r.string());
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {

@@ -82,6 +82,9 @@ class FindingTracker {
   static constexpr Duration kTogether = std::chrono::minutes(15);
   static constexpr Duration kEpisodeMax = std::chrono::hours(6);
   static constexpr Duration kRefreshEvery = std::chrono::seconds(15);
+  // Alerts are told at once what grew or became worse, and else after kRefreshEvery, then after
+  // twice as long, up to this: that it lasts is no news.
+  static constexpr Duration kTellMost = std::chrono::minutes(5);
 
   FindingTracker() = default;
   FindingTracker(const FindingTracker&) = delete;
@@ -178,8 +181,10 @@ class FindingTracker {
     std::uint32_t samples = 0;
   };
   struct OpenFinding {
-    std::uint32_t lasting = 0;      // Episodes that are open.
-    std::set<SeriesSlot> series{};  // That had one, now or before.
+    Timestamp told_at{};                  // When alerts heard of it last,
+    Duration tell_after = kRefreshEvery;  // and how long after that without anything new.
+    std::uint32_t lasting = 0;            // Episodes that are open.
+    std::set<SeriesSlot> series{};        // That had one, now or before.
     std::uint32_t charted = 0;
     Timestamp last_news{};  // Arrival of the last unusual sample, or end of an episode.
     Timestamp refreshed_at{};
@@ -247,6 +252,7 @@ class FindingTracker {
   std::vector<FindingSignal> signals_of(FindingId id, const SeriesTable& table) const;
   void give_back(Episode& episode, const SeriesTable& table);
   void end_calm_ones(Timestamp now, const SeriesTable& table, std::vector<FindingNews>& news);
+  static bool must_tell(OpenFinding& open, bool is_new, Timestamp now);
   void drop_old();
   Status restore_open(ByteReader& r, std::uint8_t version);
 

@@ -125,6 +125,22 @@ TEST(FindingTracker, OneCauseIsOneFindingOfItsEntity) {
   EXPECT_LE(news.size(), 16u);
 }
 
+TEST(FindingTracker, WhatOnlyLastsIsToldSeldomerAndWhatGrowsAtOnce) {
+  Estate estate(1, 20);
+  estate.run(1000);
+  for (int s = 0; s < 4; ++s) estate.move(0, s, 3000);
+  EXPECT_FALSE(estate.run(20).empty());
+  // After 15, 30, 60, 120 and 240 seconds, then each five minutes.
+  EXPECT_LE(estate.run(60).size(), 4u);
+  EXPECT_LE(estate.run(60).size(), 3u);
+  ASSERT_EQ(estate.findings().size(), 1u);
+  EXPECT_EQ(estate.findings()[0].status, FindingStatus::Open);
+  EXPECT_LE(estate.now() - estate.findings()[0].updated_at, std::chrono::seconds(20));
+  estate.move(0, 7, 30'000);
+  EXPECT_FALSE(estate.run(6).empty());
+  EXPECT_EQ(estate.findings()[0].series_count, 5u);
+}
+
 TEST(FindingTracker, ItEndsWhenItsSeriesAreAsUsual) {
   Estate estate(1, 20);
   estate.run(1000);

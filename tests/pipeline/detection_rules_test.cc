@@ -80,6 +80,12 @@ class World {
   }
 
   std::vector<Finding> findings() const { return findings_of(pipeline_); }
+  // How often alerts were told of findings.
+  std::size_t told() const {
+    return static_cast<std::size_t>(
+        std::ranges::count(pipeline_.pending_events(), std::string("/quell/detection"),
+                           [](const EventRow& row) { return row.event.source; }));
+  }
   const Pipeline& pipeline() const { return pipeline_; }
   const RuleWatches& watches() const { return pipeline_.detection().watches(); }
   Timestamp now() const { return now_; }
@@ -183,6 +189,30 @@ TEST(DetectionRules, SilenceIsFound) {
       << f.why;
   world.report("heartbeat", 1);
   world.pass(minutes(2));
+  EXPECT_EQ(only_finding(world).status, FindingStatus::Ended);
+}
+
+// A finding that only lasts: its alert is told of it seldomer and seldomer, and of its end at once.
+TEST(DetectionRules, ASilenceThatLastsIsToldSeldomer) {
+  World world("{name: beat, metric: heartbeat, detector: absence, silence: 2m}");
+  world.report("heartbeat", 30, [](int) { return 1; });
+  const auto told_in = [&](Duration time) {
+    const std::size_t before = world.told();
+    world.pass(time);
+    return world.told() - before;
+  };
+  EXPECT_EQ(told_in(minutes(1)), 0u);
+  // After 15, 30, 60, 120 and 240 seconds, then each five minutes.
+  const std::size_t first = told_in(minutes(10));
+  EXPECT_GE(first, 5u);
+  EXPECT_LE(first, 7u);
+  const std::size_t later = told_in(hours(1));
+  EXPECT_GE(later, 10u);
+  EXPECT_LE(later, 12u);
+  ASSERT_EQ(world.findings().size(), 1u);
+  EXPECT_LE(world.now() - world.findings()[0].updated_at, seconds(30)) << "the page stays fresh";
+  world.report("heartbeat", 1);
+  EXPECT_EQ(told_in(seconds(90)), 1u);
   EXPECT_EQ(only_finding(world).status, FindingStatus::Ended);
 }
 
