@@ -48,6 +48,7 @@ void HistogramQuantiles::drop_first(Group& group) {
   for (std::uint32_t i = 0; i < group.waiting; ++i) group.times[i] = group.times[i + 1];
   for (Bucket& bucket : group.buckets) {
     bucket.arrived >>= 1;
+    if (bucket.is_absent && bucket.arrived == 0) bucket.last = kNotKnown;
     for (std::uint32_t i = 0; i < group.waiting; ++i) bucket.waiting[i] = bucket.waiting[i + 1];
   }
 }
@@ -62,14 +63,18 @@ void HistogramQuantiles::give_up_first(Group& group) {
   drop_first(group);
 }
 
+// Its series has ended at `time`: what it had before counts where the others still wait.
+void HistogramQuantiles::end_bucket(const Group& group, Bucket& bucket, Timestamp time) {
+  if (time <= group.done_until) return;
+  std::uint32_t before = 0;
+  while (before < group.waiting && group.times[before] < time) ++before;
+  bucket.is_absent = true;
+  bucket.arrived = static_cast<std::uint8_t>(bucket.arrived & ((1u << before) - 1));
+  if (bucket.arrived == 0) bucket.last = kNotKnown;
+}
+
 void HistogramQuantiles::take(Group& group, Bucket& bucket, Timestamp time, double value) {
-  if (is_stale_marker(value)) {
-    if (time <= group.done_until) return;
-    bucket.is_absent = true;
-    bucket.last = kNotKnown;
-    bucket.arrived = 0;
-    return;
-  }
+  if (is_stale_marker(value)) return end_bucket(group, bucket, time);
   std::uint32_t at = 0;
   if (!find_time(group, time, at)) return;
   bucket.is_absent = false;
@@ -81,15 +86,17 @@ void HistogramQuantiles::settle(Group& group, const SeriesTable& table) {
   while (group.waiting > 0) {
     const Bucket* greatest = nullptr;
     for (const Bucket& bucket : group.buckets) {
-      if (bucket.is_absent) continue;
-      if ((bucket.arrived & 1) == 0) return;
-      greatest = &bucket;
+      if ((bucket.arrived & 1) != 0) {
+        greatest = &bucket;
+      } else if (!bucket.is_absent) {
+        return;
+      }
     }
     if (greatest == nullptr) return;
     const bool has_left = greatest->slot == kNoSlot;
     evaluate(group, has_left ? SeriesKind::Counter : table.kind(greatest->slot));
     for (Bucket& bucket : group.buckets) {
-      if (!bucket.is_absent) bucket.last = bucket.waiting[0];
+      if ((bucket.arrived & 1) != 0) bucket.last = bucket.waiting[0];
     }
     group.last_time = group.times[0];
     drop_first(group);
@@ -104,11 +111,11 @@ void HistogramQuantiles::evaluate(Group& group, SeriesKind kind) {
                       ns_between(group.last_time, time) > static_cast<double>(kGapMax.count());
   if (are_totals && is_gap) return;
   const bool began_anew = std::ranges::any_of(
-      group.buckets, [](const Bucket& b) { return !b.is_absent && b.waiting[0] < b.last; });
+      group.buckets, [](const Bucket& b) { return (b.arrived & 1) != 0 && b.waiting[0] < b.last; });
   increases_.clear();
   double all = kNotKnown;  // Up to the greatest bound, which comes last.
   for (const Bucket& bucket : group.buckets) {
-    if (bucket.is_absent) continue;
+    if ((bucket.arrived & 1) == 0) continue;
     // Of the others the values are what was observed since the last time, or what there is now.
     double count = bucket.waiting[0];
     if (are_totals && std::isnan(bucket.last)) return;

@@ -42,24 +42,32 @@ std::uint64_t HistogramQuantiles::bytes() const {
 // ---------------------------------------------------------------------------------------------
 // Which bucket is of which histogram.
 
-// kNoSlot: there is none, and none may be made, or none was there yet.
-SeriesSlot HistogramQuantiles::find_output(SeriesSlot bucket, std::string_view ending,
-                                           const Frame& frame, bool may_make) const {
-  const Series& series = *frame.table.series(bucket);
-  auto labels = quantile_labels(series.labels, ending);
-  if (!labels) return kNoSlot;
-  const SeriesSlot known = frame.table.find(series.tenant, *labels);
-  if (known != kNoSlot) return frame.table.born(known) <= frame.offset ? known : kNoSlot;
-  if (!may_make || frame.unknown == SeriesTable::Unknown::Skip) return kNoSlot;
-  return frame.table.make_beside(bucket, *std::move(labels), SeriesKind::Gauge, frame.offset);
-}
-
-// Returns: kNone when there is no histogram for the bucket. The infinite one begins it.
+// Returns: kNone when there is no histogram for the bucket. The infinite one begins it, with all of
+// its quantiles or with none.
 std::uint32_t HistogramQuantiles::find_group(SeriesSlot bucket, double bound, const Frame& frame) {
+  const std::shared_ptr<const Series> series = frame.table.series(bucket);
   std::array<SeriesSlot, kQuantiles.size()> outputs{};
+  std::vector<SeriesLabels> missing;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    outputs[i] = find_output(bucket, kQuantiles[i].ending, frame, std::isinf(bound));
-    if (outputs[i] == kNoSlot) return kNone;
+    auto labels = quantile_labels(series->labels, kQuantiles[i].ending);
+    if (!labels) return kNone;
+    outputs[i] = frame.table.find(series->tenant, *labels);
+    if (outputs[i] == kNoSlot) {
+      missing.push_back(*std::move(labels));
+    } else if (frame.table.born(outputs[i]) > frame.offset) {
+      return kNone;
+    }
+  }
+  if (!missing.empty()) {
+    if (!std::isinf(bound) || frame.unknown == SeriesTable::Unknown::Skip) return kNone;
+    const auto made =
+        frame.table.make_beside(bucket, std::move(missing), SeriesKind::Gauge, frame.offset);
+    auto next = made.begin();
+    for (SeriesSlot& slot : outputs) {
+      if (slot != kNoSlot) continue;
+      if (next == made.end()) return kNone;
+      slot = *next++;
+    }
   }
   memberships_.resize(std::max(memberships_.size(), frame.table.slot_count()));
   const Membership known = memberships_[outputs[0]];
@@ -95,9 +103,8 @@ void HistogramQuantiles::number_members(std::uint32_t number) {
 
 // Buckets that have left are kept while somebody may wait for them.
 void HistogramQuantiles::drop_left(std::uint32_t number) {
-  const std::size_t dropped =
-      std::erase_if(groups_[number].buckets,
-                    [](const Bucket& b) { return b.slot == kNoSlot && b.is_absent; });
+  const std::size_t dropped = std::erase_if(
+      groups_[number].buckets, [](const Bucket& b) { return b.slot == kNoSlot && b.is_absent; });
   bucket_count_ -= dropped;
   if (dropped > 0) number_members(number);
 }

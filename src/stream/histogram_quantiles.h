@@ -93,7 +93,7 @@ class HistogramQuantiles {
     double bound = 0;
     SeriesSlot slot = kNoSlot;  // kNoSlot: its series has left.
     std::uint8_t arrived = 0;   // Bit n: it has a sample of the n-th waiting time.
-    bool is_absent = false;     // Nobody waits for it.
+    bool is_absent = false;     // Nobody waits for it, where it has no sample.
     double last = 0;            // At Group::last_time; NaN: not known.
     std::array<double, kWaiting> waiting{};
   };
@@ -133,8 +133,6 @@ class HistogramQuantiles {
   void join_new(const SampleBatch& batch, const Frame& frame);
   bool join(SeriesSlot slot, bool is_native, const Frame& frame);
   std::uint32_t find_group(SeriesSlot bucket, double bound, const Frame& frame);
-  SeriesSlot find_output(SeriesSlot bucket, std::string_view ending, const Frame& frame,
-                         bool may_make) const;
   std::uint32_t make_group(std::span<const SeriesSlot> outputs, const SeriesTable& table);
   void drop_left(std::uint32_t number);
   void insert(std::uint32_t group, const Bucket& bucket);
@@ -149,6 +147,7 @@ class HistogramQuantiles {
   // histogram_group.cc: one histogram.
   void take(Group& group, Bucket& bucket, Timestamp time, double value);
   double infer(const Group& group, std::size_t i) const;
+  static void end_bucket(const Group& group, Bucket& bucket, Timestamp time);
   bool find_time(Group& group, Timestamp time, std::uint32_t& at);
   static void drop_first(Group& group);
   void give_up_first(Group& group);

@@ -157,6 +157,31 @@ TEST(HistogramQuantiles, NewBucketsAndEnds) {
   EXPECT_EQ(world.send(scrape(60, 0, 20, 50)), both(60, 0.3, 0.496));
 }
 
+// A bucket that has ended counts at the times before, of which others come late.
+TEST(HistogramQuantiles, TheEndOfABucketLeavesWhatItHadBefore) {
+  HistogramWorld world;
+  EXPECT_EQ(world.send(scrape(0, 0, 0, 0)), "");
+  EXPECT_EQ(world.send(scrape(10, 50, kNoNumber, kNoNumber)), "");
+  EXPECT_EQ(world.send(TestRequest().add(bucket_of("0.1"), 20, {stale_marker()})), "");
+  EXPECT_EQ(world.send(scrape(10, kNoNumber, 90, 100)), both(10, 0.1, 0.5));
+  EXPECT_EQ(world.send(scrape(20, kNoNumber, 190, 200)), both(20, 0.25, 0.495));
+  // It comes again: what it counted before it ended is nothing to go by.
+  EXPECT_EQ(world.send(scrape(30, 150, 290, 300)), "");
+  EXPECT_EQ(world.send(scrape(40, 250, 390, 400)), both(40, 0.05, 0.099));
+}
+
+TEST(HistogramQuantiles, AnEndOfAllLeavesWhatCameBefore) {
+  HistogramWorld world;
+  EXPECT_EQ(world.send(scrape(0, 0, 0, 0)), "");
+  EXPECT_EQ(world.send(scrape(10, 50, 90, kNoNumber)), "");
+  TestRequest end;
+  for (const std::string_view bound : {"0.1", "0.5"}) {
+    end.add(bucket_of(bound), 20, {stale_marker()});
+  }
+  EXPECT_EQ(world.send(std::move(end)), "");
+  EXPECT_EQ(world.send(scrape(10, kNoNumber, kNoNumber, 100)), both(10, 0.1, 0.5));
+}
+
 TEST(HistogramQuantiles, DeltasAndGaugesAreTakenAsTheyAre) {
   for (const SeriesKind kind : {SeriesKind::Delta, SeriesKind::Gauge}) {
     HistogramWorld world;
@@ -206,6 +231,7 @@ TEST(HistogramQuantiles, WithoutRoomThereAreNone) {
   EXPECT_EQ(world.send(scrape(0, 0, 0, 0)), "");
   EXPECT_EQ(world.send(scrape(10, 0, 10, 10)), "");
   EXPECT_EQ(world.quantiles.histograms(), 0u);
+  EXPECT_EQ(world.table.size(), 3u) << "one quantile without the other";
   world.table.set_options({.series_max = 5});
   EXPECT_EQ(world.send(scrape(20, 0, 20, 20)), "");
   EXPECT_EQ(world.send(scrape(30, 0, 30, 30)), both(30, 0.3, 0.496));

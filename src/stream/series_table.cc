@@ -64,8 +64,7 @@ std::uint64_t SeriesTable::hash_of(const Key& key) const {
 
 bool SeriesTable::is_it(SeriesSlot slot, const Key& key) const {
   const Entry& entry = entries_[slot];
-  return entry.key != nullptr && entry.key_size == key.bytes.size() &&
-         entry.tenant == key.tenant &&
+  return entry.key != nullptr && entry.key_size == key.bytes.size() && entry.tenant == key.tenant &&
          std::memcmp(entry.key, key.bytes.data(), entry.key_size) == 0;
 }
 
@@ -321,7 +320,7 @@ Result<SeriesSlot> SeriesTable::find_or_make(const WireSamples& in, const WireSa
   const std::uint64_t hash = hash_of(sorted);
   if (const SeriesSlot known = look_up(hash, sorted); known != kNoSlot) return known;
   TRY(const std::uint16_t owner, owner_number(tenant, source));
-  TRY_STATUS(check_room(owner, labels.bytes().size(), labels.get(kMetricLabel)));
+  TRY_STATUS(check_room(owner, 1, labels.bytes().size(), labels.get(kMetricLabel)));
   const SeriesKind kind = kind_of(tenant, labels.get(kMetricLabel), run.kind);
   const SeriesSlot slot =
       insert(hash, tenant, owner, std::move(labels), in.units[run.unit], kind, kNoSlot);
@@ -331,22 +330,28 @@ Result<SeriesSlot> SeriesTable::find_or_make(const WireSamples& in, const WireSa
   return slot;
 }
 
-SeriesSlot SeriesTable::make_beside(SeriesSlot other, SeriesLabels labels, SeriesKind kind,
-                                    std::uint64_t offset) {
+std::vector<SeriesSlot> SeriesTable::make_beside(SeriesSlot other, std::vector<SeriesLabels> wanted,
+                                                 SeriesKind kind, std::uint64_t offset) {
   const std::uint16_t tenant = entries_[other].tenant;
   const std::uint16_t owner = entries_[other].owner;
-  const Key key{labels.bytes(), tenant};
-  if (!check_room(owner, key.bytes.size(), labels.get(kMetricLabel))) return kNoSlot;
-  const std::uint64_t hash = hash_of(key);
-  const SeriesSlot slot =
-      insert(hash, tenant, owner, std::move(labels), series_[other]->unit, kind, kNoSlot);
-  born_[slot] = offset;
-  made_.push_back(slot);
-  mark_dirty(slot);
-  return slot;
+  std::size_t bytes = 0;
+  for (const SeriesLabels& labels : wanted) bytes += labels.bytes().size();
+  if (!check_room(owner, wanted.size(), bytes, wanted.front().get(kMetricLabel))) return {};
+  std::vector<SeriesSlot> slots;
+  for (SeriesLabels& labels : wanted) {
+    const std::uint64_t hash = hash_of({labels.bytes(), tenant});
+    const SeriesSlot slot =
+        insert(hash, tenant, owner, std::move(labels), series_[other]->unit, kind, kNoSlot);
+    born_[slot] = offset;
+    made_.push_back(slot);
+    mark_dirty(slot);
+    slots.push_back(slot);
+  }
+  return slots;
 }
 
-Status SeriesTable::check_room(std::uint16_t owner, std::size_t bytes, std::string_view metric) {
+Status SeriesTable::check_room(std::uint16_t owner, std::size_t count, std::size_t bytes,
+                               std::string_view metric) {
   SeriesOwner& o = owners_[owner];
   const auto over = [&](std::string what) -> Status {
     ++o.refused_series;
@@ -360,16 +365,16 @@ Status SeriesTable::check_room(std::uint16_t owner, std::size_t bytes, std::stri
                                      ": a series with new labels is refused, known ones go on "
                                      "(GET /api/v1/series says which metrics have the most)");
   };
-  if (o.series >= options_.series_max) {
+  if (o.series + count > options_.series_max) {
     return over(
         fmt::format("the tenant '{}' has {} series from '{}', the limit of "
                     "metrics.series_max",
                     o.tenant, o.series, o.source));
   }
-  if (size_ >= options_.series_total_max) {
+  if (size_ + count > options_.series_total_max) {
     return over(fmt::format("there are {} series, the limit of metrics.series_total_max", size_));
   }
-  if (bytes_ + bytes + kSeriesBytes > options_.bytes_max) {
+  if (bytes_ + bytes + count * kSeriesBytes > options_.bytes_max) {
     return over(fmt::format("series take {} bytes, the limit of metrics.series_memory is {}",
                             bytes_, options_.bytes_max));
   }

@@ -105,10 +105,11 @@ class SeriesTable {
   // Those that the last resolve() made, and make_beside() since.
   const std::vector<SeriesSlot>& made() const { return made_; }
 
-  // A series that nobody sent, of the tenant, the source and the unit of another one; it counts
-  // against the same limits. Returns: kNoSlot when there is no room. Requires: it is not there.
-  SeriesSlot make_beside(SeriesSlot other, SeriesLabels labels, SeriesKind kind,
-                         std::uint64_t offset);
+  // Series that nobody sent, of the tenant, the source and the unit of another one; they count
+  // against the same limits. Returns: all of them, or none when there is no room for all.
+  // Requires: they are not there.
+  std::vector<SeriesSlot> make_beside(SeriesSlot other, std::vector<SeriesLabels> wanted,
+                                      SeriesKind kind, std::uint64_t offset);
 
   // The slot must be told to everybody who keeps something for it, before the next resolve().
   void remove(SeriesSlot slot);
@@ -189,7 +190,9 @@ class SeriesTable {
   Result<SeriesSlot> find_or_make(const WireSamples& in, const WireSamples::Run& run,
                                   std::uint16_t& tenant, std::string_view source,
                                   std::uint64_t offset);
-  Status check_room(std::uint16_t owner, std::size_t bytes, std::string_view metric);
+  // For so many series, with so many bytes of labels.
+  Status check_room(std::uint16_t owner, std::size_t count, std::size_t bytes,
+                    std::string_view metric);
   SeriesSlot insert(std::uint64_t hash, std::uint16_t tenant, std::uint16_t owner,
                     SeriesLabels labels, std::string unit, SeriesKind kind, SeriesSlot slot);
   void change_unit(SeriesSlot slot, const std::string& unit);
@@ -242,7 +245,7 @@ class SeriesTable {
   std::vector<std::uint64_t> gone_metadata_;
 
   std::vector<SeriesSlot> made_;
-  std::vector<SeriesSlot> found_;  // Of the request in hand, by its runs.
+  std::vector<SeriesSlot> found_;   // Of the request in hand, by its runs.
   SeriesSlot next_slot_ = kNoSlot;  // That the next run may be of.
 };
 
