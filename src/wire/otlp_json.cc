@@ -325,6 +325,8 @@ class OtlpJsonReader {
     TRY(const auto offset, number(value, "offset", inner));
     side.offset = whole_near(offset, 1e9);
     return each_number(value, "bucketCounts", inner, [&](const Json& one) {
+      // One more than is allowed is enough to refuse them.
+      if (side.buckets.size() > kHistogramPartsMax) return true;
       return to_unsigned(one, side.buckets.emplace_back());
     });
   }
