@@ -255,8 +255,14 @@ Result<std::vector<BacktestSamples>> from_journal(const std::string& path,
                                                   const BacktestProgress& progress) {
   const std::string inside = path + "/journal";
   const std::string directory = std::filesystem::is_directory(inside) ? inside : path;
-  const auto disk = make_posix_disk();
-  TRY(const auto log, SegmentLog::open(JournalOptions{.directory = directory}, *disk));
+  const auto disk = make_posix_disk_to_read();
+  auto opened = SegmentLog::open_to_read(JournalOptions{.directory = directory}, *disk);
+  if (!opened && opened.error().code == Errc::Conflict) {
+    Error error = std::move(opened).error();
+    error.message += "; stop that server, or take a copy of the directory";
+    return std::unexpected(std::move(error));
+  }
+  TRY(const auto log, std::move(opened));
   JournalReader reader(rule);
   Status status;
   const std::uint64_t begin = log->stats().begin_offset;

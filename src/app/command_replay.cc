@@ -87,11 +87,11 @@ Status replay_scenario(const std::string& path, const std::string& other_config,
 Status replay_journal(const std::string& directory, const std::string& other_config,
                       std::unique_ptr<Replay>& replay) {
   replay = std::make_unique<Replay>(other_config);
-  const auto disk = make_posix_disk();
+  const auto disk = make_posix_disk_to_read();
   std::uint64_t frames = 0;
   const bool shows_progress = isatty(fileno(stderr)) != 0;
   const JournalOptions options{.directory = directory};
-  TRY(const auto log, SegmentLog::open(options, *disk));
+  TRY(const auto log, SegmentLog::open_to_read(options, *disk));
   TRY_STATUS(log->read(log->stats().begin_offset, [&](Frame frame) {
     replay->recorded(std::move(frame));
     if (shows_progress && ++frames % 10'000 == 0) {

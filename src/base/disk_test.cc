@@ -99,6 +99,38 @@ TEST(Disk, PosixNamesTheHolderOfALock) {
   std::filesystem::remove(path);
 }
 
+TEST(Disk, PosixToReadChangesNothing) {
+  const auto root =
+      std::filesystem::path(testing::TempDir()) / ("quell_read_test_" + std::to_string(::getpid()));
+  std::filesystem::remove_all(root);
+  const std::string directory = root.string();
+  const auto disk = make_posix_disk();
+  ASSERT_TRUE(disk->create_directory(directory));
+  const auto written = disk->create(directory + "/a");
+  ASSERT_TRUE(written);
+  ASSERT_TRUE((*written)->write(0, "hello"));
+  const auto reader = make_posix_disk_to_read();
+  const auto file = reader->open(directory + "/a");
+  ASSERT_TRUE(file);
+  EXPECT_EQ(read_all(**file, 0, 100), "hello");
+  EXPECT_FALSE((*file)->write(0, "j"));
+  EXPECT_FALSE((*file)->truncate(1));
+  EXPECT_EQ(error_of(reader->create(directory + "/b"), directory),
+            "permission_denied: cannot create DIR/b: Read-only file system");
+  EXPECT_FALSE(reader->remove(directory + "/a"));
+  EXPECT_TRUE(reader->lock(directory + "/lock")) << "nobody has it";
+  EXPECT_EQ(reader->list(directory).value(), std::vector<std::string>{"a"});
+  auto lock = disk->lock(directory + "/lock");
+  ASSERT_TRUE(lock);
+  EXPECT_TRUE(error_of(reader->lock(directory + "/lock"), directory)
+                  .starts_with("conflict: DIR/lock is held by another process"));
+  lock->reset();
+  const auto one = reader->lock(directory + "/lock");
+  EXPECT_TRUE(one);
+  EXPECT_TRUE(reader->lock(directory + "/lock")) << "readers share it";
+  std::filesystem::remove_all(root);
+}
+
 TEST(MemoryDisk, ACrashForgetsNothingThatWasSynced) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     MemoryDisk disk(seed);

@@ -138,6 +138,15 @@ class PosixLock final : public DiskLock {
   Descriptor fd_;  // The lock goes when its descriptor is closed, also by a crash.
 };
 
+// Whoever has it wrote its number into the file.
+std::unexpected<Error> held_by_another(const Descriptor& fd, const std::string& path) {
+  char holder[32] = {};
+  const ssize_t n = ::pread(fd.get(), holder, sizeof holder - 1, 0);
+  return fail(Errc::Conflict,
+              fmt::format("{} is held by another process{}", path,
+                          n > 0 ? fmt::format(" (pid {})", std::atoi(holder)) : std::string()));
+}
+
 class PosixDisk final : public Disk {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path) override {
@@ -189,11 +198,7 @@ class PosixDisk final : public Disk {
     TRY(auto fd, open_descriptor(path, O_RDWR | O_CREAT));
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK) return disk_error("lock", path, errno);
-      char holder[32] = {};
-      const ssize_t n = ::pread(fd.get(), holder, sizeof holder - 1, 0);
-      return fail(Errc::Conflict,
-                  fmt::format("{} is held by another process{}", path,
-                              n > 0 ? fmt::format(" (pid {})", std::atoi(holder)) : std::string()));
+      return held_by_another(fd, path);
     }
     // Only for the message of the next one who tries: a full disk must not keep us from starting.
     const std::string pid = fmt::format("{}\n", ::getpid());
@@ -204,10 +209,50 @@ class PosixDisk final : public Disk {
   }
 };
 
+class PosixDiskToRead final : public Disk {
+ public:
+  Result<std::unique_ptr<File>> open(const std::string& path) override {
+    TRY(auto fd, open_descriptor(path, O_RDONLY));
+    return std::make_unique<PosixFile>(std::move(fd), path);
+  }
+  Result<std::unique_ptr<File>> create(const std::string& path) override {
+    return refuse("create", path);
+  }
+  Status create_directory(const std::string& directory) override {
+    return refuse("create the directory", directory);
+  }
+  Result<std::vector<std::string>> list(const std::string& directory) const override {
+    return PosixDisk().list(directory);
+  }
+  Status remove(const std::string& path) override { return refuse("remove", path); }
+  Status sync_directory(const std::string& directory) override {
+    return refuse("sync the directory", directory);
+  }
+  Result<std::unique_ptr<DiskLock>> lock(const std::string& path) override {
+    auto fd = open_descriptor(path, O_RDONLY);
+    if (!fd && fd.error().code == Errc::NotFound) return std::make_unique<DiskLock>();
+    if (!fd) return std::unexpected(std::move(fd).error());
+    if (::flock(fd->get(), LOCK_SH | LOCK_NB) == 0) {
+      return std::make_unique<PosixLock>(*std::move(fd));
+    }
+    if (errno != EWOULDBLOCK) return disk_error("lock", path, errno);
+    return held_by_another(*fd, path);
+  }
+
+ private:
+  static std::unexpected<Error> refuse(std::string_view doing, const std::string& path) {
+    return disk_error(doing, path, EROFS);
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<Disk> make_posix_disk() {
   return std::make_unique<PosixDisk>();
+}
+
+std::unique_ptr<Disk> make_posix_disk_to_read() {
+  return std::make_unique<PosixDiskToRead>();
 }
 
 }  // namespace quell

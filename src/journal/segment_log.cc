@@ -44,6 +44,7 @@ std::string SegmentLog::path_of(std::uint64_t base) const {
 }
 
 Result<std::uint64_t> SegmentLog::commit(Batch& batch) {
+  QUELL_ASSERT(!is_to_read_, "what is open to read takes nothing");
   if (broken_) return std::unexpected(*broken_);
   const std::uint64_t size = batch.size_bytes();
   const bool is_full =
@@ -176,7 +177,7 @@ Error SegmentLog::broken_by(Error error) {
 }
 
 Status SegmentLog::close() {
-  if (!active_ || broken_) return {};
+  if (!active_ || broken_ || is_to_read_) return {};
   TRY_STATUS(active_->truncate(position_));
   allocated_ = position_;
   if (auto synced = active_->sync(); !synced) {

@@ -29,8 +29,14 @@ class SegmentLog {
  public:
   // Errors: see open_file_journal().
   static Result<std::unique_ptr<SegmentLog>> open(const JournalOptions& options, Disk& disk);
+  // To read what is there, and to change nothing: a torn end stays where it is, behind what is
+  // read, and so does a segment that was hardly begun. Nobody may hold the journal meanwhile; from
+  // then on others may. Errors: as open(); NotFound when there is no such directory.
+  static Result<std::unique_ptr<SegmentLog>> open_to_read(const JournalOptions& options,
+                                                          Disk& disk);
 
   // Makes the frames of `batch` durable: one write and one sync. Returns the first one's offset.
+  // Requires here and in discard_before(): open().
   // Errors: Exhausted when the disk is full, Unavailable; then nothing of the batch was kept.
   Result<std::uint64_t> commit(Batch& batch);
 
@@ -102,6 +108,7 @@ class SegmentLog {
   // Constant after construction.
   const JournalOptions options_;
   Disk& disk_;
+  bool is_to_read_ = false;
   std::unique_ptr<DiskLock> lock_;
   std::uint64_t torn_bytes_ = 0;
 

@@ -503,5 +503,33 @@ TEST(SegmentLog, AJournalInsideOfAFrameIsOnlyBytes) {
   EXPECT_GT(log->stats().recovered_torn_bytes, body.size());
 }
 
+// What was not closed has reserved space behind its last batch, which open() would give back.
+TEST(SegmentLog, WhatIsOpenToReadChangesNothing) {
+  MemoryDisk disk;
+  {
+    auto log = must_open(disk, small_options());
+    ASSERT_TRUE(commit_letters(*log, "abc"));
+    const auto held = SegmentLog::open_to_read(small_options(), disk);
+    ASSERT_FALSE(held);
+    EXPECT_EQ(held.error().to_string(), "the journal is in use: j/lock is held by another process");
+  }
+  const std::string unfinished = "j/" + segment_name(3);
+  ASSERT_TRUE(disk.create(unfinished));
+  const std::string path = "j/" + segment_name(0);
+  const std::string before = disk.content(path);
+  const auto log = SegmentLog::open_to_read(small_options(), disk);
+  ASSERT_TRUE(log) << log.error().to_string();
+  EXPECT_EQ(bodies(**log), "abc");
+  EXPECT_EQ((*log)->stats().end_offset, 3u);
+  EXPECT_EQ(disk.content(path), before);
+  EXPECT_TRUE(disk.open(unfinished)) << "it is not removed";
+  // Others may have it while it is read.
+  auto writer = must_open(disk, small_options());
+  ASSERT_TRUE(commit_letters(*writer, "d"));
+  EXPECT_EQ(bodies(**log), "abc");
+  const auto nothing = SegmentLog::open_to_read({.directory = "absent"}, disk);
+  EXPECT_TRUE(!nothing || (*nothing)->stats().end_offset == 0);
+}
+
 }  // namespace
 }  // namespace quell

@@ -36,8 +36,17 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(const JournalOptions& optio
   return log;
 }
 
+Result<std::unique_ptr<SegmentLog>> SegmentLog::open_to_read(const JournalOptions& options,
+                                                             Disk& disk) {
+  std::unique_ptr<SegmentLog> log(new SegmentLog(options, disk));
+  log->is_to_read_ = true;
+  TRY_STATUS(log->recover());
+  log->lock_.reset();
+  return log;
+}
+
 Status SegmentLog::recover() {
-  TRY_STATUS(disk_.create_directory(options_.directory));
+  if (!is_to_read_) TRY_STATUS(disk_.create_directory(options_.directory));
   auto lock = disk_.lock(options_.directory + "/lock");
   if (!lock) {
     return std::unexpected(std::move(lock).error().context("the journal is in use"));
@@ -61,6 +70,7 @@ Status SegmentLog::recover() {
                 path_of(*unfinished));
   }
   shared_.with([&](Shared& shared) { shared.end_offset = end_offset_; });
+  if (is_to_read_) return {};
   // Names that a crash would bring back, or lose, are settled before anything is appended.
   return disk_.sync_directory(options_.directory);
 }
@@ -87,7 +97,7 @@ Result<bool> SegmentLog::drop_unfinished(std::uint64_t base) {
     return fail(Errc::Corrupt, "the segment header fails its checksum, and batches follow it",
                 byte_of(path, 0));
   }
-  TRY_STATUS(disk_.remove(path));
+  if (!is_to_read_) TRY_STATUS(disk_.remove(path));
   return true;
 }
 
@@ -159,7 +169,7 @@ Status SegmentLog::recover_active() {
     shared.segments.back().size_bytes = position_;
     shared.segments.back().index = std::move(index);
   });
-  return repair(last);
+  return is_to_read_ ? Status{} : repair(last);
 }
 
 // What was read may come from the page cache only: a process that ended before its sync leaves
