@@ -99,6 +99,7 @@ void DetectStage::on_samples(const SampleBatch& batch, const SeriesTable& table,
                              Timestamp arrived_at, std::uint64_t offset, std::vector<Event>& out) {
   const auto fresh = tracker_.follow(table);
   signals_.clear();
+  watches_.fill(table, offset, signals_);
   if (!fresh.empty()) watches_.follow(fresh, table, offset, signals_);
   if (enabled_ && batch.watched_size() > 0) {
     const auto slots = batch.watched_slots();

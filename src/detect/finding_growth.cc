@@ -93,14 +93,6 @@ bool is_more_telling(const FindingSignal& a, const FindingSignal& b) {
   return a.onset < b.onset;
 }
 
-// What the rules say comes first; what Tier 0 adds to it is in the signals.
-std::string why_of_rule(const SignalRule& rule, std::string_view metric, std::uint32_t others) {
-  std::string why =
-      fmt::format("rule '{}' (detector {}): {} {}", rule.name, rule.detector, metric, rule.text);
-  if (others > 0) why += fmt::format("; {} more series", others);
-  return why;
-}
-
 // The most telling signal of each series, at most `limit`.
 void keep_best(std::vector<FindingSignal>& signals, std::size_t limit) {
   std::ranges::sort(signals, is_more_telling);
@@ -192,13 +184,18 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
   return evidence;
 }
 
-// Of several, the most severe one is told, then the one that is furthest off.
 void FindingTracker::weigh_by_rule(const Episode& episode, Evidence& evidence) {
   ++evidence.by_rules;
   const auto rank = [](const Episode& e) {
     return std::tuple(e.severity.value_or(Severity::Warning), e.signal.score, ~e.slot);
   };
-  if (evidence.told == nullptr || rank(episode) > rank(*evidence.told)) evidence.told = &episode;
+  const auto telling = [](const Episode& e) { return std::pair(e.signal.score, ~e.slot); };
+  if (evidence.severest == nullptr || rank(episode) > rank(*evidence.severest)) {
+    evidence.severest = &episode;
+  }
+  if (evidence.told == nullptr || telling(episode) > telling(*evidence.told)) {
+    evidence.told = &episode;
+  }
   evidence.demanded = std::max(evidence.demanded, std::optional(std::get<0>(rank(episode))));
 }
 
@@ -277,8 +274,8 @@ void FindingTracker::settle(const SeriesTable& table, Timestamp now,
     if (has_news || severity > finding.severity) {
       const bool has_members = open.series.size() > finding.series_count;
       const bool is_other = begins || has_word || has_members || severity > finding.severity;
-      tell(entity.finding, evidence, severity, table, now);
       refresh(entity.finding, table, now);
+      tell(entity.finding, evidence, severity, now);
       if (must_tell(open, is_other, now) && !is_told(entity.finding)) {
         news.push_back({.id = entity.finding});
       }
@@ -334,7 +331,7 @@ void FindingTracker::take_in(EntityState& entity, FindingId id, const SeriesTabl
     episode.is_fresh = false;
     episode.finding = id;
     ++open.lasting;
-    open.series.insert(episode.slot);
+    open.series.insert(table.series(episode.slot)->id.low);
     ++open.metrics[episode.metric];
     taken_.push_back(n);
   }
@@ -371,36 +368,48 @@ void FindingTracker::note_rules(FindingId id, const SeriesTable& table, Timestam
   }
 }
 
-// Says why the finding is one, and how bad it is.
+// What rules say comes first, in the words of the title; what Tier 0 adds is in the signals.
+std::string FindingTracker::why_of(const Finding& finding, const Evidence& evidence,
+                                   Severity severity) const {
+  if (evidence.told != nullptr && !finding.signals.empty() && finding.signals[0].is_named()) {
+    const FindingSignal& top = finding.signals[0];
+    std::string why = fmt::format("rule '{}' (detector {}): {} {}", top.rule->name,
+                                  top.rule->detector, top.series->metric(), top.rule->text);
+    if (finding.series_count > 1) why += fmt::format("; {} more series", finding.series_count - 1);
+    const Severity usual = evidence.told->severity.value_or(Severity::Warning);
+    if (evidence.severest->severity > usual && evidence.severest->severity == severity) {
+      why += fmt::format("; rule '{}' says {}", evidence.severest->signal.rule->name,
+                         severity_name(severity));
+    }
+    return why;
+  }
+  if (evidence.demanded && evidence.p > options_.finding_p) return "a detection rule asks for it";
+  if (evidence.together_p < std::min(evidence.best_p, evidence.breadth_p)) {
+    return fmt::format(
+        "{} metrics are far off together, of {} series that there are (chance: p = {:.1e})",
+        evidence.together, evidence.of, evidence.p);
+  }
+  if (evidence.breadth_p < evidence.best_p) {
+    return fmt::format(
+        "{} series of {} metrics are unusual at once, of {} that there are (chance: p = {:.1e})",
+        evidence.series, evidence.metrics, evidence.of, evidence.p);
+  }
+  return fmt::format(
+      "the most unusual of {} series is so far off that chance makes one such with p = {:.1e}",
+      evidence.of, evidence.p);
+}
+
+// Says why the finding is one, and how bad it is. Requires: refresh() came before.
 void FindingTracker::tell(FindingId id, const Evidence& evidence, Severity severity,
-                          const SeriesTable& table, Timestamp now) {
+                          Timestamp now) {
   findings_.edit(id, [&](Finding& f) {
-    const bool is_first = f.signals.empty();
+    const bool is_first = f.why.empty();
     const bool is_worse = severity > f.severity;
     f.p = std::min(f.p, evidence.p);
     f.entity_series = std::max(f.entity_series, evidence.of);
     f.severity = severity;
     if (!is_first && !is_worse) return;
-    std::string why =
-        evidence.together_p < std::min(evidence.best_p, evidence.breadth_p)
-            ? fmt::format(
-                  "{} metrics are far off together, of {} series that there are (chance: "
-                  "p = {:.1e})",
-                  evidence.together, evidence.of, evidence.p)
-        : evidence.breadth_p < evidence.best_p
-            ? fmt::format(
-                  "{} series of {} metrics are unusual at once, of {} that there are "
-                  "(chance: p = {:.1e})",
-                  evidence.series, evidence.metrics, evidence.of, evidence.p)
-            : fmt::format(
-                  "the most unusual of {} series is so far off that chance makes one such "
-                  "with p = {:.1e}",
-                  evidence.of, evidence.p);
-    if (evidence.demanded && evidence.p > options_.finding_p) why = "a detection rule asks for it";
-    if (evidence.told != nullptr) {
-      why = why_of_rule(*evidence.told->signal.rule, table.series(evidence.told->slot)->metric(),
-                        evidence.by_rules + evidence.series - 1);
-    }
+    std::string why = why_of(f, evidence, severity);
     if (severity >= Severity::Error && evidence.demanded != severity) {
       why += fmt::format("; {} metrics for {}, and p is below {:.0e}: an error", evidence.metrics,
                          format_duration(std::chrono::floor<std::chrono::seconds>(evidence.lasted)),

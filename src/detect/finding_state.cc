@@ -8,8 +8,8 @@ namespace quell {
 namespace {
 
 // 1 had no standings, 2 no rules' detectors, 3 episodes instead of the series of a finding, 4 no
-// times of what alerts were told.
-constexpr std::uint8_t kTrackerVersion = 5;
+// times of what alerts were told, 5 slots of the series of a finding.
+constexpr std::uint8_t kTrackerVersion = 6;
 
 void write_open_signal(ByteWriter& w, const FindingSignal& s) {
   w.boolean(s.is_rate);
@@ -74,7 +74,7 @@ void FindingTracker::snapshot(std::string& out) const {
   for (const auto& [id, open] : open_) {
     w.u64(id);
     w.u64(open.series.size());
-    for (const SeriesSlot slot : open.series) w.u64(slot);
+    for (const std::uint64_t series : open.series) w.fixed64(series);
     w.u64(open.charted);
     w.time(open.last_news);
     w.time(open.refreshed_at);
@@ -161,7 +161,11 @@ Status FindingTracker::restore_open(ByteReader& r, std::uint8_t version) {
   OpenFinding& open = open_[id];
   if (version < 4) (void)r.u64();
   for (std::size_t n = version < 4 ? 0 : r.count(); n > 0 && r.ok(); --n) {
-    open.series.insert(static_cast<SeriesSlot>(r.u64()));
+    if (version < 6) {
+      loaded_slots_[id].push_back(static_cast<SeriesSlot>(r.u64()));
+    } else {
+      open.series.insert(r.fixed64());
+    }
   }
   open.charted = static_cast<std::uint32_t>(r.u64());
   open.last_news = r.time();
@@ -196,6 +200,13 @@ Status FindingTracker::finish_restore(const SeriesTable& table) {
     findings_.restore(id, std::move(finding));
   }
   loaded_.clear();
+  for (const auto& [id, slots] : loaded_slots_) {
+    for (const SeriesSlot slot : slots) {
+      const bool is_there = slot < table.slot_count() && table.series(slot) != nullptr;
+      if (is_there) open_[id].series.insert(table.series(slot)->id.low);
+    }
+  }
+  loaded_slots_.clear();
   const auto corrupt = [] { return fail(Errc::Corrupt, "findings in progress do not fit"); };
   for (const auto& [id, open] : open_) {
     if (findings_.find(id) == nullptr) return corrupt();
@@ -213,7 +224,7 @@ Status FindingTracker::finish_restore(const SeriesTable& table) {
     e.metric = hash64(table.series(e.slot)->metric());
     if (e.finding != 0) {
       ++open_[e.finding].lasting;
-      open_[e.finding].series.insert(e.slot);
+      open_[e.finding].series.insert(table.series(e.slot)->id.low);
     }
     link(n);
     if (e.counts) note_counting(n);

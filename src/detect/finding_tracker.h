@@ -184,7 +184,7 @@ class FindingTracker {
     Timestamp told_at{};                  // When alerts heard of it last,
     Duration tell_after = kRefreshEvery;  // and how long after that without anything new.
     std::uint32_t lasting = 0;            // Episodes that are open.
-    std::set<SeriesSlot> series{};        // That had one, now or before.
+    std::set<std::uint64_t> series{};     // Ids of those that had one, now or before.
     std::uint32_t charted = 0;
     Timestamp last_news{};  // Arrival of the last unusual sample, or end of an episode.
     Timestamp refreshed_at{};
@@ -209,7 +209,8 @@ class FindingTracker {
     std::uint32_t samples = 0;           // Unusual ones, of the series that has most.
     std::optional<Severity> demanded{};  // By a rule.
     std::uint32_t by_rules = 0;          // Series whose rules have a detector of their own,
-    const Episode* told = nullptr;       // and the most telling of them.
+    const Episode* told = nullptr;       // the most telling of them,
+    const Episode* severest = nullptr;   // and that whose rule demands most.
   };
 
   // finding_tracker.cc: series and their episodes.
@@ -244,8 +245,8 @@ class FindingTracker {
   Severity severity_of(const Evidence& evidence) const;
   FindingId find_storm(const EntityState& entity, Timestamp now);
   FindingId begin(const EntityState& entity, Timestamp now);
-  void tell(FindingId id, const Evidence& evidence, Severity severity, const SeriesTable& table,
-            Timestamp now);
+  void tell(FindingId id, const Evidence& evidence, Severity severity, Timestamp now);
+  std::string why_of(const Finding& finding, const Evidence& evidence, Severity severity) const;
   void take_in(EntityState& entity, FindingId id, const SeriesTable& table);
   void note_rules(FindingId id, const SeriesTable& table, Timestamp now);
   void refresh(FindingId id, const SeriesTable& table, Timestamp now);
@@ -289,7 +290,9 @@ class FindingTracker {
   std::map<std::pair<std::string, std::uint64_t>, double> bars_;
   Timestamp checked_at_{};
   std::vector<Finding> loaded_;  // Until finish_restore().
-  std::uint64_t weighed_ = 0;    // Since the start of the process.
+  // The same: slots instead of the series of findings, as older versions wrote them.
+  std::map<FindingId, std::vector<SeriesSlot>> loaded_slots_;
+  std::uint64_t weighed_ = 0;  // Since the start of the process.
 };
 
 }  // namespace quell

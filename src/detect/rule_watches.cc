@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace quell {
 namespace {
@@ -63,8 +64,10 @@ std::string RuleWatches::key_of(const DetectionRule& rule, const Series& series)
 
 void RuleWatches::match_all(const SeriesTable& table, std::uint64_t offset,
                             std::vector<RuleSignal>& out) {
-  if (last_named_ == 0 && watches_.empty()) return;
   refused_ = 0;
+  waiting_.clear();
+  waiting_count_ = 0;
+  if (last_named_ == 0 && watches_.empty()) return;
   std::vector<std::pair<SeriesSlot, std::uint32_t>> wanted;
   for (SeriesSlot slot = 0; slot < table.slot_count(); ++slot) {
     const auto& series = table.series(slot);
@@ -99,12 +102,14 @@ void RuleWatches::follow(std::span<const SeriesSlot> fresh, const SeriesTable& t
 
 void RuleWatches::assign(SeriesSlot slot, const Series& series, std::uint32_t rule,
                          std::uint64_t offset, std::vector<RuleSignal>& out) {
+  const bool is_group = options_.rules[rule].detector.kind == NamedDetectorKind::Isolation;
   if (of_slot_.size() >= options_.named_series_max) {
+    if (!is_group) return wait(slot);
     ++refused_;
     return;
   }
   std::string key = key_of(options_.rules[rule], series);
-  if (options_.rules[rule].detector.kind != NamedDetectorKind::Isolation) {
+  if (!is_group) {
     return join(make_watch(rule, std::move(key), offset), slot, series, offset, out);
   }
   const auto known = groups_.find(key);
@@ -200,6 +205,36 @@ void RuleWatches::remove(Watch& watch) {
   watches_.erase(watch.number);
 }
 
+void RuleWatches::wait(SeriesSlot slot) {
+  if (slot / 64 >= waiting_.size()) waiting_.resize(slot / 64 + 1);
+  waiting_[slot / 64] |= std::uint64_t{1} << slot % 64;
+  ++waiting_count_;
+}
+
+void RuleWatches::stop_waiting(SeriesSlot slot) {
+  const std::uint64_t bit = std::uint64_t{1} << slot % 64;
+  if (slot / 64 >= waiting_.size() || (waiting_[slot / 64] & bit) == 0) return;
+  waiting_[slot / 64] &= ~bit;
+  --waiting_count_;
+}
+
+// By slot, so that a restart, which finds out anew who waits, goes on alike.
+void RuleWatches::fill(const SeriesTable& table, std::uint64_t offset,
+                       std::vector<RuleSignal>& out) {
+  if (of_slot_.size() >= options_.named_series_max) return;
+  for (std::size_t word = 0; waiting_count_ > 0 && word < waiting_.size(); ++word) {
+    while (waiting_[word] != 0) {
+      if (of_slot_.size() >= options_.named_series_max) return;
+      const auto slot = static_cast<SeriesSlot>(
+          word * 64 + static_cast<std::size_t>(std::countr_zero(waiting_[word])));
+      stop_waiting(slot);
+      const Series& series = *table.series(slot);
+      std::uint32_t index = 0;
+      if (rule_of(series, index) != nullptr) assign(slot, series, index, offset, out);
+    }
+  }
+}
+
 void RuleWatches::place(SeriesSlot slot, Place at) {
   of_slot_[slot] = at;
   if (slot / 64 >= bits_.size()) bits_.resize(slot / 64 + 1);
@@ -212,7 +247,8 @@ void RuleWatches::unplace(SeriesSlot slot) {
 }
 
 void RuleWatches::forget(SeriesSlot slot, std::uint64_t offset, std::vector<RuleSignal>& out) {
-  if (is_watched(slot)) leave(slot, true, offset, out);
+  if (is_watched(slot)) return leave(slot, true, offset, out);
+  stop_waiting(slot);
 }
 
 void RuleWatches::reset(SeriesSlot slot, std::uint64_t offset, std::vector<RuleSignal>& out) {

@@ -75,6 +75,9 @@ class RuleWatches {
   void follow(std::span<const SeriesSlot> fresh, const SeriesTable& table, std::uint64_t offset,
               std::vector<RuleSignal>& out);
 
+  // With each frame of samples, before follow(): who found no room takes what others have left.
+  void fill(const SeriesTable& table, std::uint64_t offset, std::vector<RuleSignal>& out);
+
   void on_samples(const Samples& in, const SeriesTable& table, const RecentChanges& changes,
                   const Moment& moment, std::vector<RuleSignal>& out);
   // Requires: a call with each frame. Finds what does not come.
@@ -101,7 +104,9 @@ class RuleWatches {
 
   std::uint64_t series() const { return of_slot_.size(); }
   std::uint64_t series_max() const { return options_.named_series_max; }
-  std::uint64_t refused() const { return refused_; }  // Series beyond the limit, since the rules.
+  // Series beyond the limit. Those of isolation are until other rules come: one more would make
+  // its group learn anew.
+  std::uint64_t refused() const { return refused_ + waiting_count_; }
   std::vector<RuleFacts> facts() const;               // Of all rules, in their order.
   // All that was learned, as bytes in an order of their own: equal states give equal bytes.
   void save_detectors(std::string& out) const;
@@ -161,6 +166,8 @@ class RuleWatches {
   void leave(SeriesSlot slot, bool may_return, std::uint64_t offset, std::vector<RuleSignal>& out);
   void begin_anew(Watch& watch, std::uint64_t offset, std::vector<RuleSignal>& out);
   void remove(Watch& watch);
+  void wait(SeriesSlot slot);
+  void stop_waiting(SeriesSlot slot);
   void place(SeriesSlot slot, Place at);
   void unplace(SeriesSlot slot);
   bool is_watched(SeriesSlot slot) const {
@@ -180,6 +187,7 @@ class RuleWatches {
 
   // rule_watches_state.cc.
   StatePage page_of(Watch& watch, std::uint64_t next_offset) const;
+  void find_waiting(const SeriesTable& table);
 
   FindingOptions options_;
   std::unordered_set<std::string, StringHash, std::equal_to<>> metrics_;  // Of named rules.
@@ -192,7 +200,9 @@ class RuleWatches {
   std::vector<std::uint64_t> bits_;  // By slot: whether it is in of_slot_.
   std::set<std::uint64_t> absences_;
   std::uint64_t next_number_ = 1;
-  std::uint64_t refused_ = 0;
+  std::uint64_t refused_ = 0;           // Of isolation.
+  std::vector<std::uint64_t> waiting_;  // By slot, as bits_: the others, which wait for room.
+  std::uint64_t waiting_count_ = 0;
 
   Timestamp checked_at_{};  // When silences were looked for.
   Timestamp heard_at_{};    // The last frame.

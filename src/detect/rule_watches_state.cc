@@ -72,7 +72,7 @@ void RuleWatches::take(std::uint64_t next_offset, std::uint64_t samples_offset, 
 
 void RuleWatches::snapshot(ByteWriter& w) const {
   w.u64(next_number_);
-  w.u64(refused_);
+  w.u64(refused());
   w.time(checked_at_);
   w.time(heard_at_);
   w.time(deaf_until_);
@@ -151,6 +151,18 @@ Status RuleWatches::load(const StatePage& page, const SeriesTable& table) {
   return detector_of(watch).load(learned);
 }
 
+// Who matches, and is neither watched nor of a group. Until here, refused_ counts them, too.
+void RuleWatches::find_waiting(const SeriesTable& table) {
+  for (SeriesSlot slot = 0; slot < table.slot_count(); ++slot) {
+    const auto& series = table.series(slot);
+    if (series == nullptr || table.is_bucket(slot) || is_watched(slot)) continue;
+    std::uint32_t index = 0;
+    const DetectionRule* rule = rule_of(*series, index);
+    if (rule != nullptr && rule->detector.kind != NamedDetectorKind::Isolation) wait(slot);
+  }
+  refused_ -= std::min(refused_, waiting_count_);
+}
+
 Status RuleWatches::finish_load(const SeriesTable& table, std::uint64_t offset,
                                 std::vector<RuleSignal>& out) {
   const bool must_match = !misfits_.empty();
@@ -160,7 +172,11 @@ Status RuleWatches::finish_load(const SeriesTable& table, std::uint64_t offset,
     remove(watch);
   }
   misfits_.clear();
-  if (must_match) match_all(table, offset, out);
+  if (must_match) {
+    match_all(table, offset, out);
+  } else if (refused_ > 0) {
+    find_waiting(table);
+  }
   for (const auto& [number, watch] : watches_) {
     if (watch->members.empty()) return fail(Errc::Corrupt, "a watch has a gate and no page");
   }

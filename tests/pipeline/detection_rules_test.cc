@@ -176,6 +176,44 @@ TEST(DetectionRules, ASeverityOpensAnIncident) {
   EXPECT_EQ(world.pipeline().incidents().count(IncidentStatus::Open), 1u);
 }
 
+// The most telling series gives the title and the reason, the most severe rule the severity.
+TEST(DetectionRules, TitleAndReasonOfSeveralRulesAreOfOneSeries) {
+  World world(
+      "{name: queue, metric: queue, detector: threshold, above: 90, severity: error},"
+      "{name: hot, metric: load, detector: threshold, above: 10}");
+  world.pass(minutes(1));
+  world.post(sample_line("queue", "a", 91, world.now()) + sample_line("load", "a", 99, world.now()));
+  const Finding f = only_finding(world);
+  EXPECT_EQ(f.severity, Severity::Error);
+  EXPECT_EQ(f.title, "load on a is 99, above the limit of 10; 1 more series");
+  EXPECT_EQ(f.why,
+            "rule 'hot' (detector threshold): load is 99, above the limit of 10; 1 more series; "
+            "rule 'queue' says error");
+  EXPECT_EQ(f.trace.at(0).text, "began: " + f.why);
+}
+
+// The second series has the slot of the first one, which has left meanwhile.
+TEST(DetectionRules, ASlotThatIsUsedAgainIsAnotherSeriesOfALongFinding) {
+  World world("");
+  world.configure_all(
+      "metrics: {series_idle: 15m}\n"
+      "detection: {rules: [{match: 'host=\"a\"', detector: threshold, above: 80}]}");
+  const auto slot_of = [&](std::string_view metric) {
+    const auto labels = SeriesLabels::from({{"__name__", metric}, {"host", "a"}}).value();
+    return world.pipeline().metrics().table().find("default", labels);
+  };
+  world.report("load", 99);
+  world.report("first", 99);
+  world.report("first", 1);
+  const SeriesSlot slot = slot_of("first");
+  world.report("load", 60, [](int) { return 99; });
+  ASSERT_EQ(slot_of("first"), kNoSlot);
+  world.report("second", 99);
+  ASSERT_EQ(slot_of("second"), slot);
+  world.report("load", 99);
+  EXPECT_EQ(only_finding(world).series_count, 3u);
+}
+
 TEST(DetectionRules, SilenceIsFound) {
   World world("{name: beat, metric: heartbeat, detector: absence}");
   world.report("heartbeat", 30, [](int) { return 1; });
@@ -376,6 +414,26 @@ TEST(DetectionRules, TheNumberOfSeriesIsLimited) {
   watches.match_all(world.pipeline().metrics().table(), 0, signals);
   EXPECT_EQ(watches.series(), 1u);
   EXPECT_EQ(watches.refused(), 1u);
+}
+
+TEST(DetectionRules, WhatFindsNoRoomTakesThatOfWhatLeaves) {
+  World world("");
+  world.configure_all(
+      "metrics: {series_idle: 15m}\n"
+      "detection: {named_series_max: 1, rules: [{metric: load, detector: threshold, above: 80}]}");
+  world.report("load", 1, "a");
+  world.report("load", 99, "b");
+  world.report("load", 1, "c");
+  EXPECT_EQ(world.watches().series(), 1u);
+  EXPECT_EQ(world.watches().refused(), 2u);
+  EXPECT_TRUE(world.findings().empty());
+  for (int i = 0; i < 60; ++i) {
+    world.report("load", 99, "b");
+    world.report("load", 1, "c");
+  }
+  EXPECT_EQ(world.watches().series(), 1u);
+  EXPECT_EQ(world.watches().refused(), 1u);
+  EXPECT_EQ(only_finding(world).entity.to_string(), "host:b");
 }
 
 TEST(DetectionRules, GroupsAreOfOneRuleAndOfLivingSeries) {

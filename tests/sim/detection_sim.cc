@@ -70,10 +70,11 @@ Frame deploy_frame(Timestamp at) {
 }
 
 // The same, in another place of the world.
-std::string config_in(std::string_view zone) {
+std::string config_in(std::string_view zone, int watched) {
   std::string text(kConfig);
   constexpr std::string_view kSection = "detection:\n";
-  text.insert(text.find(kSection) + kSection.size(), fmt::format("  timezone: {}\n", zone));
+  text.insert(text.find(kSection) + kSection.size(),
+              fmt::format("  timezone: {}\n  named_series_max: {}\n", zone, watched));
   return text;
 }
 
@@ -85,6 +86,7 @@ struct World {
   int fault_rounds = 0;
   int zone_round = 0;  // When the time zone becomes another one; 0: never.
   std::string_view zone{};
+  int watched = 0;  // Series that may have detectors of their own.
 };
 
 class Sender {
@@ -120,16 +122,15 @@ class Sender {
   static std::string labels(int host, int series) {
     std::string bytes;
     const bool counts = series % 3 == 0;
-    append_series_label(bytes, "__name__",
-                        counts ? fmt::format("work_{}_total", series)
-                               : fmt::format("gauge_{}", series));
+    append_series_label(
+        bytes, "__name__",
+        counts ? fmt::format("work_{}_total", series) : fmt::format("gauge_{}", series));
     append_series_label(bytes, "host", fmt::format("h{}", host));
     return bytes;
   }
   static std::string sample(double value, Timestamp at) {
     const auto ms = std::chrono::floor<milliseconds>(at.time_since_epoch()).count();
-    return bytes_field(2, double_field(1, value) +
-                              number_field(2, static_cast<std::uint64_t>(ms)));
+    return bytes_field(2, double_field(1, value) + number_field(2, static_cast<std::uint64_t>(ms)));
   }
   double noise() { return static_cast<double>(prng_.below(2'000)) / 1'000 - 1; }
   double value_of(int host, int series, int number) {
@@ -166,11 +167,14 @@ Frame samples_frame(const std::string& body) {
 
 class Run {
  public:
-  explicit Run(const PackLibrary& packs) : pipeline_(packs) { configure("UTC", kBegin); }
+  Run(const PackLibrary& packs, int watched) : pipeline_(packs), watched_(watched) {
+    configure("UTC", kBegin);
+  }
   void configure(std::string_view zone, Timestamp at) {
+    const std::string text = config_in(zone, watched_);
     feed({.kind = FrameKind::Config,
           .source = "config",
-          .body = parse_settings(config_in(zone), "sim", {}, no_files()).value().pipeline_text},
+          .body = parse_settings(text, "sim", {}, no_files()).value().pipeline_text},
          at);
   }
   void until(Timestamp at) {
@@ -189,6 +193,7 @@ class Run {
 
  private:
   Pipeline pipeline_;
+  int watched_;
   std::vector<Frame> journal_;
 };
 
@@ -199,7 +204,7 @@ std::string command(std::string_view kind, std::string_view field, std::string_v
 }
 
 std::unique_ptr<Run> run(const World& world, bool disturbed, Prng& prng, const PackLibrary& packs) {
-  auto result = std::make_unique<Run>(packs);
+  auto result = std::make_unique<Run>(packs, world.watched);
   Sender sender(world, prng);
   Duration ahead{0};
   for (int number = 0; number < kRounds; ++number) {
@@ -246,7 +251,8 @@ bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
                     .fault_from = 280 + static_cast<int>(prng.below(60)),
                     .fault_rounds = 20 + static_cast<int>(prng.below(40)),
                     .zone_round = static_cast<int>(prng.below(2 * kRounds)),
-                    .zone = kZones[prng.below(std::size(kZones))]};
+                    .zone = kZones[prng.below(std::size(kZones))],
+                    .watched = 10 + static_cast<int>(prng.below(60))};
   const bool disturbed = prng.chance(70);
   const auto straight = run(world, disturbed, prng, packs);
   const std::string want = render(straight->pipeline());
