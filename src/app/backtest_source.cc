@@ -25,8 +25,13 @@ namespace {
 using Found = std::map<std::string, BacktestSamples, std::less<>>;
 
 // The tenant is said where it is not the default one; tenants do not share series.
-Result<BacktestSamples*> series_of(Found& found, std::string name, std::string_view tenant) {
-  if (tenant != kDefaultTenant) name += fmt::format(" of the tenant {}", tenant);
+Result<BacktestSamples*> series_of(Found& found, std::string name, const Series& series) {
+  std::string entity = entity_of(series).to_string();
+  if (series.tenant != kDefaultTenant) {
+    const std::string of_tenant = fmt::format(" of the tenant {}", series.tenant);
+    name += of_tenant;
+    entity += of_tenant;
+  }
   if (const auto known = found.find(name); known != found.end()) return &known->second;
   if (found.size() == kBacktestSeriesMax) {
     return fail(Errc::TooLarge,
@@ -35,6 +40,7 @@ Result<BacktestSamples*> series_of(Found& found, std::string name, std::string_v
   }
   BacktestSamples& samples = found[name];
   samples.series = name;
+  samples.entity = std::move(entity);
   return &samples;
 }
 
@@ -127,6 +133,17 @@ std::string series_name(simdjson::dom::object labels) {
   return rest.empty() && !metric.empty() ? metric : fmt::format("{}{{{}}}", metric, rest);
 }
 
+// For its entity; labels that no series can have say nothing of one.
+Series series_with(simdjson::dom::object labels) {
+  std::vector<Label> pairs;
+  for (const auto& [name, value] : labels) {
+    std::string_view text;
+    if (value.get(text) == simdjson::SUCCESS && !text.empty()) pairs.push_back({name, text});
+  }
+  return {.tenant = std::string(kDefaultTenant),
+          .labels = SeriesLabels::from(std::move(pairs)).value_or(SeriesLabels())};
+}
+
 Status take_matrix(std::string_view body, const std::string& url, Found& found) {
   const auto strange = [&] {
     return fail(Errc::Unavailable, fmt::format("{} does not answer as Prometheus does", url));
@@ -142,7 +159,7 @@ Status take_matrix(std::string_view body, const std::string& url, Found& found) 
         series["values"].get(values) != simdjson::SUCCESS) {
       return strange();
     }
-    TRY(BacktestSamples * samples, series_of(found, series_name(labels), kDefaultTenant));
+    TRY(BacktestSamples * samples, series_of(found, series_name(labels), series_with(labels)));
     for (const simdjson::dom::element pair : values) {
       double seconds = 0;
       std::string_view text;
@@ -233,7 +250,7 @@ class JournalReader {
       known.asked = true;
       const Series& series = *stage_.table().series(slot);
       if (rule_.matches(series)) {
-        TRY(known.samples, series_of(found_, series.labels.to_string(), series.tenant));
+        TRY(known.samples, series_of(found_, series.labels.to_string(), series));
       }
     }
     return known.samples;

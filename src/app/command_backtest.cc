@@ -47,22 +47,21 @@ Result<std::string> backtest(BacktestArguments arguments) {
   if (const auto zone = Calendar::parse(arguments.timezone); !zone) {
     return fail(Errc::InvalidArgument, zone.error().to_string(), "--timezone");
   }
-  TRY(const DetectionRule rule,
-      read_backtest_rule(yaml, arguments.rule, arguments.timezone));
+  TRY(const DetectionRule rule, read_backtest_rule(yaml, arguments.rule, arguments.timezone));
   TRY(arguments.source.since, parse_duration(arguments.since));
   TRY(arguments.source.step, parse_duration(arguments.step));
   if (arguments.source.step <= Duration{0} || arguments.source.since <= arguments.source.step) {
     return fail(Errc::InvalidArgument, "--step must be more than 0 and less than --since");
   }
   ProgressBar bar;
-  TRY(const auto samples, read_backtest_samples(arguments.source, rule, SystemClock().now(),
-                                                [&](std::size_t done, std::size_t all) {
-                                                  bar.show("read", done, all);
-                                                }));
+  TRY(auto samples, read_backtest_samples(
+                        arguments.source, rule, SystemClock().now(),
+                        [&](std::size_t done, std::size_t all) { bar.show("read", done, all); }));
+  TRY(const auto groups, group_backtest(rule, std::move(samples)));
   std::vector<BacktestSeries> all;
-  for (const BacktestSamples& series : samples) {
-    bar.show(series.series, all.size(), samples.size());
-    TRY(auto result, run_backtest(rule, series));
+  for (const auto& group : groups) {
+    bar.show(group[0].series, all.size(), groups.size());
+    TRY(auto result, run_backtest(rule, group));
     all.push_back(std::move(result));
   }
   if (!arguments.svg.empty()) {

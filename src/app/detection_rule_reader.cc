@@ -325,9 +325,6 @@ Result<DetectionRule> read_backtest_rule(std::string_view yaml, std::string_view
   TRY(DetectionRule rule, read_rule(node));
   take_timezone(rule, timezone, calendar);
   if (rule.detector.kind == Kind::Auto) rule.detector.calendar = calendar;
-  if (rule.detector.kind == Kind::Isolation) {
-    return node.error("a backtest looks at one series at a time; 'isolation' needs several");
-  }
   if (rule.detector.kind == Kind::Off) {
     return node.error("a series that is 'off' is not watched: there is nothing to test");
   }

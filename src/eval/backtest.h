@@ -18,6 +18,7 @@ namespace quell {
 // The samples of one series, in the order of time.
 struct BacktestSamples {
   std::string series{};  // `cpu{host="a"}`, or the name of a file.
+  std::string entity{};  // `host:a`, with its tenant where that is not the default one.
   std::vector<Timestamp> times{};
   std::vector<double> values{};
 };
@@ -32,6 +33,9 @@ struct BacktestFinding {
   double lower = 0;
   double upper = 0;
   std::optional<Timestamp> crosses_at{};  // Forecast: when it said that the limit is crossed.
+  // Isolation: the series that was furthest from its own usual, whose are `value` and `expected`,
+  std::string furthest{};
+  double p = 1;  // and how rare all of them were together.
 };
 
 struct BacktestSeries {
@@ -56,9 +60,21 @@ struct BacktestSeries {
   std::vector<Column> columns{};
 };
 
-// Errors: InvalidArgument for what the detector needs and does not have; Isolation, which needs
-// several series at once, and rules without samples.
-Result<BacktestSeries> run_backtest(const DetectionRule& rule, const BacktestSamples& samples);
+// One series; of isolation, all series of one entity, of which one sample of each makes one of all
+// as in a server: when the last one has come, or one comes a second time.
+// Errors: InvalidArgument for what the detector needs and does not have, and without samples.
+Result<BacktestSeries> run_backtest(const DetectionRule& rule,
+                                    std::span<const BacktestSamples> samples);
+inline Result<BacktestSeries> run_backtest(const DetectionRule& rule,
+                                           const BacktestSamples& samples) {
+  return run_backtest(rule, std::span(&samples, 1));
+}
+
+// What run_backtest() takes at once: each series alone; of isolation those of an entity together.
+// Returns: at least one. Errors: InvalidArgument when no entity has two series, or one too many.
+inline constexpr std::size_t kBacktestGroupMax = 256;  // As in a server.
+Result<std::vector<std::vector<BacktestSamples>>> group_backtest(const DetectionRule& rule,
+                                                                 std::vector<BacktestSamples> all);
 
 // For people: the findings, and the picture with the band drawn behind the values.
 std::string render_backtest(const BacktestSeries& series);

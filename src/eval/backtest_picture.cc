@@ -82,10 +82,15 @@ std::string_view direction_word(std::int8_t side) {
 
 std::string text_finding(const BacktestFinding& f) {
   std::string text = fmt::format(
-      "  {}  noticed after {:<7}  {:<13}  {:.4g}, {} what was expected ({:.4g})",
-      short_time(f.onset), format_length(f.detected_at - f.onset),
-      f.ended_at ? "for " + format_length(*f.ended_at - f.onset) : std::string("goes on"), f.value,
-      direction_word(f.side), f.expected);
+      "  {}  noticed after {:<7}  {:<13}  ", short_time(f.onset),
+      format_length(f.detected_at - f.onset),
+      f.ended_at ? "for " + format_length(*f.ended_at - f.onset) : std::string("goes on"));
+  if (!f.furthest.empty()) {
+    return text + fmt::format("together as rare as p = {:.2g}, furthest {}: {:.4g}, usual {:.4g}\n",
+                              f.p, printable(f.furthest), f.value, f.expected);
+  }
+  text += fmt::format("{:.4g}, {} what was expected ({:.4g})", f.value, direction_word(f.side),
+                      f.expected);
   if (std::isfinite(f.lower) && std::isfinite(f.upper)) {
     text += fmt::format(", usual {:.4g} to {:.4g}", f.lower, f.upper);
   }

@@ -1,5 +1,6 @@
 #include "eval/backtest.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -147,6 +148,82 @@ TEST(Backtest, Pictures) {
   EXPECT_NE(svg.find("host=&quot;&lt;a&gt;&quot;"), std::string::npos);
   EXPECT_NE(backtest_json(threshold(140), std::span(&*result, 1)).find("\"findings\":1"),
             std::string::npos);
+}
+
+// Three series of a host that move together, each a second after the one before.
+std::vector<BacktestSamples> together(std::string_view entity, std::size_t n) {
+  const BacktestSamples load = noise(n);
+  std::vector<BacktestSamples> all;
+  for (int s = 0; s < 3; ++s) {
+    BacktestSamples samples{.series = fmt::format("m{}", s), .entity = std::string(entity)};
+    for (std::size_t i = 0; i < n; ++i) {
+      samples.times.push_back(load.times[i] + std::chrono::seconds(s));
+      const double swing = 30 * std::sin(static_cast<double>(i) / 40) + load.values[i];
+      samples.values.push_back((s + 1) * swing);
+    }
+    all.push_back(std::move(samples));
+  }
+  return all;
+}
+
+TEST(Backtest, SeriesOfAnEntityAreIsolatedTogether) {
+  DetectionRule rule{.name = "i"};
+  rule.detector.kind = NamedDetectorKind::Isolation;
+  std::vector<BacktestSamples> all = together("host:a", 3'000);
+  for (BacktestSamples& samples : together("host:b", 3'000)) all.push_back(std::move(samples));
+  all.push_back({.series = "alone", .entity = "host:c", .times = {kStart}, .values = {1}});
+  // Within what it has been alone, but not with the others.
+  const std::size_t from = 2'576;  // The load is high.
+  for (std::size_t i = from; i < from + 10; ++i) all[1].values[i] = 2 * 70;
+  const auto groups = group_backtest(rule, all);
+  ASSERT_TRUE(groups) << groups.error().to_string();
+  ASSERT_EQ(groups->size(), 2u);
+  const auto result = run_backtest(rule, (*groups)[0]);
+  ASSERT_TRUE(result) << result.error().to_string();
+  EXPECT_EQ(result->series, "host:a (3 series)");
+  EXPECT_EQ(result->samples, 3'000u);
+  EXPECT_GE(result->learning, 574u);
+  EXPECT_LT(result->learning, 700u);
+  const auto hit = std::ranges::find_if(result->findings, [&](const BacktestFinding& f) {
+    return f.onset >= all[0].times[from] && f.onset <= all[2].times[from + 10];
+  });
+  ASSERT_NE(hit, result->findings.end());
+  EXPECT_LE(hit->p, 1e-3);
+  EXPECT_EQ(hit->furthest.substr(0, 1), "m");
+  EXPECT_NE(render_backtest(*result).find("together as rare as p = "), std::string::npos);
+  EXPECT_NE(backtest_json(rule, std::span(&*result, 1)).find("\"furthest\":\"m"),
+            std::string::npos);
+  EXPECT_LE(run_backtest(rule, (*groups)[1])->findings.size(), 8u);
+}
+
+// A series that misses rounds does not hold up the others.
+TEST(Backtest, ARoundIsOverWhenASeriesComesAgain) {
+  DetectionRule rule{.name = "i"};
+  rule.detector.kind = NamedDetectorKind::Isolation;
+  std::vector<BacktestSamples> all = together("host:a", 1'000);
+  all[2].times.resize(500);
+  all[2].values.resize(500);
+  const auto result = run_backtest(rule, all);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->samples, 999u) << "the last round waits";
+}
+
+TEST(Backtest, IsolationNeedsSeveralSeriesOfAnEntity) {
+  DetectionRule rule{.name = "i"};
+  rule.detector.kind = NamedDetectorKind::Isolation;
+  const auto error_of = [&](std::vector<BacktestSamples> all) {
+    const auto groups = group_backtest(rule, std::move(all));
+    return groups ? "fine" : groups.error().to_string();
+  };
+  EXPECT_EQ(error_of({{.series = "a", .entity = "host:a"}, {.series = "b", .entity = "host:b"}}),
+            "isolation looks at several series of an entity together; of the 2 that there are, no "
+            "two have one entity");
+  EXPECT_EQ(error_of({{.series = "file.csv"}}),
+            "isolation looks at several series of an entity together; of the 1 that there is, no "
+            "two have one entity");
+  EXPECT_EQ(error_of(std::vector<BacktestSamples>(257, {.series = "a", .entity = "host:a"})),
+            "the rule matches 257 series of host:a, isolation takes 256 at most: narrow it with "
+            "`match`");
 }
 
 TEST(Backtest, NoSamples) {
