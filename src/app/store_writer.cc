@@ -13,6 +13,8 @@ namespace quell {
 namespace {
 
 constexpr Duration kRetainEvery = std::chrono::minutes(1);
+constexpr Duration kDownsampleEveryMin = std::chrono::seconds(1);
+constexpr int kDownsampleShare = 6;                         // Of the time that samples stay raw.
 constexpr Duration kReturnEvery = std::chrono::seconds(5);  // What is taken anew costs page faults.
 constexpr Duration kRetryAfter = std::chrono::milliseconds(500);
 constexpr int kRetainSteps = 20;  // At once; the rest waits for the next time.
@@ -32,6 +34,7 @@ StoreWriter::StoreWriter(Store& store, Journal& journal, const Clock& clock, con
       options_(options),
       on_done_(std::move(on_done)),
       retain_at_(clock.now() + kRetainEvery),
+      downsample_at_(clock.now() + kDownsampleEveryMin),
       thread_([this] { run(); }) {}
 
 StoreWriter::~StoreWriter() {
@@ -103,11 +106,10 @@ void StoreWriter::retain(std::uint64_t needed_offset) {
   const Timestamp now = clock_.now();
   const StoreWriterOptions options = options_.with([](StoreWriterOptions& o) { return o; });
   shrink_metrics(options.retention, now);
-  if (downsampling_) downsample(options.retention, now);
+  if (downsampling_ || now >= downsample_at_) downsample(options.retention, now);
   if (now < retain_at_) return;
   retain_at_ = now + kRetainEvery;
   retain_rows(options.retention, now);
-  if (!downsampling_) downsample(options.retention, now);
   if (options.journal_keep == Duration{0}) return;
   const std::uint64_t old = journal_.offset_before(now - options.journal_keep);
   if (auto done = journal_.discard_before(std::min(old, needed_offset)); !done) {
@@ -129,6 +131,8 @@ void StoreWriter::retain_rows(const RetentionPolicy& policy, Timestamp now) {
 
 // One step; the next one follows after the next commit.
 void StoreWriter::downsample(const RetentionPolicy& policy, Timestamp now) {
+  downsample_at_ =
+      now + std::clamp(policy.metrics_raw / kDownsampleShare, kDownsampleEveryMin, kRetainEvery);
   const auto done = store_.downsample(policy, now, roll_up);
   downsampling_ = done && !done->is_done;
   if (!done) {

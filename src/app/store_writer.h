@@ -86,6 +86,7 @@ class StoreWriter {
   std::atomic<bool> stopping_{false};
   Timestamp retain_at_{};
   Timestamp returned_at_{};  // When memory was given back last.
+  Timestamp downsample_at_{};
   bool downsampling_ = false;
   std::atomic<std::uint64_t> metric_bytes_dropped_{0};
   std::atomic<std::int64_t> metrics_full_until_ns_{0};
