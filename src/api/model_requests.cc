@@ -49,6 +49,10 @@ Result<Reply> export_models(const Call& call, LiveView& live) {
     if (series == nullptr || (!tenant.empty() && series->tenant != tenant)) continue;
     if (!fits(selector, *series) || live.detector->model(slot).samples == 0) continue;
     file.models.push_back({series->tenant, series->labels, live.detector->save(slot)});
+    if (live.watches == nullptr) continue;
+    if (auto own = live.watches->exported(slot, *live.series)) {
+      file.detectors.push_back(*std::move(own));
+    }
   }
   return http::Response{.headers = {{"content-type", "application/octet-stream"},
                                     {"content-disposition", "attachment; filename=\"models\""},

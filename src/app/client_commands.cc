@@ -255,7 +255,7 @@ ExitCode export_models(const Client& client, const std::string& path, const std:
       return page ? ExitCode::Failed : page.error();
     }
     is_written = is_written && std::fwrite(page->data(), 1, page->size(), file) == page->size();
-    models += decoded->models.size();
+    models += decoded->models.size() + decoded->detectors.size();
     next = decoded->next;
   } while (next != 0);
   is_written = std::fflush(file) == 0 && is_written;

@@ -146,10 +146,10 @@ void DetectStage::put_model(SeriesSlot slot, std::string model, std::uint64_t of
   imported_.attach(slot, std::move(model), offset);
 }
 
-Result<DetectStage::Imported> DetectStage::import_models(std::vector<ModelRecord> models,
-                                                         const SeriesTable& table,
+Result<DetectStage::Imported> DetectStage::import_models(ModelFile file, const SeriesTable& table,
                                                          std::uint64_t offset) {
-  Imported done{.models = models.size()};
+  std::vector<ModelRecord>& models = file.models;
+  Imported done{.models = models.size() + file.detectors.size()};
   std::uint64_t more = 0;
   for (const ModelRecord& record : models) {
     if (table.find(record.tenant, record.labels) != kNoSlot) continue;
@@ -162,6 +162,11 @@ Result<DetectStage::Imported> DetectStage::import_models(std::vector<ModelRecord
                             "than the limit of {}",
                             imported_.waiting_count(), more, ImportedModels::kWaitingMax));
   }
+  signals_.clear();
+  TRY(const std::uint64_t waiting,
+      watches_.import_detectors(std::move(file.detectors), table, offset, signals_));
+  done.waiting += waiting;
+  for (const RuleSignal& signal : signals_) tracker_.end_signal(signal.slot, table);
   for (ModelRecord& record : models) {
     const SeriesSlot slot = table.find(record.tenant, record.labels);
     if (slot == kNoSlot) {

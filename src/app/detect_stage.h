@@ -77,14 +77,15 @@ class DetectStage {
     std::uint64_t waiting = 0;  // Of these, the ones whose series has not come yet.
   };
   // The series with these labels have these models from the frame at `offset` on, or when they
-  // come. Errors: Exhausted when too many would wait; then nothing was changed. Requires: checked
-  // models.
-  Result<Imported> import_models(std::vector<ModelRecord> models, const SeriesTable& table,
-                                 std::uint64_t offset);
+  // come; so do the detectors of rules. Errors: Exhausted when too many would wait; then nothing
+  // was changed. Requires: a checked file.
+  Result<Imported> import_models(ModelFile file, const SeriesTable& table, std::uint64_t offset);
   // After SeriesTable::resolve(), before on_samples(): series that were made get what waits for
   // them.
   void give_imported(const SeriesTable& table, std::uint64_t offset);
-  std::uint64_t imported_waiting() const { return imported_.waiting_count(); }
+  std::uint64_t imported_waiting() const {
+    return imported_.waiting_count() + watches_.imports_waiting();
+  }
   Timestamp next_deadline() const {
     const Timestamp of_watches = enabled_ ? watches_.next_deadline() : Timestamp::max();
     return std::min(tracker_.next_deadline(), of_watches);

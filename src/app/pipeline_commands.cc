@@ -66,7 +66,7 @@ FrameOutcome Pipeline::import_models(const Command& command) {
     outcome.command = std::unexpected(file.error());
     return outcome;
   }
-  const auto done = detect_.import_models(std::move(file->models), metrics_.table(), step_.offset);
+  const auto done = detect_.import_models(*std::move(file), metrics_.table(), step_.offset);
   if (!done) outcome.command = std::unexpected(done.error());
   if (done) outcome.accepted = static_cast<std::uint32_t>(done->models);
   if (done) outcome.duplicates = static_cast<std::uint32_t>(done->waiting);

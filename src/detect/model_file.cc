@@ -5,13 +5,15 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "detect/detector.h"
+#include "detect/named_detector.h"
 
 namespace quell {
 namespace {
 
 constexpr std::string_view kMagic = "QUELLMOD";
 constexpr std::uint8_t kVersion = 1;
-enum : std::uint8_t { kEnd = 0, kModels = 1 };
+enum : std::uint8_t { kEnd = 0, kModels = 1, kDetectors = 2 };
+constexpr std::size_t kSeriesPerDetector = 1'000;
 
 std::unexpected<Error> bad(std::string message, std::string place) {
   return fail(Errc::InvalidArgument, std::move(message), std::move(place));
@@ -50,6 +52,66 @@ Status read_models(std::string_view body, Detector& scratch, std::vector<ModelRe
   return {};
 }
 
+// Whether a detector of its kind takes the state, whatever its rule says.
+Status check_state(const DetectorRecord& record) {
+  NamedDetectorOptions options{.above = 0, .series = record.series.size()};
+  options.kind = record.state.size() > 1 ? static_cast<NamedDetectorKind>(record.state[1])
+                                         : NamedDetectorKind::Off;
+  const bool is_group = options.kind == NamedDetectorKind::Isolation;
+  if (is_group != (record.series.size() > 1)) {
+    return fail(Errc::Corrupt, "a detector with another number of series than its kind has");
+  }
+  TRY(const auto detector, make_named_detector(options));
+  return detector->load(record.state);
+}
+
+Status read_detectors(std::string_view body, std::vector<DetectorRecord>& out) {
+  ByteReader r(body);
+  for (std::uint64_t left = r.count(); left > 0; --left) {
+    const std::string place = fmt::format("detector {}", out.size());
+    if (out.size() >= kModelsPerFile) {
+      return fail(
+          Errc::TooLarge,
+          fmt::format("the file has more than {} detectors: send it in parts", kModelsPerFile),
+          place);
+    }
+    DetectorRecord record{.tenant = r.string(), .key = r.string()};
+    const std::size_t count = r.count();
+    if (count == 0 || count > kSeriesPerDetector) {
+      return bad(r.ok() ? fmt::format("it has {} series", count)
+                        : std::string("a section of detectors ends early"),
+                 place);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      auto labels = SeriesLabels::parse(r.text(), {});
+      if (!labels) return bad("the labels of a detector: " + labels.error().message, place);
+      record.series.push_back(*std::move(labels));
+    }
+    record.state = r.string();
+    if (!r.ok()) return bad("a section of detectors ends early", place);
+    if (const auto sound = check_state(record); !sound) {
+      return bad(sound.error().message, place + ", " + record.series[0].to_string());
+    }
+    out.push_back(std::move(record));
+  }
+  if (!r.ok() || !r.at_end()) return bad("a section of detectors has more than it says", "");
+  return {};
+}
+
+std::string detector_section(const std::vector<DetectorRecord>& detectors) {
+  std::string body;
+  ByteWriter w(body);
+  w.u64(detectors.size());
+  for (const DetectorRecord& record : detectors) {
+    w.text(record.tenant);
+    w.text(record.key);
+    w.u64(record.series.size());
+    for (const SeriesLabels& labels : record.series) w.text(labels.bytes());
+    w.text(record.state);
+  }
+  return body;
+}
+
 }  // namespace
 
 std::string encode_model_file(const ModelFile& file) {
@@ -66,6 +128,7 @@ std::string encode_model_file(const ModelFile& file) {
   std::string out(kMagic);
   out.push_back(static_cast<char>(kVersion));
   append_section(out, kModels, body);
+  if (!file.detectors.empty()) append_section(out, kDetectors, detector_section(file.detectors));
   append_section(out, kEnd, end);
   return out;
 }
@@ -112,6 +175,7 @@ Result<ModelFile> decode_model_file(std::string_view bytes) {
   Detector scratch;
   const auto visit = [&](std::uint8_t kind, std::string_view body) -> Status {
     if (kind == kEnd) file.next = ByteReader(body).u64();
+    if (kind == kDetectors) return read_detectors(body, file.detectors);
     return kind == kModels ? read_models(body, scratch, file.models) : Status{};
   };
   std::size_t at = 0;

@@ -38,6 +38,53 @@ TEST(ModelFile, GivesBackWhatWasWritten) {
   EXPECT_EQ(back->next, 77u);
 }
 
+// The detector of a rule that has seen some samples of the series.
+DetectorRecord detector_record(const std::vector<std::string>& hosts) {
+  const bool is_group = hosts.size() > 1;
+  NamedDetectorOptions options{
+      .kind = is_group ? NamedDetectorKind::Isolation : NamedDetectorKind::Seasonal,
+      .series = hosts.size()};
+  const auto detector = make_named_detector(options).value();
+  const std::vector<double> values(hosts.size(), 5);
+  for (int i = 0; i < 10; ++i) {
+    detector->observe(Timestamp{std::chrono::minutes(i)}, std::span(values));
+  }
+  DetectorRecord made{.tenant = "default", .key = std::string("k\0x", 3)};
+  for (const std::string& host : hosts) made.series.push_back(record(host).labels);
+  made.state = detector->save();
+  return made;
+}
+
+TEST(ModelFile, HasTheDetectorsOfRules) {
+  const ModelFile file{.models = {record("a")},
+                       .detectors = {detector_record({"a"}), detector_record({"a", "b"})}};
+  const std::string bytes = encode_model_file(file);
+  const auto back = decode_model_file(bytes);
+  ASSERT_TRUE(back) << back.error().to_string();
+  EXPECT_EQ(back->models.size(), 1u);
+  ASSERT_EQ(back->detectors.size(), 2u);
+  EXPECT_EQ(back->detectors[1].key, file.detectors[1].key);
+  EXPECT_EQ(back->detectors[1].series, file.detectors[1].series);
+  EXPECT_EQ(back->detectors[1].state, file.detectors[1].state);
+  // What an older Quell wrote has none.
+  EXPECT_EQ(decode_model_file(encode_model_file({.models = {record("a")}}))->detectors.size(), 0u);
+}
+
+TEST(ModelFile, SaysWhatIsWrongWithADetector) {
+  DetectorRecord odd = detector_record({"a"});
+  odd.state[10] ^= 1;
+  check_refused(encode_model_file({.detectors = {odd}}),
+                "detector 0, cpu{host=\"a\"}: model of a detector 'seasonal': the checksum does "
+                "not fit");
+  odd = detector_record({"a", "b"});
+  odd.series.pop_back();
+  check_refused(encode_model_file({.detectors = {odd}}),
+                "detector 0, cpu{host=\"a\"}: a detector with another number of series than its "
+                "kind has");
+  odd.series.clear();
+  check_refused(encode_model_file({.detectors = {odd}}), "detector 0: it has 0 series");
+}
+
 TEST(ModelFile, PagesMayFollowOneAnother) {
   const std::string pages =
       encode_model_file({.models = {record("a")}}) + encode_model_file({.models = {record("b")}});

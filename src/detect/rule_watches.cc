@@ -19,8 +19,7 @@ std::string model_key(const DetectionRule& rule) {
   const bool is_local = has_days(o.kind) && zone != Calendar().posix();
   return fmt::format("{} {} {} {} {} {} {} {} {} {}", named_detector_name(o.kind), limit(o.above),
                      limit(o.below), o.horizon.count(), o.silence.count(), o.coverage, o.p,
-                     o.warmup_samples, o.speaks_while_learning,
-                     is_local ? zone : std::string());
+                     o.warmup_samples, o.speaks_while_learning, is_local ? zone : std::string());
 }
 
 }  // namespace
@@ -159,6 +158,7 @@ void RuleWatches::join(Watch& watch, SeriesSlot slot, const Series& series, std:
     place(watch.members[m].slot, {&watch, m});
   }
   if (!is_first) begin_anew(watch, offset, out);
+  take_waiting(watch, offset, out);
 }
 
 void RuleWatches::leave(SeriesSlot slot, bool may_return, std::uint64_t offset,

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -26,6 +27,7 @@
 #include "base/result.h"
 #include "detect/detection_rule.h"
 #include "detect/finding_options.h"
+#include "detect/model_file.h"
 #include "detect/named_detector.h"
 #include "detect/recent_changes.h"
 #include "detect/rule_gate.h"
@@ -55,6 +57,7 @@ class RuleWatches {
  public:
   static constexpr Duration kAgeMax = std::chrono::minutes(5);  // Older samples only teach.
   static constexpr std::ptrdiff_t kIsolationSeriesMax = 256;    // Of one entity.
+  static constexpr std::uint8_t kImportPageVersion = 2;         // 1 are the pages of watches.
 
   // Columns of one length, as in FindingTracker.
   struct Samples {
@@ -89,6 +92,20 @@ class RuleWatches {
   // What the series' detector learned is forgotten.
   void reset(SeriesSlot slot, std::uint64_t offset, std::vector<RuleSignal>& out);
 
+  // What the detector of the watch whose first series this is has learned, for another server.
+  // Nothing of those that learn next to nothing (threshold, absence), that have seen no sample, or
+  // of a group whose series have not all stayed.
+  std::optional<DetectorRecord> exported(SeriesSlot slot, const SeriesTable& table) const;
+  // The watches of these series under rules that say the same go on with this from the frame at
+  // `offset` on; others wait until there is such a watch. Requires: checked states. Returns: how
+  // many wait. Errors: Exhausted when more than named_series_max would; then nothing was changed.
+  Result<std::uint64_t> import_detectors(std::vector<DetectorRecord> records,
+                                         const SeriesTable& table, std::uint64_t offset,
+                                         std::vector<RuleSignal>& out);
+  // Whether it would find room. Errors: Exhausted.
+  Status check_import(std::span<const DetectorRecord> records, const SeriesTable& table) const;
+  std::uint64_t imports_waiting() const { return imports_.size(); }
+
   // Appends the pages that a commit of all frames below `next_offset` must have, and some more.
   // Requires: `pages` has those of the samples.
   void take(std::uint64_t next_offset, std::uint64_t samples_offset, Timestamp now,
@@ -107,7 +124,7 @@ class RuleWatches {
   // Series beyond the limit. Those of isolation are until other rules come: one more would make
   // its group learn anew.
   std::uint64_t refused() const { return refused_ + waiting_count_; }
-  std::vector<RuleFacts> facts() const;               // Of all rules, in their order.
+  std::vector<RuleFacts> facts() const;  // Of all rules, in their order.
   // All that was learned, as bytes in an order of their own: equal states give equal bytes.
   void save_detectors(std::string& out) const;
 
@@ -138,6 +155,12 @@ class RuleWatches {
     SeriesSlot told = kNoSlot;  // Whose finding is open.
     bool is_learning = true;
     std::string held{};  // Why the gate is shut, in words.
+  };
+  struct Import {              // That waits for its series, or for a rule.
+    std::uint64_t number = 0;  // Of its page.
+    std::string key{};
+    std::vector<std::uint64_t> ids{};  // Of its series, in the order of the state.
+    std::string state{};
   };
   struct Place {
     Watch* watch = nullptr;
@@ -185,6 +208,16 @@ class RuleWatches {
   void tell(Watch& watch, Timestamp time, Timestamp onset, const Reading& reading, Step& step);
   void end(Watch& watch, std::vector<RuleSignal>& out);
 
+  // rule_watches_import.cc.
+  static std::uint64_t identity_of(std::string_view key, std::vector<std::uint64_t> ids);
+  static std::uint64_t identity_of(const Watch& watch);
+  Watch* watch_of(const DetectorRecord& record, const SeriesTable& table) const;
+  void take_waiting(Watch& watch, std::uint64_t offset, std::vector<RuleSignal>& out);
+  void take_over(Watch& watch, const Import& one, std::uint64_t offset,
+                 std::vector<RuleSignal>& out);
+  void store_imports(std::vector<StatePage>& pages);
+  Status load_import(ByteReader& r, std::uint64_t number);
+
   // rule_watches_state.cc.
   StatePage page_of(Watch& watch, std::uint64_t next_offset) const;
   void find_waiting(const SeriesTable& table);
@@ -203,6 +236,9 @@ class RuleWatches {
   std::uint64_t refused_ = 0;           // Of isolation.
   std::vector<std::uint64_t> waiting_;  // By slot, as bits_: the others, which wait for room.
   std::uint64_t waiting_count_ = 0;
+
+  std::map<std::uint64_t, Import> imports_;  // By identity_of().
+  std::set<std::uint64_t> fresh_imports_;    // Of these, those without a page.
 
   Timestamp checked_at_{};  // When silences were looked for.
   Timestamp heard_at_{};    // The last frame.

@@ -41,6 +41,7 @@ void RuleWatches::take(std::uint64_t next_offset, std::uint64_t samples_offset, 
     pages.push_back({.kind = StatePageKind::Watches, .number = number});
   }
   removed_.clear();
+  store_imports(pages);
   std::uint64_t bytes = 0;
   const auto store = [&](Watch& watch) {
     dirty_.erase({watch.dirty_from, watch.number});
@@ -111,7 +112,9 @@ Status RuleWatches::load(const StatePage& page, const SeriesTable& table) {
     return fail(Errc::Corrupt, fmt::format("the page of watch {} does not decode", page.number));
   };
   ByteReader r(page.data);
-  if (r.u8() != kWatchPageVersion) return corrupt();
+  const std::uint8_t version = r.u8();
+  if (version == kImportPageVersion) return load_import(r, page.number);
+  if (version != kWatchPageVersion) return corrupt();
   auto& known = watches_[page.number];
   if (known == nullptr) known = std::make_unique<Watch>();
   Watch& watch = *known;

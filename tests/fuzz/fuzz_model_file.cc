@@ -12,7 +12,9 @@ void check_file(std::string_view bytes) {
   if (!file) return;
   QUELL_ASSERT(split_model_file(bytes).has_value(), "a file that is taken has pages");
   const auto again = decode_model_file(encode_model_file(*file));
-  QUELL_ASSERT(again && again->models.size() == file->models.size(), "what was taken is written");
+  QUELL_ASSERT(again && again->models.size() == file->models.size() &&
+                   again->detectors.size() == file->detectors.size(),
+               "what was taken is written");
 }
 
 void append_section(std::string& out, char kind, std::string_view body) {
@@ -27,10 +29,12 @@ void append_section(std::string& out, char kind, std::string_view body) {
 
 void fuzz_one(std::string_view input) {
   check_file(input);
-  std::string bytes = "QUELLMOD\x01";
-  append_section(bytes, 1, input);
-  append_section(bytes, 0, input.substr(0, 3));
-  check_file(bytes);
+  for (const char kind : {1, 2}) {
+    std::string bytes = "QUELLMOD\x01";
+    append_section(bytes, kind, input);
+    append_section(bytes, 0, input.substr(0, 3));
+    check_file(bytes);
+  }
 }
 
 }  // namespace quell

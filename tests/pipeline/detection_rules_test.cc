@@ -15,6 +15,8 @@
 #include "app/settings.h"
 #include "base/prng.h"
 #include "base/time.h"
+#include "detect/model_file.h"
+#include "model/command.h"
 #include "tests/support/kills.h"
 
 namespace quell {
@@ -69,6 +71,9 @@ class World {
   }
   void report(std::string_view metric, int rounds, const std::function<double(int)>& value) {
     for (int i = 0; i < rounds; ++i) report(metric, value(i));
+  }
+  void command(const Command& command) {
+    feed({.kind = FrameKind::Command, .source = "api", .body = encode_command(command)});
   }
   void deploy(std::string_view host, std::string_view title) {
     feed({.source = "pagerduty-changes",
@@ -182,7 +187,8 @@ TEST(DetectionRules, TitleAndReasonOfSeveralRulesAreOfOneSeries) {
       "{name: queue, metric: queue, detector: threshold, above: 90, severity: error},"
       "{name: hot, metric: load, detector: threshold, above: 10}");
   world.pass(minutes(1));
-  world.post(sample_line("queue", "a", 91, world.now()) + sample_line("load", "a", 99, world.now()));
+  world.post(sample_line("queue", "a", 91, world.now()) +
+             sample_line("load", "a", 99, world.now()));
   const Finding f = only_finding(world);
   EXPECT_EQ(f.severity, Severity::Error);
   EXPECT_EQ(f.title, "load on a is 99, above the limit of 10; 1 more series");
@@ -434,6 +440,70 @@ TEST(DetectionRules, WhatFindsNoRoomTakesThatOfWhatLeaves) {
   EXPECT_EQ(world.watches().series(), 1u);
   EXPECT_EQ(world.watches().refused(), 1u);
   EXPECT_EQ(only_finding(world).entity.to_string(), "host:b");
+}
+
+constexpr std::string_view kLearningRules =
+    "{name: day, metric: load, detector: seasonal, warmup: 60},"
+    "{name: all, match: 'host=\"g\"', detector: isolation, p: 0.01, warmup: 60}";
+
+void report_three(World& world, int rounds) {
+  for (int i = 0; i < rounds; ++i) {
+    const double swing = noise(i);
+    world.pass(minutes(1));
+    world.post(sample_line("load", "a", 50 + swing, world.now()) +
+               sample_line("x", "g", 10 + swing, world.now()) +
+               sample_line("y", "g", 90 - 2 * swing + noise(3 * i) / 9, world.now()));
+  }
+}
+
+// What the detectors of rules have learned, as an export has it.
+ModelFile learned_by_rules(const World& world) {
+  ModelFile file;
+  const SeriesTable& table = world.pipeline().metrics().table();
+  for (SeriesSlot slot = 0; slot < table.slot_count(); ++slot) {
+    if (table.series(slot) == nullptr) continue;
+    auto record = world.watches().exported(slot, table);
+    if (record) file.detectors.push_back(*std::move(record));
+  }
+  return file;
+}
+
+TEST(DetectionRules, WhatTheyLearnedMovesToAnotherServer) {
+  World teacher(kLearningRules);
+  report_three(teacher, 300);
+  const ModelFile file = learned_by_rules(teacher);
+  ASSERT_EQ(file.detectors.size(), 2u);
+  const Command import{.kind = CommandKind::ImportModels, .data = encode_model_file(file)};
+  const auto learning = [](const World& world) {
+    return world.watches().facts().at(0).learning + world.watches().facts().at(1).learning;
+  };
+  // Series that are there have it at once; those that come later, and those of later rules, then.
+  World known(kLearningRules);
+  report_three(known, 2);
+  known.command(import);
+  const ModelFile back = learned_by_rules(known);
+  ASSERT_EQ(back.detectors.size(), 2u);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(back.detectors[i].state, file.detectors[i].state) << i;
+  }
+  World unknown(kLearningRules);
+  unknown.command(import);
+  EXPECT_EQ(unknown.pipeline().detection().imported_waiting(), 2u);
+  World without("");
+  report_three(without, 2);
+  without.command(import);
+  without.configure(kLearningRules);
+  World other(
+      "{name: day, metric: load, detector: seasonal, warmup: 61}, {metric: q, detector: off}");
+  other.command(import);
+  for (World* world : {&known, &unknown, &without, &other}) {
+    report_three(*world, 3);
+    EXPECT_EQ(world->state_with_kills(3), world->state());
+    if (world == &other) continue;
+    EXPECT_EQ(learning(*world), 0u);
+    EXPECT_EQ(world->pipeline().detection().imported_waiting(), 0u);
+  }
+  EXPECT_EQ(other.pipeline().detection().imported_waiting(), 2u) << "its rule is another one";
 }
 
 TEST(DetectionRules, GroupsAreOfOneRuleAndOfLivingSeries) {
