@@ -22,7 +22,7 @@ import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-LONG = ("test_findings.", "test_kill.", "test_prometheus.")
+LONG = ("test_hogs.", "test_findings.", "test_kill.", "test_prometheus.")
 JOBS = (os.cpu_count() or 2) + 1  # One more than processors: a test waits more than it works.
 
 
@@ -72,7 +72,8 @@ def main():
         loader.testNamePatterns = [f"*{name}*" for name in options.k]
     names = list(test_ids(loader.discover(str(HERE), options.files)))
     # The longest come first, so that none of them is alone at the end.
-    names.sort(key=lambda name: not name.startswith(LONG))
+    names.sort(key=lambda name: next((i for i, long in enumerate(LONG) if name.startswith(long)),
+                                     len(LONG)))
     began = time.monotonic()
     failures = []
     with concurrent.futures.ProcessPoolExecutor(
