@@ -9,7 +9,8 @@ namespace quell {
 namespace {
 
 constexpr double kChangeValueMax = 1e30;
-constexpr double kSlack = 0.5;    // Shifts below this many deviations are none.
+constexpr double kChangeMost = 1e34;  // What sums of such can be.
+constexpr double kSlack = 0.5;        // Shifts below this many deviations are none.
 constexpr double kDecision = 15;  // Of normal noise, one false change in some millions of samples.
 constexpr double kZMax = 4;
 constexpr double kLevelRateMin = 0.002;
@@ -92,9 +93,8 @@ Reading ChangePointDetector::observe(Timestamp time, std::span<const double> val
                            time >= first_ + std::chrono::hours(24);
   reading.is_learning = samples_ < options_.warmup_samples || !is_day_over;
   // Without a whole day the hours are not known, only the level.
-  const bool may_speak =
-      !reading.is_learning ||
-      (options_.speaks_while_learning && samples_ >= options_.warmup_samples);
+  const bool may_speak = !reading.is_learning ||
+                         (options_.speaks_while_learning && samples_ >= options_.warmup_samples);
   ++samples_;
   if (may_speak) {
     const bool is_up = add(up_, innovation, time, value - hour.mean);
@@ -110,6 +110,23 @@ Reading ChangePointDetector::observe(Timestamp time, std::span<const double> val
   }
   learn(hour, distance);
   return reading;
+}
+
+bool ChangePointDetector::is_sound() const {
+  const auto is_within = [](double v, double low, double high) { return v >= low && v <= high; };
+  bool is_good = is_within(scale_, 0, kChangeMost) && is_within(magnitude_, 0, kChangeMost) &&
+                 is_within(level_, -kChangeMost, kChangeMost) && is_within(variance_, 0, 1e12) &&
+                 is_within(covariance_, -1e12, 1e12) && is_within(last_z_, -1e6, 1e6) &&
+                 is_within(level_samples_, 0, 1e18);
+  for (const Hour& hour : hours_) {
+    is_good = is_good && is_within(hour.mean, -kChangeMost, kChangeMost) &&
+              is_within(hour.visits, 0, 1e6);
+  }
+  for (const Side& side : {up_, down_}) {
+    is_good = is_good && is_within(side.sum, 0, 1e9) && is_within(side.count, 0, 1e18) &&
+              is_within(side.values, -1e50, 1e50);
+  }
+  return is_good;
 }
 
 void ChangePointDetector::visit(StateVisitor& visitor) {

@@ -38,6 +38,7 @@ class ChangePointDetector final : public NamedDetector {
   };
 
   void visit(StateVisitor& visitor) override;
+  bool is_sound() const override;
   double whiten(double distance);
   bool add(Side& side, double surplus, Timestamp time, double value) const;
   void learn(Hour& hour, double distance);

@@ -5,7 +5,6 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "detect/detector.h"
-#include "detect/named_detector.h"
 
 namespace quell {
 namespace {
@@ -57,6 +56,9 @@ Status check_state(const DetectorRecord& record) {
   NamedDetectorOptions options{.above = 0, .series = record.series.size()};
   options.kind = record.state.size() > 1 ? static_cast<NamedDetectorKind>(record.state[1])
                                          : NamedDetectorKind::Off;
+  if (!is_carried(options.kind)) {
+    return fail(Errc::Corrupt, "a detector of a kind that is not carried");
+  }
   const bool is_group = options.kind == NamedDetectorKind::Isolation;
   if (is_group != (record.series.size() > 1)) {
     return fail(Errc::Corrupt, "a detector with another number of series than its kind has");
@@ -113,6 +115,11 @@ std::string detector_section(const std::vector<DetectorRecord>& detectors) {
 }
 
 }  // namespace
+
+bool is_carried(NamedDetectorKind kind) {
+  return kind == NamedDetectorKind::Seasonal || kind == NamedDetectorKind::ChangePoint ||
+         kind == NamedDetectorKind::Forecast || kind == NamedDetectorKind::Isolation;
+}
 
 std::string encode_model_file(const ModelFile& file) {
   std::string body;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "detect/named_detector.h"
 #include "model/series.h"
 
 namespace quell {
@@ -38,6 +39,9 @@ struct DetectorRecord {
   std::vector<SeriesLabels> series{};  // One; of isolation several, in the order of its state.
   std::string state{};                 // NamedDetector::load() takes it.
 };
+
+// Whether detectors of the kind learn so much that it is worth carrying.
+bool is_carried(NamedDetectorKind kind);
 
 struct ModelFile {
   std::vector<ModelRecord> models{};

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+
+#include "base/hash.h"
 #include "detect/calendar.h"
 #include "detect/detector.h"
 
@@ -83,6 +86,30 @@ TEST(ModelFile, SaysWhatIsWrongWithADetector) {
                 "kind has");
   odd.series.clear();
   check_refused(encode_model_file({.detectors = {odd}}), "detector 0: it has 0 series");
+}
+
+// A state with a checksum that fits.
+std::string sealed(std::string state) {
+  const std::uint32_t sum = crc32c(state);
+  state.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+  return state;
+}
+
+TEST(ModelFile, RefusesStatesThatNoSamplesLeadTo) {
+  DetectorRecord odd = detector_record({"a"});
+  std::string body = odd.state.substr(0, odd.state.size() - 4);
+  const double negative = -1;  // The scale, before the last number.
+  std::memcpy(body.data() + body.size() - 16, &negative, sizeof negative);
+  odd.state = sealed(body);
+  check_refused(encode_model_file({.detectors = {odd}}),
+                "detector 0, cpu{host=\"a\"}: model of a detector 'seasonal': it is of other "
+                "options, or has impossible numbers");
+  for (const int kind : {0, 1, 2, 7, 8, 200}) {
+    body[1] = static_cast<char>(kind);
+    odd.state = sealed(body);
+    check_refused(encode_model_file({.detectors = {odd}}),
+                  "detector 0, cpu{host=\"a\"}: a detector of a kind that is not carried");
+  }
 }
 
 TEST(ModelFile, PagesMayFollowOneAnother) {

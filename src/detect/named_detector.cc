@@ -141,10 +141,10 @@ Status NamedDetector::load(std::string_view bytes) {
   const std::string before = save();
   StateReader reader(body.substr(2));
   visit(reader);
-  if (reader.is_good()) return {};
+  if (reader.is_good() && is_sound()) return {};
   StateReader back(std::string_view(before).substr(2, before.size() - 2 - sizeof sum));
   visit(back);
-  return fail(Errc::Corrupt, what + ": it is of other options");
+  return fail(Errc::InvalidArgument, what + ": it is of other options, or has impossible numbers");
 }
 
 Result<std::unique_ptr<NamedDetector>> make_named_detector(const NamedDetectorOptions& options) {

@@ -103,14 +103,17 @@ class NamedDetector {
 
   virtual NamedDetectorKind kind() const = 0;
 
-  // The whole state, and back into a detector of the same options. Errors: Corrupt; then nothing
-  // was changed.
+  // The whole state, and back into a detector of the same options. Errors: Corrupt when it is
+  // damaged, InvalidArgument when it is of other options or has impossible numbers in it; then
+  // nothing was changed.
   std::string save() const;
   Status load(std::string_view bytes);
 
  private:
   // Shows every piece of state to the visitor, in the same order each time.
   virtual void visit(StateVisitor& visitor) = 0;
+  // Whether the state is one that samples can lead to, as far as the arithmetic relies on it.
+  virtual bool is_sound() const { return true; }
 };
 
 // Errors: InvalidArgument with the option that is missing or out of range; also for Auto, which is

@@ -388,7 +388,8 @@ TEST(NamedDetector, CorruptModelsAreRefused) {
   const auto one = make({.kind = NamedDetectorKind::Isolation});
   const auto two = make({.kind = NamedDetectorKind::Isolation, .series = 2});
   EXPECT_EQ(two->load(one->save()).error().to_string(),
-            "model of a detector 'isolation': it is of other options");
+            "model of a detector 'isolation': it is of other options, or has impossible "
+            "numbers");
   EXPECT_EQ(make({.kind = NamedDetectorKind::Absence})->load(one->save()).error().to_string(),
             "model of a detector 'absence': it is of another kind");
 }

@@ -8,11 +8,6 @@
 namespace quell {
 namespace {
 
-bool is_carried(NamedDetectorKind kind) {
-  return kind == NamedDetectorKind::Seasonal || kind == NamedDetectorKind::ChangePoint ||
-         kind == NamedDetectorKind::Forecast || kind == NamedDetectorKind::Isolation;
-}
-
 std::vector<std::uint64_t> ids_of(const DetectorRecord& record) {
   std::vector<std::uint64_t> ids;
   for (const SeriesLabels& labels : record.series) {

@@ -151,7 +151,10 @@ Status RuleWatches::load(const StatePage& page, const SeriesTable& table) {
     if (watch.members[m].is_there()) place(watch.members[m].slot, {&watch, m});
   }
   if (learned.empty()) return {};
-  return detector_of(watch).load(learned);
+  const Status loaded = detector_of(watch).load(learned);
+  if (loaded || loaded.error().code != Errc::InvalidArgument) return loaded;
+  watch.detector = nullptr;  // It was led to impossible numbers: it begins anew.
+  return {};
 }
 
 // Who matches, and is neither watched nor of a group. Until here, refused_ counts them, too.

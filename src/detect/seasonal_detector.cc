@@ -10,6 +10,7 @@ namespace quell {
 namespace {
 
 constexpr double kSeasonalMax = 1e30;
+constexpr double kSeasonalMost = 1e34;     // What sums of such can be.
 constexpr double kOffsetRate = 0.0023105;  // Half life of 300 samples.
 constexpr double kScaleRateMin = 5e-4;
 constexpr double kBinRateMin = 0.01;
@@ -121,8 +122,8 @@ Reading SeasonalDetector::observe(Timestamp time, std::span<const double> values
   reading.upper = reading.expected + half;
   // A half hour that was visited no more than twice is no experience.
   const bool is_experienced = bins_[place.profile][place.bin].visits > 2;
-  const bool may_speak = samples_ >= kDistancesMin &&
-                         (!reading.is_learning || options_.speaks_while_learning);
+  const bool may_speak =
+      samples_ >= kDistancesMin && (!reading.is_learning || options_.speaks_while_learning);
   if (may_speak && is_experienced && std::abs(residual) > half) {
     reading.is_unusual = true;
     reading.side = residual > 0 ? 1 : -1;
@@ -134,6 +135,20 @@ Reading SeasonalDetector::observe(Timestamp time, std::span<const double> values
   last_ = time;
   ++samples_;
   return reading;
+}
+
+bool SeasonalDetector::is_sound() const {
+  const auto is_within = [](double v, double low, double high) { return v >= low && v <= high; };
+  bool is_good = is_within(scale_, 0, kSeasonalMost) && is_within(magnitude_, 0, kSeasonalMost) &&
+                 is_within(offset_, -kSeasonalMost, kSeasonalMost);
+  for (const double count : distances_) is_good = is_good && is_within(count, 0, kDistancesMax + 1);
+  for (const auto& profile : bins_) {
+    for (const Bin& bin : profile) {
+      is_good = is_good && is_within(bin.mean, -kSeasonalMost, kSeasonalMost) &&
+                is_within(bin.visits, 0, 1'000);
+    }
+  }
+  return is_good;
 }
 
 void SeasonalDetector::visit(StateVisitor& visitor) {

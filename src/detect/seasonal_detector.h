@@ -39,6 +39,7 @@ class SeasonalDetector final : public NamedDetector {
   };
 
   void visit(StateVisitor& visitor) override;
+  bool is_sound() const override;
   Place place_of(Timestamp time) const;
   double bin_mean(std::size_t profile, std::size_t bin) const;
   double forecast(const Place& place) const;
