@@ -13,8 +13,16 @@ if(QUELL_WERROR)
   add_compile_options(-Werror)
 endif()
 
+if(QUELL_PRECOMPILE)
+  # Some libraries ask for -pthread: what is precompiled must fit everywhere, and not know when it was made.
+  add_compile_options(-pthread "SHELL:$<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Xclang -fno-pch-timestamp>")
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
+  if(QUELL_PRECOMPILE)  # Else ccache keeps nothing of a source that reads a precompiled header.
+    set(CCACHE ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+  endif()
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()

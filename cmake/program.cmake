@@ -2,6 +2,7 @@
 if(EXISTS ${CMAKE_SOURCE_DIR}/src/app/main.cc)
   add_executable(quell src/app/main.cc)
   target_link_libraries(quell PRIVATE quell_app)
+  quell_precompile(quell)
   # Alerts are many small values that one thread makes and another one frees: with glibc's allocator a
   # duplicate costs a third more, and memory stays in pieces. Sanitizers bring their own.
   if(NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize")

@@ -32,7 +32,6 @@ target_link_libraries(quell_test_support PUBLIC quell_app fmt::fmt)
 add_executable(scenario_test tests/scenario/runner.cc)
 target_link_libraries(scenario_test PRIVATE quell_test_support fmt::fmt)
 add_test(NAME scenario COMMAND scenario_test ${CMAKE_SOURCE_DIR}/scenarios ${FEW})
-set_tests_properties(scenario PROPERTIES COST 100)  # The longest goes first.
 add_test(NAME scenario_cases COMMAND scenario_test ${CMAKE_SOURCE_DIR}/tests/scenario/cases ${FEW})
 
 # The HTTP client against the HTTP server.
@@ -71,6 +70,17 @@ target_link_libraries(metrics_sim PRIVATE quell_test_support fmt::fmt)
 add_test(NAME metrics_sim COMMAND metrics_sim 0 ${METRICS_SEEDS})
 add_test(NAME metrics_sim_canary COMMAND metrics_sim canary)
 set_tests_properties(metrics_sim_canary PROPERTIES WILL_FAIL TRUE)
+
+# The longest go first, so that none is alone at the end.
+set_tests_properties(scenario pipeline_sim PROPERTIES COST 100)
+set_tests_properties(pipeline stream detect metrics_sim metrics_sim_canary wire PROPERTIES COST 50)
+
+foreach(target packs_test fetch_server_test pipeline_test)
+  quell_precompile(${target} TEST)
+endforeach()
+foreach(target quell_test_support scenario_test journal_sim pipeline_sim detection_sim metrics_sim)
+  quell_precompile(${target})
+endforeach()
 
 add_dependencies(tests journal_sim packs_test scenario_test fetch_server_test pipeline_test
                  pipeline_sim detection_sim metrics_sim)
