@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "wire/fields.h"
+#include "wire/octaves.h"
 #include "wire/otlp_value.h"
 
 namespace quell::wire {
