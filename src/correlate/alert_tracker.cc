@@ -113,8 +113,11 @@ AlertOutcome AlertTracker::on_firing(const Event& event, const Alert& alert, con
       take_content(a, event);
       news = begin(a, event, step, VerdictKind::Refired);
       if (overtaken && just_ended) {
-        end(a, *known_end, step, VerdictKind::Resolved, "its end had arrived first");
-        news = announce(a);  // It did fire: correlation places it, and sees that it is over.
+        const AlertNews over =
+            end(a, *known_end, step, VerdictKind::Resolved, "its end had arrived first");
+        // It did fire: correlation places it, and sees that it is over. If it was held, the end has
+        // dropped it or let it out.
+        if (news == AlertNews::None) news = over;
       }
       arm(a);
     });

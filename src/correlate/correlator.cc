@@ -163,11 +163,9 @@ void Correlator::on_alert(const AlertOutcome& outcome, const Step& step) {
   const Alert* alert = alerts_.find(outcome.key);
   switch (outcome.news) {
     case AlertNews::None:
-      if (alert == nullptr || !alert->flapping) return;
+      if (alert == nullptr || (alert->announced && !alert->flapping)) return;
       forget(*alert);
-      if (outcome.before) {  // It fires again, and flaps now.
-        for (const RuleMatch& m : rules_.match(*outcome.before)) rules_.remove(m, *outcome.before);
-      }
+      if (outcome.before) forget(*outcome.before);  // It fires again, and is held or flaps now.
       return;
     case AlertNews::Began:
       if (outcome.before) keep_former(*outcome.before, outcome.key);
@@ -323,7 +321,7 @@ bool Correlator::is_listed_from(const Alert& alert, Timestamp starts_at) const {
   return member != incident->members.end() && member->starts_at == starts_at;
 }
 
-// A flapping alert stays where it is, and counts for nothing else.
+// An alert that flaps or is held stays where it is, and counts for nothing else.
 void Correlator::forget(const Alert& alert) {
   make_loose(alert, false);
   settled_loose_.remove(alert.key, topology_->canonical(alert.entity));

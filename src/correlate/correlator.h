@@ -142,6 +142,7 @@ class Correlator {
   IncidentId group_of(const Alert& alert) const;
   bool has_incident(IncidentId group) const;
   IncidentId home_of(const Alert& alert) const;
+  void add_settled_loose(const Alert& alert);
   IncidentId new_group();
   std::vector<AlertKey> astray_members(IncidentId group) const;
   void settle(const AlertKey& key, Timestamp starts_at, const Step& step);

@@ -99,7 +99,7 @@ void Correlator::settle(const AlertKey& key, Timestamp starts_at, const Step& st
     const bool listed = member != incident->members.end();
     if (!listed || member->starts_at != starts_at) {
       // Only counted, or it fires again: its place is decided already.
-      if (listed && group_of(alert) == 0) settled_loose_.add(key, link.entity);
+      if (listed && group_of(alert) == 0) add_settled_loose(alert);
       return;
     }
   }
@@ -121,6 +121,12 @@ void Correlator::settle(const AlertKey& key, Timestamp starts_at, const Step& st
   settle_loose(key, starts_at, step);
 }
 
+// One that fires again since then waits until that settles, too.
+void Correlator::add_settled_loose(const Alert& alert) {
+  if (alert.counts_from() > watermark_) return;
+  settled_loose_.add(alert.key, topology_->canonical(alert.entity));
+}
+
 IncidentId Correlator::new_group() {
   return kFirstWithoutIncident + groups_without_incident_++;
 }
@@ -136,7 +142,7 @@ void Correlator::assign(const AlertKey& key, const Linkable& link, IncidentId gr
     astray_.erase(before);
   }
   if (group == 0) {
-    settled_loose_.add(key, link.entity);
+    add_settled_loose(alert);
     if (current != 0) astray_[key] = 0;
   } else if (group == current) {
     groups_.settle(current, link);

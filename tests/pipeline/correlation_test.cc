@@ -157,6 +157,47 @@ TEST(Correlation, OtherLengthsOfTimeCountAtOnce) {
   EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
 }
 
+// Of alerts of one service, whose beginnings and ends cross on their way: a restart before each of
+// them changes nothing.
+class CrossedWorld : public World {
+ public:
+  using World::World;
+  void say(std::string_view name, std::string_view severity, int from, int to, int at) {
+    post(fmt::format(R"([{{"labels":{{"alertname":"{}","service":"shop","severity":"{}"}},)"
+                     R"("startsAt":"{}","endsAt":"{}"}}])",
+                     name, severity, format_rfc3339(kBegin + seconds(from)),
+                     format_rfc3339(kBegin + seconds(to))),
+         seconds(at));
+  }
+  void check_restarts() {
+    post("[]", seconds(200));
+    EXPECT_EQ(state_with_restarts(), render_state(pipeline()));
+  }
+};
+
+// It was told of once, so that its next firing, which is held, must be forgotten.
+TEST(Correlation, AnAlertThatIsHeldAgainCountsForNothing) {
+  CrossedWorld world(R"(hold: [{match: 'severity="warning"', for: 45s}])");
+  world.say("Blip", "warning", 16, 17, 17);
+  world.say("Blip", "warning", 11, 468, 19);
+  world.say("Blip", "warning", 19, 476, 22);
+  world.say("Blip", "warning", 23, 24, 30);
+  world.say("Burst", "critical", 19, 700, 32);
+  EXPECT_EQ(world.only_incident().members.size(), 1u);
+  world.check_restarts();
+}
+
+TEST(Correlation, AMemberThatFiresAgainBeforeItSettlesIsNotLoose) {
+  CrossedWorld world;
+  world.say("Slow", "critical", 39, 647, 41);
+  world.say("Slow", "critical", 40, 41, 42);
+  world.say("Burst", "warning", 38, 646, 45);
+  world.say("Burst", "warning", 44, 652, 46);
+  world.say("Burst", "warning", 41, 42, 47);
+  for (int at = 48; at < 60; ++at) world.post("[]", seconds(at));
+  world.check_restarts();
+}
+
 // Its first end gets too old to matter; the second has not, and what began before it and arrives
 // late still takes the alert along.
 TEST(Correlation, ALooseAlertThatEndsTwiceCountsUntilItsSecondEnd) {

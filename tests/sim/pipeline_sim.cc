@@ -300,8 +300,15 @@ std::unique_ptr<Run> run_with_clock_jumps(const std::vector<Delivery>& deliverie
   return result;
 }
 
+std::string first_difference(std::string_view want, std::string_view got) {
+  const auto at = static_cast<std::size_t>(std::ranges::mismatch(want, got).in1 - want.begin());
+  const std::size_t from = at < 200 ? 0 : at - 200;
+  return fmt::format("-- without:\n{}\n-- with:\n{}", want.substr(from, 500),
+                     got.substr(from, 500));
+}
+
 // The first frame at which a pipeline that was restarted just before it does another thing.
-std::string first_difference(const std::vector<Frame>& journal, const PackLibrary& packs) {
+std::string first_restart_that_shows(const std::vector<Frame>& journal, const PackLibrary& packs) {
   MemoryStore store;
   Pipeline straight(packs);
   for (std::size_t i = 0; i < journal.size(); ++i) {
@@ -309,9 +316,10 @@ std::string first_difference(const std::vector<Frame>& journal, const PackLibrar
     if (i > 0 && !restart(restarted, store, journal)) return "restore failed";
     straight.on_frame(journal[i]);
     restarted.on_frame(journal[i]);
-    if (render_state(straight) != render_state(restarted)) {
-      return fmt::format("a restart before frame {} ({} at {}) shows: {}", i, journal[i].source,
-                         format_rfc3339(journal[i].arrived_at), journal[i].body);
+    if (const auto want = render_state(straight), got = render_state(restarted); want != got) {
+      return fmt::format("a restart before frame {} ({} at {}) shows: {}\n{}", i,
+                         journal[i].source, format_rfc3339(journal[i].arrived_at),
+                         journal[i].body, first_difference(want, got));
     }
     store.commit(straight.take_batch());
   }
@@ -323,12 +331,9 @@ std::string trace_of_crashes(Run& run, const PackLibrary& packs, Prng& prng) {
   const std::string state = render_state(run.pipeline());
   const std::string crashed = state_with_kills(run.journal(), packs, prng);
   if (crashed == state) return {};
-  const auto at =
-      static_cast<std::size_t>(std::ranges::mismatch(state, crashed).in1 - state.begin());
-  const std::size_t from = at < 200 ? 0 : at - 200;
-  return fmt::format("crashes change the state; {}\n-- without:\n{}\n-- with:\n{}",
-                     first_difference(run.journal(), packs), state.substr(from, 500),
-                     crashed.substr(from, 500));
+  return fmt::format("crashes change the state; {}\n{}",
+                     first_restart_that_shows(run.journal(), packs),
+                     first_difference(state, crashed));
 }
 
 // With a disk that fails: empty, or what is lost or doubled.
