@@ -92,7 +92,7 @@ FrameOutcome Pipeline::on_frame(const Frame& frame) {
                "frames come in the order of their offsets");
   QUELL_ASSERT(frame.arrived_at >= now_, "arrival times do not fall");
   next_offset_ = frame.offset + 1;
-  now_ = frame.arrived_at;
+  arrived_at_ = now_ = frame.arrived_at;
   step_ = {.now = frame.arrived_at, .offset = frame.offset};
   ++counters_.frames;
   next_index_ = 0;
@@ -243,7 +243,7 @@ void Pipeline::on_event(Event event, std::uint32_t index, FrameOutcome& outcome)
   limit_times(event);
   ++counters_.events;
   if (event.time < watermark_ && event.kind != EventKind::Alert) ++counters_.late;
-  const SeenIds::Verdict seen = seen_.check(event, now_);
+  const SeenIds::Verdict seen = seen_.check(event, arrived_at_, now_);
   if (seen != SeenIds::Verdict::New) {
     ++outcome.duplicates;
     ++counters_.duplicates;

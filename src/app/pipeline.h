@@ -165,6 +165,7 @@ class Pipeline {
   std::uint32_t next_letter_ = 0;                    // and of its next dead letter.
   std::vector<Rejected>* retry_rejected_ = nullptr;  // While a dead letter is tried again.
   Timestamp now_ = Timestamp::min();
+  Timestamp arrived_at_{};  // Of the events at hand: those of a letter came before now_.
   Timestamp max_event_time_ = Timestamp::min();
   Timestamp watermark_ = Timestamp::min();
   std::uint64_t next_offset_ = 0;

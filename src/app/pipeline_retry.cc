@@ -44,7 +44,9 @@ FrameOutcome Pipeline::on_retry(const Frame& frame, DeadLetter letter) {
   std::vector<Rejected> rejected = std::move(decoded.decoded.rejected);
   const std::size_t refused_before = rejected.size();
   retry_rejected_ = &rejected;
+  arrived_at_ = record->frame.arrived_at;
   on_events(std::move(decoded.decoded.events), outcome);
+  arrived_at_ = now_;
   retry_rejected_ = nullptr;
   outcome.accepted += events - static_cast<std::uint32_t>(rejected.size() - refused_before);
   for (Rejected& one : rejected) one.place = record->place_in_original(one.place, letter);

@@ -30,10 +30,10 @@ Hash128 content_of(const Event& event, Timestamp arrived_at) {
 
 }  // namespace
 
-SeenIds::Verdict SeenIds::check(const Event& event, Timestamp now) {
+SeenIds::Verdict SeenIds::check(const Event& event, Timestamp arrived_at, Timestamp now) {
   if (event.id.empty()) return Verdict::New;
   forget_before(now - kKeptFor);
-  const SeenId id{.key = key_of(event), .content = content_of(event, now), .at = now};
+  const SeenId id{.key = key_of(event), .content = content_of(event, arrived_at), .at = now};
   const auto known = content_.find(id.key);
   if (known != content_.end()) {
     return known->second == id.content ? Verdict::Duplicate : Verdict::OtherContent;

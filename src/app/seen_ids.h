@@ -23,9 +23,9 @@ class SeenIds {
 
   enum class Verdict : std::uint8_t { New, Duplicate, OtherContent };
 
-  // Remembers the event, unless it has no id: then it is New every time. A time that is `now`, the
-  // arrival, is not content: the sender gave none.
-  Verdict check(const Event& event, Timestamp now);
+  // Remembers the event, unless it has no id: then it is New every time. A time that is
+  // that of its arrival, which of a letter was long ago, is not content: the sender gave none.
+  Verdict check(const Event& event, Timestamp arrived_at, Timestamp now);
 
   // Other things that must happen only once, remembered with the offset of the frame that did them.
   // The offset under `key`, if there is one.

@@ -142,6 +142,20 @@ TEST(DeadLetterRetry, TouchesNothingElseOfItsFrame) {
   EXPECT_TRUE(world.letters()[0].resolved);
 }
 
+// An event without a time has that of its arrival, whichever way it comes in.
+TEST(DeadLetterRetry, WhatTheSenderSendsAgainIsADuplicate) {
+  World world;
+  Frame frame = posted("cloudevents", R"([{"specversion":"1.0","id":"7","source":"/s","type":"t",)"
+                                      R"("data":{"title":"one"}}])");
+  frame.content_type = "application/cloudevents-batch+json";
+  EXPECT_EQ(world.retry(frame, letter_at("/0")).accepted, 1u);
+  const std::size_t letters = world.letters().size();
+  const FrameOutcome again = world.feed(frame);
+  EXPECT_EQ(again.duplicates, 1u);
+  EXPECT_EQ(again.dead_letters, 0u);
+  EXPECT_EQ(world.letters().size(), letters);
+}
+
 TEST(DeadLetterRetry, TakesARecordOnce) {
   World world;
   const Frame frame =
