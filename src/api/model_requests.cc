@@ -16,6 +16,7 @@ namespace {
 // Of one page: what the core does for them is done within about 20 ms.
 constexpr std::uint32_t kPageDefault = 2000;
 constexpr std::uint32_t kPageMax = 2000;
+constexpr std::size_t kPageBytesMax = 4 << 20;
 constexpr std::size_t kLooksMax = 200'000;  // Series looked at.
 
 bool fits(const promql::Selector& selector, const Series& series) {
@@ -39,8 +40,9 @@ Result<Reply> export_models(const Call& call, LiveView& live) {
   ModelFile file;
   const std::size_t end = live.series == nullptr ? 0 : live.series->slot_count();
   std::size_t looks = 0;
+  std::size_t bytes = 0;
   for (std::size_t at = after.value_or(0); at < end && live.detector != nullptr; ++at) {
-    if (file.models.size() == limit || ++looks > kLooksMax) {
+    if (file.models.size() == limit || bytes > kPageBytesMax || ++looks > kLooksMax) {
       file.next = at;
       break;
     }
@@ -49,8 +51,10 @@ Result<Reply> export_models(const Call& call, LiveView& live) {
     if (series == nullptr || (!tenant.empty() && series->tenant != tenant)) continue;
     if (!fits(selector, *series) || live.detector->model(slot).samples == 0) continue;
     file.models.push_back({series->tenant, series->labels, live.detector->save(slot)});
+    bytes += series->labels.bytes().size() + file.models.back().model.size();
     if (live.watches == nullptr) continue;
     if (auto own = live.watches->exported(slot, *live.series)) {
+      bytes += own->state.size();
       file.detectors.push_back(*std::move(own));
     }
   }

@@ -137,7 +137,8 @@ void Gateway::refuse(const Pending& pending, const Error& error) {
 std::uint64_t Gateway::body_limit(std::string_view method, std::string_view path) const {
   constexpr std::uint64_t kControlMax = 1 << 20;
   const bool ingests = path.starts_with("/ingest/") || path.starts_with("/alertmanager/") ||
-                       path == "/api/v1/write" || path.starts_with("/v1/");
+                       path == "/api/v1/write" || path.starts_with("/v1/") ||
+                       path == "/api/v1/models/import";
   return method == "POST" && ingests ? config()->body_bytes_max : kControlMax;
 }
 

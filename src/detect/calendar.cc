@@ -175,6 +175,14 @@ class ZoneReader {
 Result<Calendar> Calendar::parse(std::string_view zone) {
   const std::string_view known = rule_of_zone(zone);
   if (!known.empty()) return ZoneReader(known).read();
+  // By POSIX `UTC+2` lies two hours *west* of Greenwich; hardly anybody who writes it means that.
+  if (zone.starts_with("UTC+") || zone.starts_with("UTC-") || zone.starts_with("GMT+") ||
+      zone.starts_with("GMT-")) {
+    return fail(Errc::InvalidArgument,
+                fmt::format("'{}' is west of Greenwich to some and east to others; write a name "
+                            "such as Europe/Berlin, or <+02>-2 for two hours east",
+                            utf8_prefix(zone, kZoneNameMax)));
+  }
   if (!looks_like_rules(zone)) return no_such_zone(zone);
   return ZoneReader(zone).read();
 }

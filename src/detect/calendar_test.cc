@@ -85,6 +85,9 @@ TEST(Calendar, SaysWhatItExpectsWhere) {
   check_error("", "column 1: time zone '': expected a name of three letters");
   check_error("CE-1", "column 1: time zone 'CE-1': expected a name of three letters");
   check_error("<+03", "column 5: time zone '<+03': expected '>'");
+  check_error("UTC+2",
+              "'UTC+2' is west of Greenwich to some and east to others; write a name such as "
+              "Europe/Berlin, or <+02>-2 for two hours east");
   check_error("CXT+", "there is no time zone 'CXT+', did you mean 'CET'?");
   check_error("Europe/Berlim",
               "there is no time zone 'Europe/Berlim', did you mean 'Europe/Berlin'?");

@@ -154,6 +154,20 @@ Reading IsolationDetector::observe(Timestamp time, std::span<const double> value
   return reading;
 }
 
+bool IsolationDetector::is_sound() const {
+  const auto is_within = [](double v, double low, double high) { return v >= low && v <= high; };
+  constexpr double kMost = 4 * kIsolationValueMax;
+  bool is_good = is_within(p_, 0, 1);
+  for (const Channel& channel : channels_) {
+    is_good = is_good && is_within(channel.mean, -kMost, kMost) &&
+              is_within(channel.scale, 0, kMost) && is_within(channel.magnitude, 0, kMost);
+  }
+  for (const auto* counts : {&cells_, &scores_}) {
+    for (const double count : *counts) is_good = is_good && is_within(count, 0, kCellsMax + 1);
+  }
+  return is_good;
+}
+
 void IsolationDetector::visit(StateVisitor& visitor) {
   for (Channel& channel : channels_) {
     for (double* v : {&channel.mean, &channel.scale, &channel.magnitude}) visitor.number(*v);

@@ -45,6 +45,7 @@ class IsolationDetector final : public NamedDetector {
   };
 
   void visit(StateVisitor& visitor) override;
+  bool is_sound() const override;
   void standardise(std::span<const double> values);
   double measure();
   void rank(double score);

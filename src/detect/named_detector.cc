@@ -40,15 +40,19 @@ class StateReader final : public StateVisitor {
   explicit StateReader(std::string_view in) : r_(in) {}
   void number(double& v) override {
     v = r_.f64();
-    is_finite_ = is_finite_ && std::isfinite(v);
+    is_sound_ = is_sound_ && std::isfinite(v);
   }
-  void count(std::uint64_t& v) override { v = r_.u64(); }
+  void count(std::uint64_t& v) override {
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 53;  // One more is another double.
+    v = r_.u64();
+    is_sound_ = is_sound_ && v <= kMost;
+  }
   void time(Timestamp& v) override { v = r_.time(); }
-  bool is_good() const { return r_.ok() && r_.at_end() && is_finite_; }
+  bool is_good() const { return r_.ok() && r_.at_end() && is_sound_; }
 
  private:
   ByteReader r_;
-  bool is_finite_ = true;
+  bool is_sound_ = true;
 };
 
 Status check_finite(const std::optional<double>& value, std::string_view name) {

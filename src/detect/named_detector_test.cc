@@ -7,6 +7,7 @@
 #include <limits>
 #include <numbers>
 
+#include "base/hash.h"
 #include "base/prng.h"
 #include "base/time.h"
 #include "detect/isolation_detector.h"
@@ -392,6 +393,29 @@ TEST(NamedDetector, CorruptModelsAreRefused) {
             "numbers");
   EXPECT_EQ(make({.kind = NamedDetectorKind::Absence})->load(one->save()).error().to_string(),
             "model of a detector 'absence': it is of another kind");
+}
+
+// The state of isolation over one series, with other numbers in place of those from byte `from` on.
+void check_impossible(std::size_t from, std::size_t size, std::string_view numbers) {
+  const auto d = make({.kind = NamedDetectorKind::Isolation});
+  for (int i = 0; i < 100; ++i) d->observe(at(60 * i), i % 7);
+  const std::string good = d->save();
+  std::string bad = good.substr(0, good.size() - 4);
+  bad.replace(from, size, numbers);
+  const std::uint32_t sum = crc32c(bad);
+  bad.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+  EXPECT_EQ(d->load(bad).error().to_string(),
+            "model of a detector 'isolation': it is of other options, or has impossible numbers");
+  EXPECT_EQ(d->save(), good);
+}
+
+TEST(NamedDetector, NumbersThatNoSamplesLeadToAreRefused) {
+  constexpr std::size_t kHead = 2;  // Version and kind; then mean, scale, magnitude, samples.
+  const double negative = -1;
+  const std::string_view bytes(reinterpret_cast<const char*>(&negative), sizeof negative);
+  check_impossible(kHead + 8, 8, bytes);
+  check_impossible(kHead + 16, 8, bytes);
+  check_impossible(kHead + 24, 1, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
 }
 
 TEST(NamedDetector, WhatIsLateOrSeenAlreadyIsNotUsed) {

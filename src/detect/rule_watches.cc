@@ -206,8 +206,10 @@ void RuleWatches::remove(Watch& watch) {
 }
 
 void RuleWatches::wait(SeriesSlot slot) {
+  const std::uint64_t bit = std::uint64_t{1} << slot % 64;
   if (slot / 64 >= waiting_.size()) waiting_.resize(slot / 64 + 1);
-  waiting_[slot / 64] |= std::uint64_t{1} << slot % 64;
+  if ((waiting_[slot / 64] & bit) != 0) return;
+  waiting_[slot / 64] |= bit;
   ++waiting_count_;
 }
 

@@ -62,13 +62,16 @@ RuleWatches::Watch* RuleWatches::watch_of(const DetectorRecord& record,
 
 Status RuleWatches::check_import(std::span<const DetectorRecord> records,
                                  const SeriesTable& table) const {
-  const auto more = static_cast<std::uint64_t>(std::ranges::count_if(
-      records, [&](const DetectorRecord& record) { return watch_of(record, table) == nullptr; }));
-  if (more == 0 || imports_.size() + more <= options_.named_series_max) return {};
+  std::set<std::uint64_t> more;  // One that waits already is replaced.
+  for (const DetectorRecord& record : records) {
+    const std::uint64_t identity = identity_of(record.key, ids_of(record));
+    if (watch_of(record, table) == nullptr && !imports_.contains(identity)) more.insert(identity);
+  }
+  if (more.empty() || imports_.size() + more.size() <= options_.named_series_max) return {};
   return fail(Errc::Exhausted,
               fmt::format("{} detectors wait for their series or rules, {} more would be more than "
                           "detection.named_series_max, {}",
-                          imports_.size(), more, options_.named_series_max));
+                          imports_.size(), more.size(), options_.named_series_max));
 }
 
 Result<std::uint64_t> RuleWatches::import_detectors(std::vector<DetectorRecord> records,

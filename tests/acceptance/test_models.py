@@ -53,6 +53,21 @@ class ModelsTest(AcceptanceTest):
         self.assertEqual(self.learned(pupil, "b"), 0)
         self.assertEqual(self.learned(pupil, "a"), taught)
 
+    def test_an_export_of_many_is_imported(self):
+        """A page of 2,000 models has more than the megabyte that bodies of the API have elsewhere."""
+        teacher = self.start_quell(name="teacher")
+        for host in range(2100):
+            self.send(teacher, f"h{host}", 2)
+        file = teacher.directory / "models.bin"
+        done = teacher.run("models", "export", file)
+        self.assertEqual((done.returncode, done.stdout), (0, f"2100 models written to {file}\n"),
+                         done.stderr)
+        self.assertGreater(file.stat().st_size, 1 << 20)
+        done = self.start_quell(name="pupil").run("models", "import", file)
+        self.assertEqual(
+            done.stdout,
+            "2100 models imported, 2100 of them for series that have not come yet\n", done.stderr)
+
     def test_bad_files_change_nothing(self):
         quell = self.start_quell()
         self.send(quell, "a", 300)
