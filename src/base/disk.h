@@ -64,8 +64,8 @@ class Disk {
 
 std::unique_ptr<Disk> make_posix_disk();
 
-// The same, for reading only: files are opened so, and what would change something is
-// PermissionDenied. A lock is one that any number of readers may have, and that nobody needs where
+// The same, for reading only: files are opened so, and what would change something is an error. A
+// lock is one that any number of readers may have, and that nobody needs where
 // its file is absent.
 std::unique_ptr<Disk> make_posix_disk_to_read();
 

@@ -13,8 +13,8 @@
 
 namespace quell {
 
-// For all connections of the process; once is enough, more is harmless. False: this SQLite has no
-// such calls. Thread: any.
+// For all connections of the process; once is enough, more is harmless. False: this SQLite does not
+// let its calls be replaced. Thread: any.
 bool write_behind();
 
 }  // namespace quell

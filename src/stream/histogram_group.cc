@@ -138,6 +138,7 @@ void HistogramQuantiles::end_if_over(Group& group, Timestamp time) {
   group.done_until = time;
   group.last_time = Timestamp::min();
   group.waiting = 0;
+  for (Bucket& bucket : group.buckets) bucket.arrived = 0;
   for (const SeriesSlot slot : group.outputs) made_.add(slot, time, stale_marker());
 }
 

@@ -2,7 +2,7 @@
 import type { ConnectionState } from './connection';
 
 export interface Loss {
-  /** Milliseconds since 1970; null while connected, or never connected yet. */
+  /** Milliseconds since 1970; null while connected, or before the first try failed. */
   brokenAt: number | null;
   /** One break is usual, a restart say; after a second failed try it is told. */
   told: boolean;
