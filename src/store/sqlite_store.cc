@@ -7,6 +7,7 @@
 #include "store/event_table.h"
 #include "store/records.h"
 #include "store/schema.h"
+#include "store/write_behind.h"
 
 namespace quell {
 namespace {
@@ -31,6 +32,7 @@ Status SqliteStore::load() {
 
 Status SqliteStore::commit(const StoreBatch& batch) {
   letters_opened_ = 0;
+  begin_to_write_behind();
   if (Status written = in_transaction([&] { return write(batch); }); !written) {
     alerts_.rolled_back();
     events_.rolled_back();

@@ -11,6 +11,11 @@ namespace quell {
 namespace {
 
 constexpr off_t kPiece = 64 * 1024;
+// Pages further apart are left to the sync: the disk wants many of those at a time.
+constexpr off_t kSpreadMax = 4 * kPiece;
+
+// Of one commit; the rest is left to the sync, for bulk work is faster so.
+constexpr off_t kCommitMost = 16 << 20;
 
 struct FileRange {
   off_t begin = 0;
@@ -26,13 +31,22 @@ struct Pieces {
   FileRange on_its_way{};
 };
 
-void wrote(Pieces& pieces, int file, FileRange range) {
+thread_local Pieces pieces;
+thread_local off_t written_of_commit = 0;
+
+void wrote(int file, FileRange range) {
+  written_of_commit += range.end - range.begin;
+  if (written_of_commit > kCommitMost) return;
   if (pieces.file != file) pieces = {.file = file};
   if (pieces.bytes == 0) pieces.gathers = range;
   pieces.gathers.begin = std::min(pieces.gathers.begin, range.begin);
   pieces.gathers.end = std::max(pieces.gathers.end, range.end);
   pieces.bytes += range.end - range.begin;
   if (pieces.bytes < kPiece) return;
+  if (pieces.gathers.end - pieces.gathers.begin > kSpreadMax) {
+    pieces.bytes = 0;
+    return;
+  }
   const auto call = [&](FileRange piece, unsigned flags) {
     if (piece.end > piece.begin) {
       (void)sync_file_range(file, piece.begin, piece.end - piece.begin, flags);
@@ -45,9 +59,8 @@ void wrote(Pieces& pieces, int file, FileRange range) {
 }
 
 ssize_t write_and_start(int file, const void* data, size_t size, off_t at) {
-  thread_local Pieces pieces;
   const ssize_t written = pwrite(file, data, size, at);
-  if (written > 0) wrote(pieces, file, {.begin = at, .end = at + written});
+  if (written > 0) wrote(file, {.begin = at, .end = at + written});
   return written;
 }
 
@@ -64,6 +77,11 @@ bool install() {
 }
 
 }  // namespace
+
+void begin_to_write_behind() {
+  pieces = {};
+  written_of_commit = 0;
+}
 
 bool write_behind() {
   static const bool is_installed = install();
