@@ -214,16 +214,12 @@ TEST(PromqlRequests, RefusalsHaveTheFormOfPrometheus) {
                 "retry-after");
 }
 
-// `count` series of one metric, each with a label of 8 KB that differs.
-void check_cut(std::size_t count, std::string_view target, std::string_view want_end) {
+// What a server that has the `count` series of `request` answers.
+void check_answer(TestRequest& request, std::size_t count, std::string_view target,
+                  std::string_view want_end) {
   SeriesTable table;
   SampleBatch batch;
   SeriesRefusals refused;
-  TestRequest request;
-  const std::string padding(8000, 'x');
-  for (std::size_t i = 0; i < count; ++i) {
-    request.add(fmt::format("a{{b={:04}{}}}", i, padding), 1, {1});
-  }
   table.resolve(request.samples, "test", SeriesTable::Unknown::Make, batch, refused);
   ASSERT_EQ(table.size(), count);
   ApiWorld world;
@@ -233,6 +229,16 @@ void check_cut(std::size_t count, std::string_view target, std::string_view want
   EXPECT_TRUE(response.body.ends_with(want_end))
       << target << " " << response.body.substr(response.body.size() - 200);
   EXPECT_LT(response.body.size(), 17u << 20);
+}
+
+// `count` series of one metric, each with a label of 8 KB that differs.
+void check_cut(std::size_t count, std::string_view target, std::string_view want_end) {
+  TestRequest request;
+  const std::string padding(8000, 'x');
+  for (std::size_t i = 0; i < count; ++i) {
+    request.add(fmt::format("a{{b={:04}{}}}", i, padding), 1, {1});
+  }
+  check_answer(request, count, target, want_end);
 }
 
 TEST(PromqlRequests, ListsThatAreCutSaySo) {
@@ -254,9 +260,6 @@ TEST(PromqlRequests, ListsThatAreCutSaySo) {
 }
 
 void check_metadata_cut(std::size_t count, std::string_view target, std::string_view want_end) {
-  SeriesTable table;
-  SampleBatch batch;
-  SeriesRefusals refused;
   TestRequest request;
   for (std::size_t i = 0; i < count; ++i) {
     request.add(fmt::format("m{:05}{{}}", i), 1, {1});
@@ -264,14 +267,7 @@ void check_metadata_cut(std::size_t count, std::string_view target, std::string_
                                         .kind = SeriesKind::Gauge,
                                         .help = std::string(1000, 'h')});
   }
-  table.resolve(request.samples, "test", SeriesTable::Unknown::Make, batch, refused);
-  ApiWorld world;
-  world.live.series = &table;
-  const auto response = world.get(target);
-  EXPECT_EQ(response.status, 200);
-  EXPECT_TRUE(response.body.ends_with(want_end))
-      << target << " " << response.body.substr(response.body.size() - 200);
-  EXPECT_LT(response.body.size(), 17u << 20);
+  check_answer(request, count, target, want_end);
 }
 
 TEST(PromqlRequests, MetadataThatIsCutSaysSo) {

@@ -113,7 +113,6 @@ Reading ChangePointDetector::observe(Timestamp time, std::span<const double> val
 }
 
 bool ChangePointDetector::is_sound() const {
-  const auto is_within = [](double v, double low, double high) { return v >= low && v <= high; };
   bool is_good = is_within(scale_, 0, kChangeMost) && is_within(magnitude_, 0, kChangeMost) &&
                  is_within(level_, -kChangeMost, kChangeMost) && is_within(variance_, 0, 1e12) &&
                  is_within(covariance_, -1e12, 1e12) && is_within(last_z_, -1e6, 1e6) &&

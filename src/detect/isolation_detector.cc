@@ -155,7 +155,6 @@ Reading IsolationDetector::observe(Timestamp time, std::span<const double> value
 }
 
 bool IsolationDetector::is_sound() const {
-  const auto is_within = [](double v, double low, double high) { return v >= low && v <= high; };
   constexpr double kMost = 4 * kIsolationValueMax;
   bool is_good = is_within(p_, 0, 1);
   for (const Channel& channel : channels_) {

@@ -109,6 +109,10 @@ class NamedDetector {
   std::string save() const;
   Status load(std::string_view bytes);
 
+ protected:
+  // No NaN is.
+  static bool is_within(double v, double low, double high) { return v >= low && v <= high; }
+
  private:
   // Shows every piece of state to the visitor, in the same order each time.
   virtual void visit(StateVisitor& visitor) = 0;

@@ -154,9 +154,7 @@ void RuleWatches::join(Watch& watch, SeriesSlot slot, const Series& series, std:
   const bool is_first = watch.members.empty();
   std::erase_if(watch.members, [](const Member& member) { return !member.is_there(); });
   watch.members.push_back({.slot = slot, .id = series.id.low});
-  for (std::uint32_t m = 0; m < watch.members.size(); ++m) {
-    place(watch.members[m].slot, {&watch, m});
-  }
+  place_members(watch);
   if (!is_first) begin_anew(watch, offset, out);
   take_waiting(watch, offset, out);
 }
@@ -241,6 +239,12 @@ void RuleWatches::place(SeriesSlot slot, Place at) {
   of_slot_[slot] = at;
   if (slot / 64 >= bits_.size()) bits_.resize(slot / 64 + 1);
   bits_[slot / 64] |= std::uint64_t{1} << slot % 64;
+}
+
+void RuleWatches::place_members(Watch& watch) {
+  for (std::uint32_t m = 0; m < watch.members.size(); ++m) {
+    if (watch.members[m].is_there()) place(watch.members[m].slot, {&watch, m});
+  }
 }
 
 void RuleWatches::unplace(SeriesSlot slot) {

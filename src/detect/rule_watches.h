@@ -192,6 +192,7 @@ class RuleWatches {
   void wait(SeriesSlot slot);
   void stop_waiting(SeriesSlot slot);
   void place(SeriesSlot slot, Place at);
+  void place_members(Watch& watch);
   void unplace(SeriesSlot slot);
   bool is_watched(SeriesSlot slot) const {
     return slot / 64 < bits_.size() && (bits_[slot / 64] >> slot % 64 & 1) != 0;

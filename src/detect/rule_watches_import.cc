@@ -44,7 +44,7 @@ std::optional<DetectorRecord> RuleWatches::exported(SeriesSlot slot,
   }
   DetectorRecord record{.tenant = table.series(slot)->tenant, .key = watch.key};
   for (const Member& member : watch.members) {
-    if (member.slot == kNoSlot) return std::nullopt;
+    if (!member.is_there()) return std::nullopt;
     record.series.push_back(table.series(member.slot)->labels);
   }
   record.state = watch.detector->save();
@@ -117,9 +117,7 @@ void RuleWatches::take_over(Watch& watch, const Import& one, std::uint64_t offse
     members.push_back(*std::ranges::find(watch.members, id, &Member::id));
   }
   watch.members = std::move(members);
-  for (std::uint32_t m = 0; m < watch.members.size(); ++m) {
-    if (watch.members[m].slot != kNoSlot) place(watch.members[m].slot, {&watch, m});
-  }
+  place_members(watch);
   // One that was learned with other options begins anew: the key should have told them apart.
   if (!detector_of(watch).load(one.state)) watch.detector = nullptr;
 }

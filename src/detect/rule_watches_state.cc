@@ -147,9 +147,7 @@ Status RuleWatches::load(const StatePage& page, const SeriesTable& table) {
   }
   watch.gate.set_options(rule->gate);
   enlist(watch);
-  for (std::uint32_t m = 0; m < watch.members.size(); ++m) {
-    if (watch.members[m].is_there()) place(watch.members[m].slot, {&watch, m});
-  }
+  place_members(watch);
   if (learned.empty()) return {};
   const Status loaded = detector_of(watch).load(learned);
   if (loaded || loaded.error().code != Errc::InvalidArgument) return loaded;

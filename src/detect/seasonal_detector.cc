@@ -138,7 +138,6 @@ Reading SeasonalDetector::observe(Timestamp time, std::span<const double> values
 }
 
 bool SeasonalDetector::is_sound() const {
-  const auto is_within = [](double v, double low, double high) { return v >= low && v <= high; };
   bool is_good = is_within(scale_, 0, kSeasonalMost) && is_within(magnitude_, 0, kSeasonalMost) &&
                  is_within(offset_, -kSeasonalMost, kSeasonalMost);
   for (const double count : distances_) is_good = is_good && is_within(count, 0, kDistancesMax + 1);

@@ -13,7 +13,6 @@ namespace {
 constexpr off_t kPiece = 64 * 1024;
 // Pages further apart are left to the sync: the disk wants many of those at a time.
 constexpr off_t kSpreadMax = 4 * kPiece;
-
 // Of one commit; the rest is left to the sync, for bulk work is faster so.
 constexpr off_t kCommitMost = 16 << 20;
 
@@ -22,22 +21,22 @@ struct FileRange {
   off_t end = 0;
 };
 
-// What one thread writes into one file. A file that was closed meanwhile does no harm: the calls
+// What one thread writes in one commit. A file that was closed meanwhile does no harm: the calls
 // below change no data, and their failure is not one of the write.
 struct Pieces {
-  int file = -1;
+  off_t written = 0;
+  int file = -1;         // The last one.
   off_t bytes = 0;       // Of the piece that gathers.
   FileRange gathers{};   // As SQLite mostly writes in order, little else lies in between.
   FileRange on_its_way{};
 };
 
 thread_local Pieces pieces;
-thread_local off_t written_of_commit = 0;
 
 void wrote(int file, FileRange range) {
-  written_of_commit += range.end - range.begin;
-  if (written_of_commit > kCommitMost) return;
-  if (pieces.file != file) pieces = {.file = file};
+  pieces.written += range.end - range.begin;
+  if (pieces.written > kCommitMost) return;
+  if (pieces.file != file) pieces = {.written = pieces.written, .file = file};
   if (pieces.bytes == 0) pieces.gathers = range;
   pieces.gathers.begin = std::min(pieces.gathers.begin, range.begin);
   pieces.gathers.end = std::max(pieces.gathers.end, range.end);
@@ -80,7 +79,6 @@ bool install() {
 
 void begin_to_write_behind() {
   pieces = {};
-  written_of_commit = 0;
 }
 
 bool write_behind() {

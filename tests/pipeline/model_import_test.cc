@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "detect/model_file.h"
-#include "tests/support/memory_store.h"
+#include "tests/support/kills.h"
 
 namespace quell {
 namespace {
@@ -36,12 +36,9 @@ class Server {
   void commit() { store_.commit(pipeline_->take_batch()); }
   // A kill, and the next start from the last commit and the journal.
   void crash() {
-    pipeline_ = std::make_unique<Pipeline>(packs_);
-    const auto restored = restart(*pipeline_, store_, journal_);
-    ASSERT_TRUE(restored) << restored.error().to_string();
-    for (std::size_t i = pipeline_->next_offset(); i < journal_.size(); ++i) {
-      pipeline_->on_frame(journal_[i]);
-    }
+    auto again = start_again(packs_, store_, journal_);
+    ASSERT_TRUE(again) << again.error().to_string();
+    pipeline_ = *std::move(again);
   }
   std::string model(std::string_view host) const {
     const auto labels = SeriesLabels::from({{"__name__", "cpu"}, {"host", host}}).value();

@@ -7,7 +7,7 @@
 #include "app/pipeline.h"
 #include "app/settings.h"
 #include "base/time.h"
-#include "tests/support/memory_store.h"
+#include "tests/support/kills.h"
 
 namespace quell {
 namespace {
@@ -45,12 +45,9 @@ class Server {
   }
   void commit() { store_.commit(pipeline_->take_batch()); }
   void crash() {
-    pipeline_ = std::make_unique<Pipeline>(packs_);
-    const auto restored = restart(*pipeline_, store_, journal_);
-    ASSERT_TRUE(restored) << restored.error().to_string();
-    for (std::size_t i = pipeline_->next_offset(); i < journal_.size(); ++i) {
-      pipeline_->on_frame(journal_[i]);
-    }
+    auto again = start_again(packs_, store_, journal_);
+    ASSERT_TRUE(again) << again.error().to_string();
+    pipeline_ = *std::move(again);
   }
 
   std::string model(int host) const {

@@ -6,9 +6,18 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
-#include "tests/support/memory_store.h"
 
 namespace quell {
+
+Result<std::unique_ptr<Pipeline>> start_again(const PackLibrary& packs, const MemoryStore& store,
+                                              const std::vector<Frame>& journal) {
+  auto pipeline = std::make_unique<Pipeline>(packs);
+  TRY_STATUS(restart(*pipeline, store, journal));
+  for (std::size_t i = pipeline->next_offset(); i < journal.size(); ++i) {
+    pipeline->on_frame(journal[i]);
+  }
+  return pipeline;
+}
 
 Result<std::unique_ptr<Pipeline>> run_with_kills(const PackLibrary& packs,
                                                  const std::vector<Frame>& journal, KillOdds odds,

@@ -9,6 +9,7 @@
 #include "app/pipeline.h"
 #include "base/prng.h"
 #include "model/finding.h"
+#include "tests/support/memory_store.h"
 
 namespace quell {
 
@@ -17,6 +18,11 @@ struct KillOdds {
   std::uint64_t commit_after = 1;
   std::uint64_t kill_after = 1;
 };
+
+// What a server is after a kill, once it serves again: the last commit, and then the rest of
+// `journal`. Errors: as restart().
+Result<std::unique_ptr<Pipeline>> start_again(const PackLibrary& packs, const MemoryStore& store,
+                                              const std::vector<Frame>& journal);
 
 // `journal` worked off by processes of which each is killed (kill -9) and followed by one that goes
 // on from the last commit. Returns: the last of them. Errors: as restart().
