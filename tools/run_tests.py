@@ -230,7 +230,7 @@ STAGES = [
     Spec("asan", "unit and simulation tests under ASan and UBSan", sanitizer("asan"), in_quick=False),
     Spec("fuzz", "fuzz targets, some seconds each", fuzz, in_quick=False),
     Spec("tsan", "unit and simulation tests under TSan", sanitizer("tsan"), in_quick=False),
-    Spec("hogs", "a real machine that is idle and then hogged, ten minutes", hogs, is_apart=True),
+    Spec("hogs", "a real machine that is idle and then hogged, four minutes", hogs, is_apart=True),
 ]
 
 

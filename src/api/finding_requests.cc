@@ -64,6 +64,7 @@ void write_signal(JsonWriter& w, const FindingSignal& s) {
   write_labels(w, s.series->labels.to_label_set());
   w.field("unit", s.series->unit)
       .field("is_rate", s.is_rate)
+      .field("is_golden", s.is_golden)
       .field("onset", s.onset)
       .field("ended_at", s.ended_at)
       .field("direction", s.is_up() ? "up" : "down")

@@ -33,6 +33,8 @@ constexpr std::uint32_t kStandingMetrics = 5;
 // its own.
 constexpr std::size_t kTogetherMax = 16;
 constexpr double kTogetherTries = 4;
+// Golden signals have a chance of their own beside all others.
+constexpr double kFamilies = 2;
 
 // The chance that `count` of `of` are in an episode, or more (Chernoff's bound).
 double breadth_p(std::uint32_t count, std::uint32_t of) {
@@ -80,6 +82,17 @@ double together_p(double p, std::size_t count, std::uint32_t of) {
   return kTogetherTries * std::exp(independent * std::log(mean) - std::lgamma(independent + 1));
 }
 
+// The least of it for the first two, three, … metrics, and how many those are; 1 and none.
+std::pair<double, std::uint32_t> together_p(std::span<const MetricScore> metrics,
+                                            std::uint32_t of) {
+  std::pair<double, std::uint32_t> least{1, 0};
+  for (std::size_t i = 1; i < std::min(metrics.size(), kTogetherMax); ++i) {
+    const double p = together_p(score_to_p(metrics[i].second), i + 1, of);
+    if (p < least.first) least = {p, static_cast<std::uint32_t>(i + 1)};
+  }
+  return least;
+}
+
 std::uint32_t count_different(std::vector<std::uint64_t>& values) {
   std::ranges::sort(values);
   const auto rest = std::ranges::unique(values);
@@ -88,6 +101,7 @@ std::uint32_t count_different(std::vector<std::uint64_t>& values) {
 
 bool is_more_telling(const FindingSignal& a, const FindingSignal& b) {
   if (a.is_named() != b.is_named()) return a.is_named();  // Somebody asked for it.
+  if (a.is_golden != b.is_golden) return a.is_golden;
   if (a.score != b.score) return a.score > b.score;
   if (a.series->id != b.series->id) return a.series->id < b.series->id;
   return a.onset < b.onset;
@@ -136,6 +150,7 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
     if (episodes_[n].counts && is_auto) latest = std::max(latest, episodes_[n].signal.onset);
   }
   metrics_.clear();
+  golden_.clear();
   onsets_.clear();
   std::vector<std::uint64_t>& mature = mature_metrics_;
   mature.clear();
@@ -155,6 +170,7 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
     const bool stands = episode.standing.stands();
     metrics_.emplace_back(episode.metric, stands ? p_to_score(episode.standing.p()) : 0);
     if (stands) onsets_.emplace_back(episode.signal.onset, episode.metric);
+    if (stands && is_golden_[episode.slot]) golden_.push_back(metrics_.back());
     if (episode.is_mature) mature.push_back(episode.metric);
     evidence.samples = std::max(evidence.samples, episode.signal.samples);
     best = std::max(best, episode.signal.score);
@@ -173,14 +189,18 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
   if (evidence.series >= kBroadSeries && evidence.metrics >= kBroadMetrics) {
     evidence.breadth_p = breadth_p(evidence.series, evidence.of);
   }
-  for (std::size_t i = 1; i < std::min(metrics_.size(), kTogetherMax); ++i) {
-    const double p = together_p(score_to_p(metrics_[i].second), i + 1, evidence.of);
-    if (p >= evidence.together_p) continue;
-    evidence.together_p = p;
-    evidence.together = static_cast<std::uint32_t>(i + 1);
+  const auto [together, count] = together_p(metrics_, evidence.of);
+  evidence.together_p = together;
+  evidence.together = count;
+  if (!golden_.empty()) {
+    keep_highest(golden_);
+    const double best_golden = score_to_p(golden_.front().second) * entity.golden;
+    evidence.golden_p =
+        std::min(1.0, kFamilies * std::min(best_golden, together_p(golden_, entity.golden).first));
+    evidence.golden = static_cast<std::uint32_t>(golden_.size());
   }
-  evidence.p =
-      std::max(1e-30, std::min({evidence.best_p, evidence.breadth_p, evidence.together_p}));
+  evidence.p = std::max(1e-30, std::min({evidence.best_p, evidence.breadth_p, evidence.together_p,
+                                         evidence.golden_p}));
   return evidence;
 }
 
@@ -384,6 +404,14 @@ std::string FindingTracker::why_of(const Finding& finding, const Evidence& evide
     return why;
   }
   if (evidence.demanded && evidence.p > options_.finding_p) return "a detection rule asks for it";
+  if (evidence.golden_p < std::min({evidence.best_p, evidence.breadth_p, evidence.together_p})) {
+    return fmt::format(
+        "of golden signals, which say directly how loaded, full or broken something is, {} "
+        "metric{} "
+        "far away and stay{} there (chance: p = {:.1e})",
+        evidence.golden, evidence.golden == 1 ? " is" : "s are", evidence.golden == 1 ? "s" : "",
+        evidence.golden_p);
+  }
   if (evidence.together_p < std::min(evidence.best_p, evidence.breadth_p)) {
     return fmt::format(
         "{} metrics are far off together, of {} series that there are (chance: p = {:.1e})",

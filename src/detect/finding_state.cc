@@ -8,8 +8,9 @@ namespace quell {
 namespace {
 
 // 1 had no standings, 2 no rules' detectors, 3 episodes instead of the series of a finding, 4 no
-// times of what alerts were told, 5 slots of the series of a finding.
-constexpr std::uint8_t kTrackerVersion = 6;
+// times of what alerts were told, 5 slots of the series of a finding, 6 the least share of a
+// standing and no golden signals.
+constexpr std::uint8_t kTrackerVersion = 7;
 
 void write_open_signal(ByteWriter& w, const FindingSignal& s) {
   w.boolean(s.is_rate);
@@ -24,6 +25,7 @@ void write_open_signal(ByteWriter& w, const FindingSignal& s) {
   w.u64(s.points.size());
   for (const FindingPoint& p : s.points) write_point(w, p);
   write_rule(w, s.rule);
+  w.boolean(s.is_golden);
 }
 
 FindingSignal read_open_signal(ByteReader& r, std::uint8_t version) {
@@ -40,6 +42,7 @@ FindingSignal read_open_signal(ByteReader& r, std::uint8_t version) {
   s.points.resize(r.count());
   for (FindingPoint& p : s.points) p = read_point(r);
   if (version >= 3) s.rule = read_rule(r);
+  if (version >= 7) s.is_golden = r.boolean();
   return s;
 }
 
@@ -136,7 +139,7 @@ Status FindingTracker::restore(std::string_view bytes) {
     const std::uint8_t severity = version >= 3 ? r.u8() : 0;
     if (severity > 0) e.severity = static_cast<Severity>(severity - 1);
     e.signal = read_open_signal(r, version);
-    if (version >= 2) e.standing = Standing::read(r);
+    if (version >= 2) e.standing = Standing::read(r, version < 7);
     episodes_.push_back(std::move(e));
   }
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {

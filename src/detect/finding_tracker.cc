@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "detect/calibration.h"
+#include "detect/golden_signals.h"
 
 namespace quell {
 namespace {
@@ -94,7 +95,9 @@ void FindingTracker::give_entity(SeriesSlot slot, const SeriesTable& table) {
   const Series& series = *table.series(slot);
   const std::uint32_t number = find_entity(entity_key(series, entity_of(series)));
   entity_of_[slot] = number;
+  is_golden_[slot] = is_golden_signal(series);
   ++entities_[number].series;
+  entities_[number].golden += is_golden_[slot] ? 1 : 0;
 }
 
 // New series are those that the table made last; after a restart, all.
@@ -104,6 +107,7 @@ std::span<const SeriesSlot> FindingTracker::follow(const SeriesTable& table) {
   entity_of_.resize(table.slot_count(), kNone);
   episode_of_.resize(table.slot_count(), kNone);
   rule_of_.resize(table.slot_count(), 0);
+  is_golden_.resize(table.slot_count());
   const auto look = [&](SeriesSlot slot) {
     if (entity_of_[slot] == kNone && table.series(slot) != nullptr) assign(slot, table);
   };
@@ -120,6 +124,7 @@ void FindingTracker::leave(SeriesSlot slot) {
   --assigned_;
   if (number == kUnwatched) return;
   --entities_[number].series;
+  entities_[number].golden -= is_golden_[slot] ? 1 : 0;
   release(number);
 }
 
@@ -211,7 +216,10 @@ void FindingTracker::add_evidence(Episode& episode, const FindingPoint& point, d
   const Direction direction = rule.gate.direction;
   const bool fits = direction == Direction::Both ||
                     (direction == Direction::Up) == (point.value >= point.expected);
-  if (episode.standing.stands()) score = std::max(score, p_to_score(episode.standing.p()));
+  if (episode.standing.stands()) {
+    score = std::max(score, p_to_score(episode.standing.p()));
+    signal.is_golden = signal.is_golden || is_golden_[episode.slot];
+  }
   if (score > signal.score && fits) {
     signal.score = score;
     signal.peak = point;

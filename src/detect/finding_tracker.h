@@ -171,6 +171,7 @@ class FindingTracker {
     std::string tenant{};
     Entity entity{};
     std::uint32_t series = 0;
+    std::uint32_t golden = 0;     // Of them, golden signals.
     std::uint32_t first = kNone;  // Episode.
     FindingId finding = 0;
     bool touched = false;
@@ -205,6 +206,8 @@ class FindingTracker {
     double breadth_p = 1;        // Of so many at once.
     double together_p = 1;       // Of the most unusual metrics together,
     std::uint32_t together = 0;  // so many.
+    double golden_p = 1;         // Of the golden signals that stay far away,
+    std::uint32_t golden = 0;    // metrics of them.
     Duration lasted{};
     std::uint32_t samples = 0;           // Unusual ones, of the series that has most.
     std::optional<Severity> demanded{};  // By a rule.
@@ -266,6 +269,7 @@ class FindingTracker {
   std::vector<std::uint32_t> episode_of_;  // kNone: none.
   std::vector<std::uint32_t> entity_of_;   // kNone: not assigned.
   std::vector<std::uint16_t> rule_of_;     // 0: not asked; 1: usual; from 2 on: rules.
+  std::vector<bool> is_golden_;
   std::size_t assigned_ = 0;
 
   std::vector<Episode> episodes_;
@@ -274,7 +278,8 @@ class FindingTracker {
   std::unordered_map<std::string, std::uint32_t, StringHash, std::equal_to<>> entity_numbers_;
   std::vector<std::uint32_t> free_entities_;
   std::vector<std::uint64_t> mature_metrics_;              // Scratch.
-  std::vector<std::pair<std::uint64_t, double>> metrics_;  // Scratch: with their scores.
+  std::vector<std::pair<std::uint64_t, double>> metrics_;  // Scratch: with their scores,
+  std::vector<std::pair<std::uint64_t, double>> golden_;   // and golden signals alone.
   std::vector<std::pair<Timestamp, std::uint64_t>> onsets_;
   std::vector<std::uint32_t> taken_;  // Scratch: episodes that are new in the finding in hand.
   std::vector<SeriesSlot> fresh_;     // Series that the last follow() found.

@@ -15,11 +15,17 @@ namespace {
 // Hosts with series of noise around a level, which a test moves; a sample every ten seconds.
 class Estate {
  public:
-  Estate(int hosts, int series, FindingOptions options = quick()) : hosts_(hosts), series_(series) {
+  // The first series of each host are those that are named.
+  Estate(int hosts, int series, FindingOptions options = quick(),
+         std::vector<std::string> named = {})
+      : hosts_(hosts), series_(series) {
     TestRequest request;
     for (int h = 0; h < hosts; ++h) {
       for (int s = 0; s < series; ++s) {
-        request.add(fmt::format("metric_{}{{host=\"h{}\"}}", s, h), 0, {0});
+        const auto number = static_cast<std::size_t>(s);
+        const std::string name =
+            number < named.size() ? named[number] : fmt::format("metric_{}", s);
+        request.add(fmt::format("{}{{host=\"h{}\"}}", name, h), 0, {0});
       }
     }
     batch_ = resolved(table_, std::move(request));
@@ -212,6 +218,26 @@ TEST(FindingTracker, OneSeriesThatIsFarOffIsEnough) {
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].signals.at(0).series->metric(), "metric_7");
   EXPECT_EQ(found[0].severity, Severity::Warning);
+}
+
+TEST(FindingTracker, AGoldenSignalIsJudgedAmongItsKindAndToldFirst) {
+  const auto moved = [](std::vector<std::string> named, int series) {
+    Estate estate(1, 500, Estate::quick(), std::move(named));
+    estate.run(340);
+    for (int s = 0; s < series; ++s) estate.move(0, s, 15);
+    estate.run(15);
+    return estate.findings();
+  };
+  EXPECT_TRUE(moved({}, 1).empty());
+  const auto found = moved({"system.cpu.utilization"}, 1);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].severity, Severity::Warning);
+  EXPECT_TRUE(found[0].signals[0].is_golden);
+  EXPECT_TRUE(found[0].why.starts_with("of golden signals")) << found[0].why;
+
+  const auto among_others = moved({"metric_a", "metric_b", "up", "metric_c"}, 20);
+  ASSERT_EQ(among_others.size(), 1u);
+  EXPECT_TRUE(among_others[0].title.starts_with("up on h0")) << among_others[0].title;
 }
 
 TEST(FindingTracker, RulesSayWhatCounts) {

@@ -36,7 +36,7 @@ void Standing::observe(const FindingPoint& point) {
     missed_ = 0;
     ++samples_;
     reach_ += std::log2(std::min(distance / band, kReachMax));
-    share_ = std::min(share_, share);
+    share_ += share;
     last_ = point.time;
     const double p = std::max(kUsualShare * std::pow(10, -kDecades * octaves()), kRarest);
     if (stands()) p_ = std::min(p_, p);
@@ -44,13 +44,13 @@ void Standing::observe(const FindingPoint& point) {
   }
   if (samples_ == 0 || ++missed_ < kMissedMax) return;
   samples_ = missed_ = 0;
-  reach_ = 0;
-  share_ = p_ = 1;
+  reach_ = share_ = 0;
+  p_ = 1;
 }
 
 // Of the mean far sample.
 double Standing::octaves() const {
-  return std::min(reach_ / static_cast<double>(samples_), kOctavesOfAll * share_);
+  return std::min(reach_, kOctavesOfAll * share_) / static_cast<double>(samples_);
 }
 
 bool Standing::stands() const {
@@ -71,7 +71,7 @@ void Standing::write(ByteWriter& w) const {
   w.time(last_);
 }
 
-Standing Standing::read(ByteReader& r) {
+Standing Standing::read(ByteReader& r, bool had_least_share) {
   Standing s(r.f64());
   s.reach_ = r.f64();
   s.p_ = r.f64();
@@ -82,6 +82,7 @@ Standing Standing::read(ByteReader& r) {
   s.is_up_ = r.boolean();
   s.since_ = r.time();
   s.last_ = r.time();
+  if (had_least_share) s.share_ *= static_cast<double>(s.samples_);
   return s;
 }
 

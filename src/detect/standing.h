@@ -32,7 +32,8 @@ class Standing {
   double p() const { return stands() ? p_ : 1; }
 
   void write(ByteWriter& w) const;
-  static Standing read(ByteReader& r);
+  // `had_least_share`: as written until the share was a sum.
+  static Standing read(ByteReader& r, bool had_least_share = false);
 
  private:
   double octaves() const;
@@ -40,7 +41,7 @@ class Standing {
   double band_ = 1;
   double reach_ = 0;  // Sum over the far samples of log2(distance / band).
   double p_ = 1;
-  double share_ = 1;  // The least distance, as a share of the larger of value and expected.
+  double share_ = 0;  // Sum of their distances as shares of the larger of value and expected.
   std::uint32_t samples_ = 0;
   std::uint32_t missed_ = 0;  // In a row.
   bool is_far_ = false;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "detect/finding_title.h"
 
 namespace quell {
@@ -43,6 +45,13 @@ TEST(Standing, WhatIsASmallShareOfTheValueSaysLittle) {
   check_stands(std::vector<double>(50, 104), false, 0);
   EXPECT_LT(after(std::vector<double>(50, 300), 0).p(), 1e-5);
   EXPECT_GT(after(std::vector<double>(50, 110), 0).p(), 1e-3);
+}
+
+TEST(Standing, ItsFirstStepMayBeASmallOne) {
+  std::vector<double> values(30, 5'000);
+  const double at_once = after(values).p();
+  values[0] = 115;
+  EXPECT_NEAR(std::log10(after(values).p()), std::log10(at_once), 0.5);
 }
 
 TEST(Standing, SaysTheLeastChanceWhileItStands) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/bytes.h"
@@ -37,6 +38,7 @@ void write_signal(ByteWriter& w, const FindingSignal& s) {
   w.u64(s.points.size());
   for (const FindingPoint& p : s.points) write_point(w, p);
   write_rule(w, s.rule);
+  w.boolean(s.is_golden);
 }
 
 Result<FindingSignal> read_signal(ByteReader& r, std::uint8_t version) {
@@ -58,6 +60,7 @@ Result<FindingSignal> read_signal(ByteReader& r, std::uint8_t version) {
   s.points.resize(r.count());
   for (FindingPoint& p : s.points) p = read_point(r);
   if (version >= 2) s.rule = read_rule(r);
+  if (version >= 3) s.is_golden = r.boolean();
   return s;
 }
 
@@ -155,6 +158,12 @@ void FindingSignal::add_point(const FindingPoint& point, std::uint32_t number) {
 }
 
 // The first ones and the last ones are kept.
+double Finding::score() const {
+  double highest = 0;
+  for (const FindingSignal& s : signals) highest = std::max(highest, s.score);
+  return highest;
+}
+
 void Finding::add_note(Timestamp at, std::string text) {
   if (trace.size() == kNotes) trace.erase(trace.begin() + kNotes / 2);
   trace.push_back({at, std::move(text)});

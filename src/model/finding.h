@@ -73,6 +73,7 @@ struct FindingSignal {
   std::vector<FindingPoint> points{};
   std::uint32_t stride = 1;                  // One of so many samples is in `points`.
   std::shared_ptr<const SignalRule> rule{};  // Null: no rule has a say in it.
+  bool is_golden = false;                    // A golden signal that was far away and stayed there.
 
   // By a detector that a rule chose, not by Tier 0.
   bool is_named() const { return rule != nullptr && rule->detector != "auto"; }
@@ -115,16 +116,17 @@ struct Finding {
   // The chance that so much, or more, is seen in usual samples of such an entity; 1 when only the
   // detectors of rules found something.
   double p = 1;
-  std::uint32_t series_count = 0;        // Series that were unusual in it, unlisted ones included.
-  std::uint32_t metric_count = 0;        // Their metrics.
-  std::uint32_t entity_series = 0;       // All series of the entity.
-  std::vector<FindingSignal> signals{};  // The most telling ones, by falling score.
+  std::uint32_t series_count = 0;   // Series that were unusual in it, unlisted ones included.
+  std::uint32_t metric_count = 0;   // Their metrics.
+  std::uint32_t entity_series = 0;  // All series of the entity.
+  // The most telling ones: of rules, golden ones, others; of each by falling score.
+  std::vector<FindingSignal> signals{};
   Fingerprint alert = 0;
   Feedback feedback = Feedback::None;
   std::string why{};  // One sentence: what made it a finding of this severity.
   std::vector<FindingNote> trace{};
 
-  double score() const { return signals.empty() ? 0 : signals.front().score; }
+  double score() const;  // The highest of its signals.
   void add_note(Timestamp at, std::string text);
 };
 
@@ -134,9 +136,9 @@ FindingPoint read_point(ByteReader& r);
 void write_rule(ByteWriter& w, const std::shared_ptr<const SignalRule>& rule);
 std::shared_ptr<const SignalRule> read_rule(ByteReader& r);
 
-// What the store keeps. Signals of findings before version 2 have no rules. Errors of decode:
-// Corrupt.
-inline constexpr std::uint8_t kFindingVersion = 2;
+// What the store keeps. Signals of findings before version 2 have no rules, before 3 none is
+// golden. Errors of decode: Corrupt.
+inline constexpr std::uint8_t kFindingVersion = 3;
 void encode_signal(const FindingSignal& signal, std::string& out);
 Result<FindingSignal> decode_signal(std::string_view bytes, std::uint8_t version = kFindingVersion);
 void encode_finding(const Finding& finding, std::string& out);

@@ -35,11 +35,11 @@ class HoggedMachineTest(AcceptanceTest):
             self.assertEqual(quell.all_items("/api/v1/incidents"), [])
             with machine.burning():
                 self.named(quell, "node_cpu_seconds_total")
-                incident = quell.wait_for_incident(lambda i: "on 127.0.0.1 is" in i["title"])
             with machine.eaten():
                 self.named(quell, "node_memory_MemAvailable_bytes")
             with full(disk):
                 finding = self.named(quell, "node_filesystem_avail_bytes", mountpoint=str(disk))
+                incident = quell.wait_for_incident(lambda i: "on 127.0.0.1 is" in i["title"])
         self.assertEqual(finding["entity"], "host:127.0.0.1")
         quell.wait_for("/api/v1/findings", lambda f: f["id"] == finding["id"] and
                        f["incident"] == incident["id"], topics="findings,incidents")

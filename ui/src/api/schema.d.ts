@@ -2038,6 +2038,8 @@ export interface components {
             unit: string;
             /** @description Values are rates per second of a counter. */
             is_rate: boolean;
+            /** @description A golden signal (how loaded, full or broken something is) that was far away and stayed there; these come first. */
+            is_golden: boolean;
             /** Format: date-time */
             onset: string;
             /** Format: date-time */

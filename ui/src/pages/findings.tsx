@@ -310,6 +310,11 @@ function SignalView({ signal }: { signal: FindingSignal }) {
             <span className="muted">{boundsWords(signal)}</span>
           </>
         )}
+        {signal.is_golden && (
+          <span className="chip" title="It says directly how loaded, full or broken something is.">
+            golden signal
+          </span>
+        )}
         {signal.rule && <span className="chip">rule {signal.rule.name}</span>}
       </span>
       <span className="row wrap muted mono">
