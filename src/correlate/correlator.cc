@@ -255,9 +255,8 @@ void Correlator::relink_member(IncidentId id, const Alert& before, const AlertKe
     if (!is_listed_from(alert, was.starts_at)) unsettled_.erase({was.starts_at, key});
     if (is.starts_at > watermark_ && !alert.flapping) unsettled_.insert({is.starts_at, key});
   }
-  const auto member =
-      std::ranges::find(incident->members, key.fingerprint, &Member::fingerprint);
-  if (member == incident->members.end()) return;
+  const Member* member = incident->members.find(key.fingerprint);
+  if (member == nullptr) return;
   const Timestamp listed_from = member->starts_at;
   const bool active = is_active(incident->status);
   incidents_.annotate(id, [&](Incident& changed) {
@@ -279,7 +278,7 @@ void Correlator::relink_member(IncidentId id, const Alert& before, const AlertKe
           .entity = alert.entity},
          step);
   incidents_.annotate(id, [&](Incident& changed) {
-    changed.find_member(key.fingerprint)->text_template = is.text_template;
+    changed.members.find(key.fingerprint)->text_template = is.text_template;
   });
   const bool settles = !was_settled && is.starts_at <= watermark_;
   if (settles) unsettled_.insert({is.starts_at, key});  // Else it is counted as settled twice.
@@ -316,9 +315,8 @@ void Correlator::end_loose(const AlertKey& key, Timestamp ended_at) {
 bool Correlator::is_listed_from(const Alert& alert, Timestamp starts_at) const {
   const Incident* incident = alert.incident == 0 ? nullptr : incidents_.find(home_of(alert));
   if (incident == nullptr || !is_active(incident->status)) return false;
-  const auto member =
-      std::ranges::find(incident->members, alert.key.fingerprint, &Member::fingerprint);
-  return member != incident->members.end() && member->starts_at == starts_at;
+  const Member* member = incident->members.find(alert.key.fingerprint);
+  return member != nullptr && member->starts_at == starts_at;
 }
 
 // An alert that flaps or is held stays where it is, and counts for nothing else.
@@ -413,8 +411,7 @@ void Correlator::absorb_loose(const AlertKey& joined, const Step& step) {
     return other != nullptr && other->incident == 0 &&
            (other->firing() || other->ends_at >= starts_at);
   };
-  for (const AlertKey& key :
-       loose_.near(joined.tenant, entity, *topology_, kAtOnce, fired_then)) {
+  for (const AlertKey& key : loose_.near(joined.tenant, entity, *topology_, kAtOnce, fired_then)) {
     const Alert* other = alerts_.find(key);
     if (other == nullptr || other->incident != 0) continue;  // Joined with one before it.
     const Placement placement = place(*other, linkable(*other), View::All);

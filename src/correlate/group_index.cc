@@ -130,8 +130,7 @@ void GroupIndex::remove_settled(IncidentId id, const Linkable& member) {
   Group& group = it->second;
   const auto nodes = group.nodes.find(member.entity);
   if (nodes == group.nodes.end()) return;
-  const auto node =
-      std::ranges::find(nodes->second, member.text_template, &Node::text_template);
+  const auto node = std::ranges::find(nodes->second, member.text_template, &Node::text_template);
   if (node == nodes->second.end() || node->members.settled == 0) return;
   const auto drop = [](Count& count) {
     if (count.all > 0) --count.all;

@@ -61,8 +61,7 @@ IncidentId Correlator::open(const Alert& alert, const Placement& placement, cons
   return id;
 }
 
-void Correlator::reopen(IncidentId id, const Alert& alert, std::string_view why,
-                        const Step& step) {
+void Correlator::reopen(IncidentId id, const Alert& alert, std::string_view why, const Step& step) {
   const auto over = over_at(*incidents_.find(id));
   if (over && alert.counts_from() > *over) pauses_[id] = {*over, alert.counts_from()};
   append(id,
@@ -94,8 +93,7 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
     reopen(id, alert, "began before it was over", step);
   }
   const Incident& incident = *incidents_.find(id);
-  const bool known = std::ranges::find(incident.members, key.fingerprint, &Member::fingerprint) !=
-                     incident.members.end();
+  const bool known = incident.members.find(key.fingerprint) != nullptr;
   const bool listed = known || incident.members.size() < Incident::kMembersListed;
   if (listed) {
     // It may be held, or flap, and still settles as a member.
@@ -108,7 +106,7 @@ void Correlator::join(IncidentId id, const Alert& alert, std::string_view reason
             .entity = alert.entity},
            step);
     incidents_.annotate(id, [&](Incident& changed) {
-      changed.find_member(key.fingerprint)->text_template = link.text_template;
+      changed.members.find(key.fingerprint)->text_template = link.text_template;
       for (const std::string& k : link.keys) {
         if (std::ranges::find(changed.keys, k) == changed.keys.end()) changed.keys.push_back(k);
       }
@@ -194,9 +192,8 @@ void Correlator::member_state(const Alert& alert, bool firing, const Step& step)
   const IncidentId id = home_of(alert);
   const Incident* incident = incidents_.find(id);
   if (incident == nullptr) return;
-  const auto member =
-      std::ranges::find(incident->members, alert.key.fingerprint, &Member::fingerprint);
-  if (member == incident->members.end()) return count_unlisted(id, alert, firing, step);
+  const Member* member = incident->members.find(alert.key.fingerprint);
+  if (member == nullptr) return count_unlisted(id, alert, firing, step);
   if (member->firing == firing) return;
   append(id,
          {.event_time = firing ? alert.counts_from() : alert.ends_at.value_or(step.now),
@@ -521,9 +518,8 @@ Result<IncidentId> Correlator::split(IncidentId id, const std::vector<Fingerprin
                             alerts.size(), incident->alert_count()));
   }
   for (const Fingerprint fingerprint : alerts) {
-    const bool member = std::ranges::find(incident->members, fingerprint, &Member::fingerprint) !=
-                        incident->members.end();
-    if (!member || alerts_.find({incident->tenant, fingerprint}) == nullptr) {
+    const bool is_member = incident->members.find(fingerprint) != nullptr;
+    if (!is_member || alerts_.find({incident->tenant, fingerprint}) == nullptr) {
       return fail(Errc::NotFound,
                   fmt::format("alert {} is not a live member of {}",
                               format_fingerprint(fingerprint), format_incident_id(id)));

@@ -1,7 +1,5 @@
 #include "correlate/rule_window.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace quell {
@@ -10,7 +8,9 @@ namespace {
 constexpr Duration kSweepEvery = std::chrono::seconds(10);
 
 std::string window_key(std::string_view tenant, std::string_view key) {
-  return fmt::format("{}\x1f{}", tenant, key);
+  std::string both(tenant);
+  both += '\x1f';
+  return both.append(key);
 }
 
 }  // namespace
@@ -23,27 +23,30 @@ void RuleWindows::set_rules(std::vector<CorrelationRule> rules) {
 std::vector<RuleMatch> RuleWindows::match(const Alert& alert) const {
   std::vector<RuleMatch> matches;
   if (rules_.empty()) return matches;
-  const std::string entity = alert.entity.to_string();
+  std::string entity;
   const auto lookup = [&](std::string_view name) -> std::string_view {
     if (const auto value = alert.labels.get(name); !value.empty()) return value;
-    if (name == "entity") return entity;
+    if (name == "entity") return entity.empty() ? entity = alert.entity.to_string() : entity;
     if (name == "severity") return severity_name(alert.severity);
     if (name == "tenant") return alert.key.tenant;
     return {};
   };
   for (const CorrelationRule& rule : rules_) {
     if (!matches_all(rule.matchers, lookup)) continue;
-    std::string group;
+    std::string group = "{";
     bool complete = true;
     for (const std::string& name : rule.group_by) {
       const std::string_view value = lookup(name);
       complete = complete && !value.empty();  // No shared bucket for what is not known.
-      group += fmt::format("{}{}=\"{}\"", group.empty() ? "" : ", ", name, value);
+      if (!complete) break;
+      if (group.size() > 1) group += ", ";
+      group.append(name).append("=\"").append(value) += '"';
     }
-    if (complete) {
-      matches.push_back(
-          {&rule, fmt::format("rule:{}{{{}}}", rule.name, group), fmt::format("{{{}}}", group)});
-    }
+    if (!complete) continue;
+    group += '}';
+    std::string key = "rule:";
+    key.append(rule.name).append(group);
+    matches.push_back({&rule, std::move(key), std::move(group)});
   }
   return matches;
 }

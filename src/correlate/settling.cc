@@ -90,19 +90,19 @@ void Correlator::settle(const AlertKey& key, Timestamp starts_at, const Step& st
   if (alert.counts_from() == starts_at && alert.announced && !alert.flapping) {
     for (const RuleMatch& match : rules_.match(alert)) rules_.add(match, alert, true);
   }
-  Linkable link = linkable(alert);
-  link.starts_at = starts_at;
   if (alert.incident != 0) {
     const Incident* incident = incidents_.find(alert.incident);
     if (incident == nullptr || !(is_active(incident->status) || over_at(*incident))) return;
-    const auto member = std::ranges::find(incident->members, key.fingerprint, &Member::fingerprint);
-    const bool listed = member != incident->members.end();
+    const Member* member = incident->members.find(key.fingerprint);
+    const bool listed = member != nullptr;
     if (!listed || member->starts_at != starts_at) {
       // Only counted, or it fires again: its place is decided already.
       if (listed && group_of(alert) == 0) add_settled_loose(alert);
       return;
     }
   }
+  Linkable link = linkable(alert);
+  link.starts_at = starts_at;
   if (placed_by_people_.erase(key) > 0 && alert.incident != 0) {
     groups_.settle(alert.incident, link);
     return;
@@ -262,11 +262,10 @@ void Correlator::keep_apart(IncidentId id) {
 // Whether everything in the incident has settled.
 bool Correlator::is_at_rest(const Incident& incident) const {
   // The newest members are last, and the first to be found unsettled.
-  return std::ranges::all_of(incident.members.rbegin(), incident.members.rend(),
-                             [&](const Member& member) {
-                               return is_settled({incident.tenant, member.fingerprint},
-                                                 member.starts_at);
-                             });
+  return std::ranges::all_of(
+      incident.members.rbegin(), incident.members.rend(), [&](const Member& member) {
+        return is_settled({incident.tenant, member.fingerprint}, member.starts_at);
+      });
 }
 
 // Parts what settled apart.

@@ -25,7 +25,7 @@ void apply_status(Incident& incident, const IncidentEvent& event) {
 
 void apply_member(Incident& incident, const IncidentEvent& event) {
   const Fingerprint fingerprint = event.alert.value_or(0);
-  Member* member = incident.find_member(fingerprint);
+  Member* member = incident.members.find(fingerprint);
   switch (event.kind) {
     case IncidentEventKind::AlertAdded:
       if (member == nullptr) {
@@ -46,8 +46,7 @@ void apply_member(Incident& incident, const IncidentEvent& event) {
       incident.member_ended(event.event_time, event.at);
       break;
     case IncidentEventKind::AlertRemoved:
-      std::erase_if(incident.members,
-                    [&](const Member& m) { return m.fingerprint == fingerprint; });
+      incident.members.remove(fingerprint);
       if (!incident.members.empty() && incident.unlisted_count == 0) {
         incident.opened_at = std::ranges::min(incident.members, {}, &Member::starts_at).starts_at;
       }

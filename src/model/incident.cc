@@ -107,11 +107,6 @@ std::size_t Incident::firing_count() const {
          unlisted_firing;
 }
 
-Member* Incident::find_member(Fingerprint fingerprint) {
-  const auto found = std::ranges::find(members, fingerprint, &Member::fingerprint);
-  return found == members.end() ? nullptr : &*found;
-}
-
 void Incident::member_ended(Timestamp ended_at, Timestamp told_at) {
   const Timestamp counts_from = std::clamp(ended_at, told_at - kToldLateMax, told_at);
   last_end_at = std::max(last_end_at.value_or(counts_from), counts_from);

@@ -13,6 +13,7 @@
 #include "base/shared_text.h"
 #include "model/alert.h"
 #include "model/entity.h"
+#include "model/member_list.h"
 #include "model/severity.h"
 
 namespace quell {
@@ -71,16 +72,6 @@ struct IncidentEvent {
   bool operator==(const IncidentEvent&) const = default;
 };
 
-struct Member {
-  Fingerprint fingerprint = 0;
-  Entity entity{};
-  Timestamp starts_at{};
-  bool firing = true;
-  // Not part of the fold: what correlate/ keeps about the member.
-  std::uint64_t text_template = 0;  // Hash of the title with its numbers and names masked.
-  bool operator==(const Member&) const = default;
-};
-
 struct AttachedChange {
   Timestamp time{};
   Entity entity{};
@@ -109,7 +100,7 @@ struct Incident {
   std::optional<Timestamp> last_end_at{};  // The latest end of a member, from member_ended().
   // In order of joining; at most kMembersListed, the rest are counted. An alert that is not listed
   // still names the incident (Alert::incident).
-  std::vector<Member> members{};
+  MemberList members{};
   std::uint64_t unlisted_count = 0;
   std::uint64_t unlisted_firing = 0;
   std::vector<std::string> keys{};  // What it is found by: `cid:…`, `rule:…`. Kept by correlate/.
@@ -120,7 +111,6 @@ struct Incident {
   std::uint64_t version() const { return timeline.size(); }
   std::size_t firing_count() const;  // Unlisted ones included.
   std::size_t alert_count() const { return members.size() + unlisted_count; }
-  Member* find_member(Fingerprint fingerprint);
   // An end counts from the sender's time, so that the order of arrival does not matter, unless word
   // of it came so much later that the sender's clock must be wrong.
   void member_ended(Timestamp ended_at, Timestamp told_at);
