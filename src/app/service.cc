@@ -37,6 +37,9 @@ EmbeddedFiles embedded_ui();  // ui/dist
 namespace {
 
 constexpr Duration kTickEvery = std::chrono::milliseconds(50);
+// While frames wait, what is due is often done by them. Alerts that are told long after they began
+// do not move the watermark, though, and what settles at once when it moves should be little.
+constexpr Duration kTickAnyway = std::chrono::milliseconds(250);
 constexpr Duration kTryJournalEvery = std::chrono::seconds(1);
 constexpr Duration kStatusEvery = std::chrono::seconds(1);
 constexpr Duration kStopGrace = std::chrono::seconds(5);
@@ -274,6 +277,7 @@ class ServiceImpl final : public Service {
   // Ticks when something is due, and lets the core publish and commit.
   void tick(const std::stop_token& stop) {
     Timestamp try_at{};
+    Timestamp tick_anyway_at{};
     while (!stop.stop_requested()) {
       pause_for(kTickEvery, stop);
       // Also when nobody sends, because nobody may while it is not ready.
@@ -281,8 +285,11 @@ class ServiceImpl final : public Service {
         (void)journal_->append({.kind = FrameKind::Tick, .source = "tick"});
         try_at = clock_.now() + kTryJournalEvery;
       }
-      if (to_ns(clock_.now()) >= core_->tick_due_ns() && core_->lag_frames() == 0) {
+      const Timestamp now = clock_.now();
+      const bool is_due = to_ns(now) >= core_->tick_due_ns();
+      if (is_due && (core_->lag_frames() == 0 || now >= tick_anyway_at)) {
         (void)journal_->append({.kind = FrameKind::Tick, .source = "tick"});
+        tick_anyway_at = now + kTickAnyway;
       }
       core_->nudge();
     }
