@@ -10,11 +10,11 @@
 namespace quell {
 namespace {
 
-constexpr off_t kPiece = 64 * 1024;
-// Pages further apart are left to the sync: the disk wants many of those at a time.
-constexpr off_t kSpreadMax = 4 * kPiece;
-// Of one commit; the rest is left to the sync, for bulk work is faster so.
-constexpr off_t kCommitMost = 16 << 20;
+constexpr off_t kPieceLeast = 64 * 1024;
+// Of what the commit has written: bulk work goes in larger pieces, and so in fewer waits.
+constexpr off_t kPieceShare = 64;
+// Pieces. Pages further apart are left to the sync: the disk wants many of those at a time.
+constexpr off_t kSpreadMost = 4;
 
 struct FileRange {
   off_t begin = 0;
@@ -35,14 +35,14 @@ thread_local Pieces pieces;
 
 void wrote(int file, FileRange range) {
   pieces.written += range.end - range.begin;
-  if (pieces.written > kCommitMost) return;
   if (pieces.file != file) pieces = {.written = pieces.written, .file = file};
   if (pieces.bytes == 0) pieces.gathers = range;
   pieces.gathers.begin = std::min(pieces.gathers.begin, range.begin);
   pieces.gathers.end = std::max(pieces.gathers.end, range.end);
   pieces.bytes += range.end - range.begin;
-  if (pieces.bytes < kPiece) return;
-  if (pieces.gathers.end - pieces.gathers.begin > kSpreadMax) {
+  const off_t enough = std::max(kPieceLeast, pieces.written / kPieceShare);
+  if (pieces.bytes < enough) return;
+  if (pieces.gathers.end - pieces.gathers.begin > kSpreadMost * enough) {
     pieces.bytes = 0;
     return;
   }

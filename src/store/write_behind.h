@@ -17,7 +17,7 @@ namespace quell {
 // let its calls be replaced. Thread: any.
 bool write_behind();
 
-// A commit begins: its first 16 MB are written so. Thread: the one that commits.
+// A commit begins: its pieces are small at first. Thread: the one that commits.
 void begin_to_write_behind();
 
 }  // namespace quell
