@@ -149,6 +149,22 @@ class Bench:
         wait_until_ready(port, "/-/ready", process)
         return Server(process, port, "")
 
+    def start_prometheus(self):
+        program = shutil.which("prometheus")
+        if program is None:
+            return None
+        port = free_port()
+        config = self.root / "prometheus.yml"
+        config.write_text("global: {}\n")
+        log = open(self.root / "prometheus.log", "ab")
+        process = subprocess.Popen(
+            [program, f"--config.file={config}", f"--storage.tsdb.path={self.root / 'tsdb'}",
+             f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"],
+            stdout=log, stderr=log, cwd=self.root)
+        self.started.append(process)
+        wait_until_ready(port, "/-/ready", process)
+        return Server(process, port, "")
+
     def load(self, server, path, mode, batch, identities, connections, seconds, rate=0):
         """One run of loadgen: what it printed, and the server's processor seconds."""
         before = server.cpu_seconds()
@@ -315,30 +331,38 @@ class Bench:
 
     def crash(self):
         """Ten million samples in the journal, and a kill in the middle of more."""
-        data = self.root / "crash"
+        self.kill_and_start("samples", 1000, 4)
+
+    def frames(self):
+        """The same with a frame for each sample."""
+        self.kill_and_start("frames of a sample", 1, 64)
+
+    def kill_and_start(self, what, batch, connections):
+        data = self.root / f"crash-{batch}"
         server, _ = self.start_quell(data)
         wanted = 1_000_000 if self.options.quick else 10_000_000
         sent, began = 0, time.monotonic()
-        while sent < wanted and time.monotonic() - began < 120:
-            result = self.load(server, "/ingest/agent", "agent", 1000, 30_000, 4, self.seconds)
-            sent += result["requests"] * 1000
+        while sent < wanted and time.monotonic() - began < 600:
+            result = self.load(server, "/ingest/agent", "agent", batch, 30_000, connections,
+                               self.seconds)
+            sent += result["requests"] * batch
         load = subprocess.Popen(
             [str(self.options.build / "bench/loadgen"), "--url",
-             f"http://127.0.0.1:{server.port}/ingest/agent", "--mode", "agent", "--batch", "1000",
-             "--connections", "4", "--seconds", "30"],
+             f"http://127.0.0.1:{server.port}/ingest/agent", "--mode", "agent", "--batch",
+             str(batch), "--connections", str(connections), "--seconds", "30"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(1)
         server.stop(signal.SIGKILL)
         load.wait(60)
         size = sum(f.stat().st_size for f in data.rglob("*") if f.is_file())
+        held = f"{sent / 1e6:.1f} million {what} in the journal"
         server, took = self.start_quell(data)
-        self.row(f"start after kill -9, {sent / 1e6:.1f} million samples in the journal",
-                 f"{took:.2f} s ({size / 1e9:.2f} GB of data)", "< 1 s")
+        self.row(f"start after kill -9, {held}", f"{took:.2f} s ({size / 1e9:.2f} GB of data)", "< 1 s")
         server.stop()
         server, took = self.start_quell(data)
-        self.row(f"start after a clean stop, {sent / 1e6:.1f} million samples in the journal",
-                 f"{took:.2f} s", "< 1 s")
+        self.row(f"start after a clean stop, {held}", f"{took:.2f} s", "< 1 s")
         server.stop()
+        shutil.rmtree(data)
 
     def million(self):
         server, _ = self.start_quell(self.root / "million")
@@ -394,20 +418,45 @@ class Bench:
     def million_series(self):
         return 100_000 if self.options.quick else 1_000_000
 
-    def remote_write(self, server, series, shape, rounds, wait=True):
+    def start_remote_write(self, server, series, shape, rounds, first=0):
         """remote_write_load: requests of `shape` (series, samples), all series in each round."""
         per_request, samples = shape
-        load = subprocess.Popen(
+        return subprocess.Popen(
             [str(self.options.build / "bench/remote_write_load"),
              f"http://127.0.0.1:{server.port}/api/v1/write", str(per_request), str(samples),
-             str(series // per_request), str(rounds)],
+             str(series // per_request), str(rounds), str(first)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if not wait:
-            return load
-        out, errors = load.communicate(timeout=280)
-        if load.returncode != 0:
-            raise RuntimeError(f"remote_write_load: {errors.strip()}")
-        return float(out)
+
+    def remote_write(self, server, series, shape, rounds, senders=1):
+        """Samples per second of all senders together, each of which has its share of the series."""
+        share = series // senders
+        loads = [self.start_remote_write(server, share, shape, rounds, i * share)
+                 for i in range(senders)]
+        rate = 0
+        for load in loads:
+            out, errors = load.communicate(timeout=600)
+            if load.returncode != 0:
+                raise RuntimeError(f"remote_write_load: {errors.strip()}")
+            rate += float(out)
+        return rate
+
+    def remote(self):
+        """Remote write of a million series from two senders, beside Prometheus."""
+        series = self.million_series()
+        shapes = [("10,000 series x 1 sample", (10_000, 1), 6, "3 M/s"),
+                  ("500 series x 20 samples", (500, 20), 10, "10 M/s"),
+                  ("500 series x 20 samples, again", (500, 20), 10, "10 M/s")]
+        for name, server in (("Quell", self.start_quell(self.root / "remote")[0]),
+                             ("Prometheus", self.start_prometheus())):
+            if server is None:
+                continue
+            is_quell = name == "Quell"
+            for what, shape, rounds, aim in shapes if is_quell else shapes[:2]:
+                rate = self.remote_write(server, series, shape, rounds if is_quell else 1, 2)
+                self.row(f"{name}: remote write, {what}, {series:,} series",
+                         f"{rate / 1e6:.2f} M samples/s; RSS {server.rss_mb():,.0f} MB",
+                         aim if is_quell else "")
+            server.stop()
 
     def stages(self):
         """What a sample costs, stage by stage, and the whole server beside it."""
@@ -456,7 +505,7 @@ class Bench:
         # Samples go on until the pages of all series were written since, as they are in minutes of
         # ordinary operation: by time, or when many samples have come.
         enough, _ = self.stored_offsets(data)
-        load = self.remote_write(server, series, (500, 4), 1_000, wait=False)
+        load = self.start_remote_write(server, series, (500, 4), 1_000)
         began = time.monotonic()
         while self.stored_offsets(data)[1] <= enough and time.monotonic() - began < 240:
             if load.poll() is not None:
@@ -570,8 +619,8 @@ class Bench:
             "it has machine learning, but nothing here drives it" if learns else
             "built without machine learning"))
 
-    CASES = ("batches", "single", "samples", "open_alerts", "crash", "million", "storm", "stages",
-             "start", "python", "netdata")
+    CASES = ("batches", "single", "samples", "open_alerts", "crash", "frames", "million", "storm", "stages",
+             "remote", "start", "python", "netdata")
 
     def run(self):
         for case in self.CASES:
