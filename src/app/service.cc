@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 
 #include "api/finding_requests.h"
@@ -44,6 +45,18 @@ constexpr Duration kTryJournalEvery = std::chrono::seconds(1);
 constexpr Duration kStatusEvery = std::chrono::seconds(1);
 constexpr Duration kStopGrace = std::chrono::seconds(5);
 constexpr std::size_t kWorkerTasksMax = 1000;
+
+// Holds a flag until the tick is applied or gone.
+class TickWaiter final : public FrameWaiter {
+ public:
+  explicit TickWaiter(std::atomic<bool>& waits) : waits_(waits) { waits_ = true; }
+  ~TickWaiter() override { waits_ = false; }
+  void applied(const Frame& /*frame*/, FrameOutcome /*outcome*/) override {}
+  void refused(const Error& /*error*/) override {}
+
+ private:
+  std::atomic<bool>& waits_;
+};
 
 class ServiceImpl final : public Service {
  public:
@@ -287,8 +300,9 @@ class ServiceImpl final : public Service {
       }
       const Timestamp now = clock_.now();
       const bool is_due = to_ns(now) >= core_->tick_due_ns();
-      if (is_due && (core_->lag_frames() == 0 || now >= tick_anyway_at)) {
-        (void)journal_->append({.kind = FrameKind::Tick, .source = "tick"});
+      if (is_due && !tick_waits_ && (core_->lag_frames() == 0 || now >= tick_anyway_at)) {
+        (void)journal_->append({.kind = FrameKind::Tick, .source = "tick"},
+                               std::make_unique<TickWaiter>(tick_waits_));
         tick_anyway_at = now + kTickAnyway;
       }
       core_->nudge();
@@ -582,6 +596,7 @@ class ServiceImpl final : public Service {
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<http::GrpcServer> grpc_;
   std::unique_ptr<Collector> collector_;
+  std::atomic<bool> tick_waits_ = false;  // One was written and not applied yet.
   std::jthread ticker_;
 
   // The core's.

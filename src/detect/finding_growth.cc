@@ -33,8 +33,12 @@ constexpr std::uint32_t kStandingMetrics = 5;
 // its own.
 constexpr std::size_t kTogetherMax = 16;
 constexpr double kTogetherTries = 4;
-// Golden signals have a chance of their own beside all others.
+// Golden signals have a chance of their own beside all others, half as large.
 constexpr double kFamilies = 2;
+// A metric's series, of processors and their modes, move together: more count as this many.
+constexpr std::uint32_t kGoldenOfMetric = 8;
+// So many are told first, of different metrics or entities.
+constexpr std::size_t kGoldenFirst = 16;
 
 // The chance that `count` of `of` are in an episode, or more (Chernoff's bound).
 double breadth_p(std::uint32_t count, std::uint32_t of) {
@@ -101,39 +105,66 @@ std::uint32_t count_different(std::vector<std::uint64_t>& values) {
 
 bool is_more_telling(const FindingSignal& a, const FindingSignal& b) {
   if (a.is_named() != b.is_named()) return a.is_named();  // Somebody asked for it.
-  if (a.is_golden != b.is_golden) return a.is_golden;
   if (a.score != b.score) return a.score > b.score;
   if (a.series->id != b.series->id) return a.series->id < b.series->id;
   return a.onset < b.onset;
+}
+
+// What rules found, then the best golden signal of each metric of an entity, then the rest; of each
+// the most telling first.
+void put_in_order(std::vector<FindingSignal>& signals) {
+  std::ranges::sort(signals, is_more_telling);
+  std::vector<FindingSignal> ordered;
+  std::vector<FindingSignal> rest;
+  std::set<std::string> led;
+  for (FindingSignal& signal : signals) {
+    const Series& series = *signal.series;
+    const auto leads = [&] {
+      return signal.is_golden && led.size() < kGoldenFirst &&
+             led.insert(entity_key(series, entity_of(series)) + std::string(series.metric()))
+                 .second;
+    };
+    (signal.is_named() || leads() ? ordered : rest).push_back(std::move(signal));
+  }
+  std::ranges::move(rest, std::back_inserter(ordered));
+  signals = std::move(ordered);
 }
 
 // The most telling signal of each series, at most `limit`.
 void keep_best(std::vector<FindingSignal>& signals, std::size_t limit) {
   std::ranges::sort(signals, is_more_telling);
   std::vector<FindingSignal> best;
+  std::unordered_map<std::uint64_t, std::size_t> places;  // By series.
   for (FindingSignal& signal : signals) {
-    if (best.size() == limit) break;
-    const bool is_there = std::ranges::any_of(
-        best, [&](const FindingSignal& other) { return other.series->id == signal.series->id; });
-    if (!is_there) best.push_back(std::move(signal));
+    const auto [place, is_new] = places.try_emplace(signal.series->id.low, best.size());
+    if (is_new) {
+      best.push_back(std::move(signal));
+    } else {
+      best[place->second].is_golden |= signal.is_golden;
+    }
   }
+  put_in_order(best);
+  best.resize(std::min(best.size(), limit));
   signals = std::move(best);
 }
 
-// As keep_best() of `signals`, which are the best ones, and one more: whatever the order in which
-// they come, the same ones stay.
+// As keep_best() of `signals`, which are the best ones, and one more.
 void keep_if_best(std::vector<FindingSignal>& signals, const FindingSignal& one,
                   std::size_t limit) {
   const auto same = std::ranges::find_if(
       signals, [&](const FindingSignal& s) { return s.series->id == one.series->id; });
   if (same != signals.end()) {
-    if (!is_more_telling(one, *same)) return;
-    signals.erase(same);
-  } else if (signals.size() == limit) {
-    if (!is_more_telling(one, signals.back())) return;
-    signals.pop_back();
+    const bool is_golden = same->is_golden || one.is_golden;
+    if (is_more_telling(one, *same)) *same = one;
+    same->is_golden = is_golden;
+  } else {
+    const bool is_last =
+        !one.is_golden && !signals.empty() && !is_more_telling(one, signals.back());
+    if (signals.size() == limit && is_last) return;
+    signals.push_back(one);
   }
-  signals.insert(std::ranges::upper_bound(signals, one, is_more_telling), one);
+  put_in_order(signals);
+  if (signals.size() > limit) signals.pop_back();
 }
 
 }  // namespace
@@ -170,7 +201,7 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
     const bool stands = episode.standing.stands();
     metrics_.emplace_back(episode.metric, stands ? p_to_score(episode.standing.p()) : 0);
     if (stands) onsets_.emplace_back(episode.signal.onset, episode.metric);
-    if (stands && is_golden_[episode.slot]) golden_.push_back(metrics_.back());
+    if (stands && golden_of_[episode.slot] != 0) golden_.push_back(metrics_.back());
     if (episode.is_mature) mature.push_back(episode.metric);
     evidence.samples = std::max(evidence.samples, episode.signal.samples);
     best = std::max(best, episode.signal.score);
@@ -194,13 +225,14 @@ FindingTracker::Evidence FindingTracker::weigh(const EntityState& entity,
   evidence.together = count;
   if (!golden_.empty()) {
     keep_highest(golden_);
-    const double best_golden = score_to_p(golden_.front().second) * entity.golden;
+    std::uint32_t of = 0;
+    for (const auto& [signal, series] : entity.golden) of += std::min(series, kGoldenOfMetric);
+    const double best_golden = score_to_p(golden_.front().second) * of;
     evidence.golden_p =
-        std::min(1.0, kFamilies * std::min(best_golden, together_p(golden_, entity.golden).first));
+        std::min(1.0, kFamilies * std::min(best_golden, together_p(golden_, of).first));
     evidence.golden = static_cast<std::uint32_t>(golden_.size());
   }
-  evidence.p = std::max(1e-30, std::min({evidence.best_p, evidence.breadth_p, evidence.together_p,
-                                         evidence.golden_p}));
+  evidence.p = std::max(1e-30, std::min(evidence.among_all_p(), evidence.golden_p));
   return evidence;
 }
 
@@ -227,13 +259,17 @@ bool FindingTracker::is_finding(const Evidence& evidence) const {
   return evidence.p <= options_.finding_p || (evidence.demanded && alone <= options_.finding_p);
 }
 
+bool FindingTracker::is_known_error(const Evidence& evidence) const {
+  return evidence.mature_metrics >= kBroadMetrics &&
+         std::min(evidence.best_p, evidence.breadth_p) <= options_.incident_p;
+}
+
 Severity FindingTracker::severity_of(const Evidence& evidence) const {
   const bool has_lasted = evidence.lasted >= kErrorAfter || evidence.samples >= kErrorSamples;
   // Known for long and rarer than that; or, known or not, far away in many ways and staying there.
-  const double known_p = std::min(evidence.best_p, evidence.breadth_p);
-  const bool is_known = evidence.mature_metrics >= kBroadMetrics && known_p <= options_.incident_p;
-  const bool is_broad = evidence.standing >= kStandingMetrics && evidence.p <= options_.finding_p;
-  const bool is_error = has_lasted && (is_known || is_broad);
+  const bool is_broad =
+      evidence.standing >= kStandingMetrics && evidence.among_all_p() <= options_.finding_p;
+  const bool is_error = has_lasted && (is_known_error(evidence) || is_broad);
   const Severity severity = is_error ? Severity::Error : Severity::Warning;
   if (evidence.series == 0 && evidence.demanded) return *evidence.demanded;
   return evidence.demanded ? std::max(severity, *evidence.demanded) : severity;
@@ -359,6 +395,8 @@ void FindingTracker::take_in(EntityState& entity, FindingId id, const SeriesTabl
   std::ranges::sort(taken_, [&](std::uint32_t a, std::uint32_t b) {
     const bool by_rule = episodes_[a].signal.is_named();
     if (by_rule != episodes_[b].signal.is_named()) return by_rule;
+    const bool is_golden = episodes_[a].signal.is_golden;
+    if (is_golden != episodes_[b].signal.is_golden) return is_golden;
     const double x = episodes_[a].signal.score, y = episodes_[b].signal.score;
     if (x != y) return x > y;
     return table.series(episodes_[a].slot)->id < table.series(episodes_[b].slot)->id;
@@ -404,7 +442,7 @@ std::string FindingTracker::why_of(const Finding& finding, const Evidence& evide
     return why;
   }
   if (evidence.demanded && evidence.p > options_.finding_p) return "a detection rule asks for it";
-  if (evidence.golden_p < std::min({evidence.best_p, evidence.breadth_p, evidence.together_p})) {
+  if (evidence.golden_p < evidence.among_all_p()) {
     return fmt::format(
         "of golden signals, which say directly how loaded, full or broken something is, {} "
         "metric{} "
@@ -439,9 +477,13 @@ void FindingTracker::tell(FindingId id, const Evidence& evidence, Severity sever
     if (!is_first && !is_worse) return;
     std::string why = why_of(f, evidence, severity);
     if (severity >= Severity::Error && evidence.demanded != severity) {
-      why += fmt::format("; {} metrics for {}, and p is below {:.0e}: an error", evidence.metrics,
+      const std::string reason =
+          is_known_error(evidence)
+              ? fmt::format("p is below {:.0e}", options_.incident_p)
+              : fmt::format("{} began within a minute to stand far away", evidence.standing);
+      why += fmt::format("; {} metrics for {}, and {}: an error", evidence.metrics,
                          format_duration(std::chrono::floor<std::chrono::seconds>(evidence.lasted)),
-                         options_.incident_p);
+                         reason);
     }
     f.add_note(now, (is_first ? "began: " : "became worse: ") + why);
     f.why = std::move(why);
@@ -550,7 +592,7 @@ Result<std::string> FindingTracker::give_feedback(FindingId id, Feedback feedbac
   double highest = 0;
   for (const FindingSignal& s : finding->signals) {
     const std::pair key{entity_key(*s.series, entity_of(*s.series)), hash64(s.series->metric())};
-    if (!seen.insert(key).second) continue;  // The first one of a metric has the highest score.
+    const bool is_new = seen.insert(key).second;
     if (feedback == Feedback::Useful) {
       changed += bars_.erase(key);
       continue;
@@ -559,7 +601,7 @@ Result<std::string> FindingTracker::give_feedback(FindingId id, Feedback feedbac
     double& bar = bars_[key];
     bar = std::max(bar, s.score * kMore);
     highest = std::max(highest, bar);
-    ++changed;
+    changed += is_new ? 1 : 0;
   }
   std::string effect =
       feedback == Feedback::Noise

@@ -28,6 +28,12 @@ void write_open_signal(ByteWriter& w, const FindingSignal& s) {
   w.boolean(s.is_golden);
 }
 
+// How the signals in a tracker's snapshot are encoded.
+std::uint8_t finding_version_of(std::uint8_t tracker_version) {
+  if (tracker_version < 3) return 1;
+  return tracker_version < 7 ? 2 : kFindingVersion;
+}
+
 FindingSignal read_open_signal(ByteReader& r, std::uint8_t version) {
   FindingSignal s;
   s.is_rate = r.boolean();
@@ -182,7 +188,7 @@ Status FindingTracker::restore_open(ByteReader& r, std::uint8_t version) {
     open.metrics[metric] = static_cast<std::uint32_t>(r.u64());
   }
   for (std::size_t n = r.count(); n > 0 && r.ok(); --n) {
-    TRY(FindingSignal signal, decode_signal(r.text(), version >= 3 ? kFindingVersion : 1));
+    TRY(FindingSignal signal, decode_signal(r.text(), finding_version_of(version)));
     open.over.push_back(std::move(signal));
   }
   return {};

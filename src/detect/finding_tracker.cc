@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "detect/calibration.h"
-#include "detect/golden_signals.h"
 
 namespace quell {
 namespace {
@@ -95,9 +94,9 @@ void FindingTracker::give_entity(SeriesSlot slot, const SeriesTable& table) {
   const Series& series = *table.series(slot);
   const std::uint32_t number = find_entity(entity_key(series, entity_of(series)));
   entity_of_[slot] = number;
-  is_golden_[slot] = is_golden_signal(series);
+  golden_of_[slot] = golden_signal_of(series);
   ++entities_[number].series;
-  entities_[number].golden += is_golden_[slot] ? 1 : 0;
+  if (golden_of_[slot] != 0) ++entities_[number].golden[golden_of_[slot]];
 }
 
 // New series are those that the table made last; after a restart, all.
@@ -107,7 +106,7 @@ std::span<const SeriesSlot> FindingTracker::follow(const SeriesTable& table) {
   entity_of_.resize(table.slot_count(), kNone);
   episode_of_.resize(table.slot_count(), kNone);
   rule_of_.resize(table.slot_count(), 0);
-  is_golden_.resize(table.slot_count());
+  golden_of_.resize(table.slot_count(), 0);
   const auto look = [&](SeriesSlot slot) {
     if (entity_of_[slot] == kNone && table.series(slot) != nullptr) assign(slot, table);
   };
@@ -124,7 +123,9 @@ void FindingTracker::leave(SeriesSlot slot) {
   --assigned_;
   if (number == kUnwatched) return;
   --entities_[number].series;
-  entities_[number].golden -= is_golden_[slot] ? 1 : 0;
+  auto& golden = entities_[number].golden;
+  const auto signal = golden.find(golden_of_[slot]);
+  if (signal != golden.end() && --signal->second == 0) golden.erase(signal);
   release(number);
 }
 
@@ -218,7 +219,7 @@ void FindingTracker::add_evidence(Episode& episode, const FindingPoint& point, d
                     (direction == Direction::Up) == (point.value >= point.expected);
   if (episode.standing.stands()) {
     score = std::max(score, p_to_score(episode.standing.p()));
-    signal.is_golden = signal.is_golden || is_golden_[episode.slot];
+    signal.is_golden = signal.is_golden || golden_of_[episode.slot] != 0;
   }
   if (score > signal.score && fits) {
     signal.score = score;

@@ -3,14 +3,16 @@
 //   sample with a score ──> episode of its series ──counts?──> evidence of the entity ──> finding
 //
 // One cause moves many series of an entity, and chance moves one here and there all the time. So a
-// finding begins when the evidence of all series of an entity together is rarer than finding_p:
-// either one series is so far off that it is rare among as many as the entity has, or many more
-// series are unusual at once than chance lets be.
+// finding begins when the evidence of all series of an entity together is rarer than finding_p: one
+// series is so far off that it is rare among as many as the entity has, many more series are
+// unusual at once than chance lets be, several metrics are far off together, or golden signals are
+// (golden_signals.h).
 //
 // A cause that moves many entities at once (a storm) makes kStormFindings findings; what comes
 // after them within kStormWindow goes into one more that spans all the others.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -28,6 +30,7 @@
 #include "base/result.h"
 #include "detect/detector.h"
 #include "detect/finding_options.h"
+#include "detect/golden_signals.h"
 #include "detect/recent_changes.h"
 #include "detect/rule_signal.h"
 #include "detect/standing.h"
@@ -171,8 +174,8 @@ class FindingTracker {
     std::string tenant{};
     Entity entity{};
     std::uint32_t series = 0;
-    std::uint32_t golden = 0;     // Of them, golden signals.
-    std::uint32_t first = kNone;  // Episode.
+    std::map<GoldenSignal, std::uint32_t> golden{};  // How many of them are such.
+    std::uint32_t first = kNone;                     // Episode.
     FindingId finding = 0;
     bool touched = false;
     std::vector<std::uint32_t> fresh{};  // Episodes that count, and are in no finding yet.
@@ -208,6 +211,7 @@ class FindingTracker {
     std::uint32_t together = 0;  // so many.
     double golden_p = 1;         // Of the golden signals that stay far away,
     std::uint32_t golden = 0;    // metrics of them.
+    double among_all_p() const { return std::min({best_p, breadth_p, together_p}); }
     Duration lasted{};
     std::uint32_t samples = 0;           // Unusual ones, of the series that has most.
     std::optional<Severity> demanded{};  // By a rule.
@@ -245,6 +249,7 @@ class FindingTracker {
   static void weigh_by_rule(const Episode& episode, Evidence& evidence);
   bool may_become_worse(const EntityState& entity, const Finding& finding) const;
   bool is_finding(const Evidence& evidence) const;
+  bool is_known_error(const Evidence& evidence) const;
   Severity severity_of(const Evidence& evidence) const;
   FindingId find_storm(const EntityState& entity, Timestamp now);
   FindingId begin(const EntityState& entity, Timestamp now);
@@ -269,7 +274,7 @@ class FindingTracker {
   std::vector<std::uint32_t> episode_of_;  // kNone: none.
   std::vector<std::uint32_t> entity_of_;   // kNone: not assigned.
   std::vector<std::uint16_t> rule_of_;     // 0: not asked; 1: usual; from 2 on: rules.
-  std::vector<bool> is_golden_;
+  std::vector<GoldenSignal> golden_of_;
   std::size_t assigned_ = 0;
 
   std::vector<Episode> episodes_;

@@ -15,7 +15,7 @@ namespace {
 // Hosts with series of noise around a level, which a test moves; a sample every ten seconds.
 class Estate {
  public:
-  // The first series of each host are those that are named.
+  // The first series of each host are those that are named: `metric` or `metric{label="value"`.
   Estate(int hosts, int series, FindingOptions options = quick(),
          std::vector<std::string> named = {})
       : hosts_(hosts), series_(series) {
@@ -25,7 +25,8 @@ class Estate {
         const auto number = static_cast<std::size_t>(s);
         const std::string name =
             number < named.size() ? named[number] : fmt::format("metric_{}", s);
-        request.add(fmt::format("{}{{host=\"h{}\"}}", name, h), 0, {0});
+        const char next = name.contains('{') ? ',' : '{';
+        request.add(fmt::format("{}{}host=\"h{}\"}}", name, next, h), 0, {0});
       }
     }
     batch_ = resolved(table_, std::move(request));
@@ -218,6 +219,40 @@ TEST(FindingTracker, OneSeriesThatIsFarOffIsEnough) {
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].signals.at(0).series->metric(), "metric_7");
   EXPECT_EQ(found[0].severity, Severity::Warning);
+}
+
+TEST(FindingTracker, ManyProcessorsDoNotHideAFullDisk) {
+  std::vector<std::string> named{"node_filesystem_avail_bytes"};
+  for (int i = 0; i < 256; ++i) {
+    named.push_back(fmt::format("node_cpu_seconds_total{{cpu=\"{}\"", i));
+  }
+  Estate estate(1, 500, Estate::quick(), std::move(named));
+  estate.run(340);
+  EXPECT_TRUE(estate.findings().empty());
+  estate.move(0, 0, 500);
+  estate.run(15);
+  ASSERT_EQ(estate.findings().size(), 1u);
+  EXPECT_TRUE(estate.findings()[0].title.starts_with("node_filesystem_avail_bytes"));
+}
+
+TEST(FindingTracker, GoldenSignalsLeaveRoomForOthers) {
+  std::vector<std::string> named;
+  for (int i = 0; i < 64; ++i) {
+    named.push_back(fmt::format("node_cpu_seconds_total{{cpu=\"{}\"", i));
+  }
+  Estate estate(1, 100, Estate::quick(), std::move(named));
+  estate.run(340);
+  estate.move_all(0, 500);
+  estate.run(30);
+  const auto found = estate.findings();
+  ASSERT_EQ(found.size(), 1u);
+  const auto& signals = found[0].signals;
+  ASSERT_EQ(signals.size(), Finding::kSignalsListed);
+  const auto is_golden = [](const FindingSignal& s) {
+    return s.series->metric() == "node_cpu_seconds_total";
+  };
+  EXPECT_TRUE(is_golden(signals[0]));
+  EXPECT_LT(std::ranges::count_if(signals, is_golden), 45);
 }
 
 TEST(FindingTracker, AGoldenSignalIsJudgedAmongItsKindAndToldFirst) {

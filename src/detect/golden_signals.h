@@ -2,18 +2,24 @@
 // broken something is.
 //
 // Most of the hundreds of series of a machine say nothing of the kind, and yet one of them is far
-// away at any time. So golden signals are judged among themselves, not among all: a weighting of
+// away at any time. So golden signals are judged among themselves, too, which is a weighting of
 // hypotheses by what was known before (Genovese, Roeder & Wasserman, "False discovery control with
-// p-value weighting", Biometrika 2006). Which they are: utilization, saturation and errors of a
-// resource (B. Gregg's USE method; Google's SRE book, chapter 6).
+// p-value weighting", Biometrika 2006), except that the chance of all others stays as it is. Which
+// they are: utilization, saturation and lasting errors of a resource (B. Gregg's USE method;
+// Google's SRE book, chapter 6), not counters of single events, which no sample stays away by.
 #pragma once
+
+#include <cstdint>
 
 #include "model/series.h"
 
 namespace quell {
 
-// By name, as node_exporter, windows_exporter, kubelet and cAdvisor, OpenTelemetry's host receiver,
-// Telegraf and Prometheus itself give it. Thread: any. Cost: a search among some fifty names.
-bool is_golden_signal(const Series& series);
+using GoldenSignal = std::uint8_t;  // Which one it is, counted from 1; 0: none.
+
+// By name, as node_exporter, windows_exporter, blackbox_exporter, cAdvisor, the kubelet,
+// kube-state-metrics, OpenTelemetry's host, kubelet and cluster receivers, Telegraf, Prometheus and
+// Quell's agents give it. Thread: any. Cost: a search among some seventy names.
+GoldenSignal golden_signal_of(const Series& series);
 
 }  // namespace quell

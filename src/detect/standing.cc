@@ -6,9 +6,8 @@
 namespace quell {
 namespace {
 
-constexpr double kFar = 1.5;         // Bands.
-constexpr double kShareMin = 0.05;   // As FindingOptions::usual has it.
-constexpr double kReachMax = 1'024;  // Bands; a constant has hardly one.
+constexpr double kFar = 1.5;        // Bands.
+constexpr double kShareMin = 0.05;  // As FindingOptions::usual has it.
 constexpr std::uint32_t kSamplesMin = 5;
 constexpr double kReachMin = 12;  // So two bands for twelve samples, or all of it for five.
 constexpr Duration kLeast = std::chrono::seconds(5);
@@ -20,6 +19,12 @@ constexpr double kDecades = 0.8;  // Of the chance, for an octave.
 constexpr double kRarest = 3e-6;
 // A quarter of a large value counts as much as six times the band.
 constexpr double kOctavesOfAll = 10;
+// What kRarest needs. Two spikes do not make up for samples that are hardly far.
+constexpr double kOctavesMost = 4.4;
+
+double most_octaves(double share) {
+  return std::min(kOctavesOfAll * share, kOctavesMost);
+}
 
 }  // namespace
 
@@ -35,8 +40,7 @@ void Standing::observe(const FindingPoint& point) {
     is_up_ = is_up;
     missed_ = 0;
     ++samples_;
-    reach_ += std::log2(std::min(distance / band, kReachMax));
-    share_ += share;
+    reach_ += std::min(std::log2(distance / band), most_octaves(share));
     last_ = point.time;
     const double p = std::max(kUsualShare * std::pow(10, -kDecades * octaves()), kRarest);
     if (stands()) p_ = std::min(p_, p);
@@ -44,13 +48,12 @@ void Standing::observe(const FindingPoint& point) {
   }
   if (samples_ == 0 || ++missed_ < kMissedMax) return;
   samples_ = missed_ = 0;
-  reach_ = share_ = 0;
+  reach_ = 0;
   p_ = 1;
 }
 
-// Of the mean far sample.
 double Standing::octaves() const {
-  return std::min(reach_, kOctavesOfAll * share_) / static_cast<double>(samples_);
+  return reach_ / static_cast<double>(samples_);
 }
 
 bool Standing::stands() const {
@@ -62,7 +65,6 @@ void Standing::write(ByteWriter& w) const {
   w.f64(band_);
   w.f64(reach_);
   w.f64(p_);
-  w.f64(share_);
   w.u64(samples_);
   w.u64(missed_);
   w.boolean(is_far_);
@@ -71,18 +73,18 @@ void Standing::write(ByteWriter& w) const {
   w.time(last_);
 }
 
-Standing Standing::read(ByteReader& r, bool had_least_share) {
+Standing Standing::read(ByteReader& r, bool had_share) {
   Standing s(r.f64());
   s.reach_ = r.f64();
   s.p_ = r.f64();
-  s.share_ = r.f64();
+  const double share = had_share ? r.f64() : 0;
   s.samples_ = static_cast<std::uint32_t>(r.u64());
   s.missed_ = static_cast<std::uint32_t>(r.u64());
   s.is_far_ = r.boolean();
   s.is_up_ = r.boolean();
   s.since_ = r.time();
   s.last_ = r.time();
-  if (had_least_share) s.share_ *= static_cast<double>(s.samples_);
+  if (had_share) s.reach_ = std::min(s.reach_, s.samples_ * most_octaves(share));
   return s;
 }
 

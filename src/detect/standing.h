@@ -22,7 +22,7 @@ class Standing {
 
   void observe(const FindingPoint& point);
   bool is_far() const { return is_far_; }  // The last sample.
-  // Far for eight samples and five seconds, but for single ones in between.
+  // Far for five samples and five seconds, but for single ones in between.
   bool stands() const;
   // Up, of the samples that are far.
   bool is_up() const { return is_up_; }
@@ -32,16 +32,15 @@ class Standing {
   double p() const { return stands() ? p_ : 1; }
 
   void write(ByteWriter& w) const;
-  // `had_least_share`: as written until the share was a sum.
-  static Standing read(ByteReader& r, bool had_least_share = false);
+  // `had_share`: as written before a sample's octaves were limited by its own share.
+  static Standing read(ByteReader& r, bool had_share = false);
 
  private:
-  double octaves() const;
+  double octaves() const;  // Of the mean far sample.
 
   double band_ = 1;
-  double reach_ = 0;  // Sum over the far samples of log2(distance / band).
+  double reach_ = 0;  // Sum over the far samples, of octaves.
   double p_ = 1;
-  double share_ = 0;  // Sum of their distances as shares of the larger of value and expected.
   std::uint32_t samples_ = 0;
   std::uint32_t missed_ = 0;  // In a row.
   bool is_far_ = false;

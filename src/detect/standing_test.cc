@@ -47,6 +47,11 @@ TEST(Standing, WhatIsASmallShareOfTheValueSaysLittle) {
   EXPECT_GT(after(std::vector<double>(50, 110), 0).p(), 1e-3);
 }
 
+TEST(Standing, TwoSpikesDoNotStandForWhatFollows) {
+  check_stands({5'000, 5'000, 107, 107, 107, 107}, false);
+  check_stands({5'000, 5'000, 107, 107, 107, 107, 107, 107, 107, 107}, true);
+}
+
 TEST(Standing, ItsFirstStepMayBeASmallOne) {
   std::vector<double> values(30, 5'000);
   const double at_once = after(values).p();

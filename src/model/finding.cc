@@ -157,13 +157,13 @@ void FindingSignal::add_point(const FindingPoint& point, std::uint32_t number) {
   points.push_back(point);
 }
 
-// The first ones and the last ones are kept.
 double Finding::score() const {
   double highest = 0;
   for (const FindingSignal& s : signals) highest = std::max(highest, s.score);
   return highest;
 }
 
+// The first ones and the last ones are kept.
 void Finding::add_note(Timestamp at, std::string text) {
   if (trace.size() == kNotes) trace.erase(trace.begin() + kNotes / 2);
   trace.push_back({at, std::move(text)});

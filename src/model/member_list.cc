@@ -36,8 +36,8 @@ void MemberList::push_back(Member member) {
 }
 
 void MemberList::remove(Fingerprint fingerprint) {
-  std::erase_if(members_, [&](const Member& m) { return m.fingerprint == fingerprint; });
-  place_all();
+  const auto is_it = [&](const Member& m) { return m.fingerprint == fingerprint; };
+  if (std::erase_if(members_, is_it) > 0) place_all();
 }
 
 void MemberList::place(std::uint32_t number) {

@@ -22,7 +22,7 @@ struct Member {
 };
 
 // Cost: find() and push_back() O(1), whatever the number of members, which a storm makes thousands;
-// remove() O(n). Memory: 8 bytes for each member beside itself, once they are many.
+// remove() O(n). Memory: 8 to 32 bytes for each member beside itself, once they are many.
 class MemberList {
  public:
   auto begin() { return members_.begin(); }  // Fingerprints stay as they are.

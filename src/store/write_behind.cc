@@ -13,6 +13,7 @@ namespace {
 constexpr off_t kPieceLeast = 64 * 1024;
 // Of what the commit has written: bulk work goes in larger pieces, and so in fewer waits.
 constexpr off_t kPieceShare = 64;
+constexpr off_t kPieceMost = 4 << 20;
 // Pieces. Pages further apart are left to the sync: the disk wants many of those at a time.
 constexpr off_t kSpreadMost = 4;
 
@@ -25,9 +26,9 @@ struct FileRange {
 // below change no data, and their failure is not one of the write.
 struct Pieces {
   off_t written = 0;
-  int file = -1;         // The last one.
-  off_t bytes = 0;       // Of the piece that gathers.
-  FileRange gathers{};   // As SQLite mostly writes in order, little else lies in between.
+  int file = -1;        // The last one.
+  off_t bytes = 0;      // Of the piece that gathers.
+  FileRange gathers{};  // As SQLite mostly writes in order, little else lies in between.
   FileRange on_its_way{};
 };
 
@@ -40,7 +41,7 @@ void wrote(int file, FileRange range) {
   pieces.gathers.begin = std::min(pieces.gathers.begin, range.begin);
   pieces.gathers.end = std::max(pieces.gathers.end, range.end);
   pieces.bytes += range.end - range.begin;
-  const off_t enough = std::max(kPieceLeast, pieces.written / kPieceShare);
+  const off_t enough = std::clamp(pieces.written / kPieceShare, kPieceLeast, kPieceMost);
   if (pieces.bytes < enough) return;
   if (pieces.gathers.end - pieces.gathers.begin > kSpreadMost * enough) {
     pieces.bytes = 0;

@@ -462,7 +462,7 @@ class AcceptanceTest(unittest.TestCase):
 
     def start_quell(self, config=None, name="quell", **options):
         directory = self.directory / name
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)  # A test may have put data there.
         quell = Quell(directory, self.config if config is None else config, **options)
         self.addCleanup(quell.kill)
         return quell

@@ -24,6 +24,9 @@ class HoggedMachineTest(AcceptanceTest):
     def check_quiet(self, quell):
         self.assertEqual(quell.all_items("/api/v1/findings"), [])
 
+    def check_burning(self, quell):
+        pass
+
     def check_hogs(self, machine, scrape_interval):
         """No incident while nothing is wrong; then a hog of the processors, one of memory and a full
         disk are found, named, and joined in one."""
@@ -34,7 +37,9 @@ class HoggedMachineTest(AcceptanceTest):
             self.check_quiet(quell)
             self.assertEqual(quell.all_items("/api/v1/incidents"), [])
             with machine.burning():
-                self.named(quell, "node_cpu_seconds_total")
+                finding = self.named(quell, "node_cpu_seconds_total")
+                self.assertRegex(finding["title"], "^node_(cpu|pressure|load1|procs)")
+                self.check_burning(quell)
             with machine.eaten():
                 self.named(quell, "node_memory_MemAvailable_bytes")
             with full(disk):
