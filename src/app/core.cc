@@ -141,8 +141,12 @@ void Core::run() {
     round();
     rest();
   }
-  while (writer_->busy() && !writer_->failing()) pause_for(std::chrono::milliseconds(1));
-  if (!writer_->busy() && pipeline_->has_changes()) writer_->commit(pipeline_->take_batch());
+  pipeline_->end();
+  for (;;) {
+    while (writer_->busy() && !writer_->failing()) pause_for(std::chrono::milliseconds(1));
+    if (writer_->busy() || !pipeline_->has_changes()) break;
+    writer_->commit(pipeline_->take_batch());
+  }
 }
 
 // Then frames stay in the queue, which tells the senders to wait: memory stays bounded.

@@ -81,6 +81,8 @@ class Pipeline {
   // Everything that changed since the last call, ready to be committed with its offset.
   StoreBatch take_batch();
   bool has_changes() const;
+  // No frame comes any more: what take_batch() would keep for later is due now.
+  void end() { metrics_.end(); }
 
   // Makes the state that `stored` describes. Requires: a new pipeline. Errors: Corrupt.
   Status restore(StoredState stored);

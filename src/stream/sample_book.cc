@@ -355,7 +355,7 @@ SampleBook::Taken SampleBook::take(std::uint64_t next_offset, Timestamp now,
   while (!changed_pages_.empty() && bytes < options_.page_bytes_per_commit) {
     const std::uint64_t number = changed_pages_.front();
     Page& page = pages_[number];
-    const bool is_young = now - page.changed_at < options_.page_age;
+    const bool is_young = !is_ending_ && now - page.changed_at < options_.page_age;
     if (is_young && stats_.added - page.changed_sample < samples_max) break;
     changed_pages_.pop_front();
     pages.push_back(make_page(number, next_offset, table));

@@ -113,8 +113,14 @@ class SampleBook {
   Taken take(std::uint64_t next_offset, Timestamp now, const SeriesTable& table,
              std::vector<StatePage>& pages);
 
-  // Whether there are chunks for the next take(), besides what changes until then.
-  bool has_waiting() const { return !closed_.empty() || !ready_.empty(); }
+  // Whether there is something for the next take(), besides what changes until then.
+  bool has_waiting() const {
+    return !closed_.empty() || !ready_.empty() || (is_ending_ && !changed_pages_.empty());
+  }
+
+  // The process ends: from now on pages that changed are due, so that a restart has nothing to add
+  // again.
+  void end() { is_ending_ = true; }
 
   // Restart, after the table was loaded. Errors: Corrupt. Requires: nothing was added yet.
   Status load(const StatePage& page, const SeriesTable& table);
@@ -177,6 +183,7 @@ class SampleBook {
   std::vector<State> states_;  // By slot.
   std::vector<Page> pages_;
   std::deque<std::uint64_t> changed_pages_;  // In the order of their changed_from.
+  bool is_ending_ = false;
   std::deque<std::uint64_t> closed_;         // Numbers of blocks that are to become chunks.
   std::vector<MetricChunk> ready_;           // Chunks of series that have left.
   Timestamp left_until_{};

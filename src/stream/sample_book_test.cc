@@ -339,6 +339,19 @@ TEST(SampleBook, ChunksArePacedAndTooManyAreDropped) {
   EXPECT_EQ(world.commit(103), 0u);
 }
 
+TEST(SampleBook, AtTheEndNothingIsLeftToAddAgain) {
+  World world({.page_bytes_per_commit = 1});
+  for (int i = 0; i < 3'000; ++i) {
+    world.add(TestRequest().add(fmt::format("cpu{{host={}}}", i), 0, {1}), 1);
+  }
+  world.commit(2);
+  EXPECT_FALSE(world.book->has_waiting());
+  world.book->end();
+  int commits = 0;
+  for (; world.book->has_waiting(); ++commits) world.commit(2);
+  EXPECT_EQ(commits, 3);  // A page of 1,024 slots each.
+}
+
 TEST(SampleBook, WaitingBlocksOfASeriesBecomeOneChunk) {
   World world;
   std::vector<double> values;
