@@ -583,6 +583,7 @@ class ServiceImpl final : public Service {
   std::string address_;
   Timestamp started_at_{};
   std::atomic<bool> ready_{false};
+  std::atomic<bool> tick_waits_{false};  // One was written and not applied yet. Outlives waiters.
   bool stopped_ = false;
   Guarded<std::monostate> reload_turn_;
 
@@ -596,7 +597,6 @@ class ServiceImpl final : public Service {
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<http::GrpcServer> grpc_;
   std::unique_ptr<Collector> collector_;
-  std::atomic<bool> tick_waits_ = false;  // One was written and not applied yet.
   std::jthread ticker_;
 
   // The core's.
