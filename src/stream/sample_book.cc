@@ -350,8 +350,9 @@ SampleBook::Taken SampleBook::take(std::uint64_t next_offset, Timestamp now,
   Taken taken;
   take_chunks(next_offset, table, taken.chunks);
   std::uint64_t bytes = 0;
+  const std::uint64_t slots = std::max<std::uint64_t>(states_.size(), options_.slots_free);
   const std::uint64_t samples_max =
-      std::max<std::uint64_t>(options_.samples_replayed_max, 32 * states_.size());
+      std::max(options_.samples_replayed_max, 32 * (slots - options_.slots_free));
   while (!changed_pages_.empty() && bytes < options_.page_bytes_per_commit) {
     const std::uint64_t number = changed_pages_.front();
     Page& page = pages_[number];

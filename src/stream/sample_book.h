@@ -47,8 +47,10 @@ struct SampleBookOptions {
   // A page that changed is written so long after the change, so many bytes of them at a commit.
   Duration page_age = std::chrono::seconds(60);
   std::uint64_t page_bytes_per_commit = 8ull << 20;
-  // Also when so many samples, or 32 for each slot, have come since: a restart adds them again.
-  std::uint64_t samples_replayed_max = 1'000'000;
+  // Also when so many samples have come since, which a restart adds again; with more slots than
+  // slots_free, when 32 for each of those beyond have.
+  std::uint64_t samples_replayed_max = 400'000;
+  std::uint64_t slots_free = 20'000;
   // Of a series all blocks that wait become one chunk. When more than so many blocks wait, four
   // times as many chunks go with a commit.
   std::size_t chunks_per_commit = 2000;
@@ -184,8 +186,8 @@ class SampleBook {
   std::vector<Page> pages_;
   std::deque<std::uint64_t> changed_pages_;  // In the order of their changed_from.
   bool is_ending_ = false;
-  std::deque<std::uint64_t> closed_;         // Numbers of blocks that are to become chunks.
-  std::vector<MetricChunk> ready_;           // Chunks of series that have left.
+  std::deque<std::uint64_t> closed_;  // Numbers of blocks that are to become chunks.
+  std::vector<MetricChunk> ready_;    // Chunks of series that have left.
   Timestamp left_until_{};
   bool has_counters_ = false;  // The batch in hand, up to where it is read.
   SampleBookStats stats_;
