@@ -134,36 +134,31 @@ class Bench:
         wait_until_ready(port, "/readyz", process)
         return Server(process, port, "/alertmanager"), time.monotonic() - began
 
-    def start_alertmanager(self):
-        program = shutil.which("prometheus-alertmanager")
-        if program is None:
-            return None
-        config = self.root / "alertmanager.yml"
-        config.write_text("route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n")
-        port = free_port()
-        log = open(self.root / "alertmanager.log", "ab")
-        process = subprocess.Popen(
-            [program, f"--config.file={config}", f"--storage.path={self.root / 'am'}",
-             f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="],
-            stdout=log, stderr=log, cwd=self.root)
-        wait_until_ready(port, "/-/ready", process)
-        return Server(process, port, "")
-
-    def start_prometheus(self):
-        program = shutil.which("prometheus")
+    def start_peer(self, name, *arguments):
+        """A Debian program that listens where `--web.listen-address` says; None: it is not there."""
+        program = shutil.which(name)
         if program is None:
             return None
         port = free_port()
-        config = self.root / "prometheus.yml"
-        config.write_text("global: {}\n")
-        log = open(self.root / "prometheus.log", "ab")
-        process = subprocess.Popen(
-            [program, f"--config.file={config}", f"--storage.tsdb.path={self.root / 'tsdb'}",
-             f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver"],
-            stdout=log, stderr=log, cwd=self.root)
+        log = open(self.root / f"{name}.log", "ab")
+        process = subprocess.Popen([program, *arguments, f"--web.listen-address=127.0.0.1:{port}"],
+                                   stdout=log, stderr=log, cwd=self.root)
         self.started.append(process)
         wait_until_ready(port, "/-/ready", process)
         return Server(process, port, "")
+
+    def start_alertmanager(self):
+        config = self.root / "alertmanager.yml"
+        config.write_text("route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n")
+        return self.start_peer("prometheus-alertmanager", f"--config.file={config}",
+                               f"--storage.path={self.root / 'am'}", "--cluster.listen-address=")
+
+    def start_prometheus(self):
+        config = self.root / "prometheus.yml"
+        config.write_text("global: {}\n")
+        return self.start_peer("prometheus", f"--config.file={config}",
+                               f"--storage.tsdb.path={self.root / 'tsdb'}",
+                               "--web.enable-remote-write-receiver")
 
     def load(self, server, path, mode, batch, identities, connections, seconds, rate=0):
         """One run of loadgen: what it printed, and the server's processor seconds."""
@@ -619,8 +614,8 @@ class Bench:
             "it has machine learning, but nothing here drives it" if learns else
             "built without machine learning"))
 
-    CASES = ("batches", "single", "samples", "open_alerts", "crash", "frames", "million", "storm", "stages",
-             "remote", "start", "python", "netdata")
+    CASES = ("batches", "single", "samples", "open_alerts", "crash", "frames", "million", "storm",
+             "stages", "remote", "start", "python", "netdata")
 
     def run(self):
         for case in self.CASES:

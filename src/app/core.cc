@@ -141,7 +141,7 @@ void Core::run() {
     round();
     rest();
   }
-  pipeline_->end();
+  pipeline_->drain();
   for (;;) {
     while (writer_->busy() && !writer_->failing()) pause_for(std::chrono::milliseconds(1));
     if (writer_->busy() || !pipeline_->has_changes()) break;

@@ -45,7 +45,7 @@ class MetricStage {
 
   // Adds what is to be written with a commit of all frames below `next_offset`.
   void take(std::uint64_t next_offset, Timestamp now, StoreBatch& batch);
-  void end() { book_.end(); }
+  void drain() { book_.drain(); }
   bool has_waiting() const { return book_.has_waiting(); }  // More than one take() hands out.
 
   void snapshot(ByteWriter& w) const { w.time(swept_until_); }

@@ -82,7 +82,7 @@ class Pipeline {
   StoreBatch take_batch();
   bool has_changes() const;
   // No frame comes any more: what take_batch() would keep for later is due now.
-  void end() { metrics_.end(); }
+  void drain() { metrics_.drain(); }
 
   // Makes the state that `stored` describes. Requires: a new pipeline. Errors: Corrupt.
   Status restore(StoredState stored);

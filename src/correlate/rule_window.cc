@@ -26,7 +26,10 @@ std::vector<RuleMatch> RuleWindows::match(const Alert& alert) const {
   std::string entity;
   const auto lookup = [&](std::string_view name) -> std::string_view {
     if (const auto value = alert.labels.get(name); !value.empty()) return value;
-    if (name == "entity") return entity.empty() ? entity = alert.entity.to_string() : entity;
+    if (name == "entity") {
+      if (entity.empty()) entity = alert.entity.to_string();
+      return entity;
+    }
     if (name == "severity") return severity_name(alert.severity);
     if (name == "tenant") return alert.key.tenant;
     return {};
@@ -37,7 +40,7 @@ std::vector<RuleMatch> RuleWindows::match(const Alert& alert) const {
     bool complete = true;
     for (const std::string& name : rule.group_by) {
       const std::string_view value = lookup(name);
-      complete = complete && !value.empty();  // No shared bucket for what is not known.
+      complete = !value.empty();  // No shared bucket for what is not known.
       if (!complete) break;
       if (group.size() > 1) group += ", ";
       group.append(name).append("=\"").append(value) += '"';

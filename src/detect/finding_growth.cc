@@ -110,10 +110,9 @@ bool is_more_telling(const FindingSignal& a, const FindingSignal& b) {
   return a.onset < b.onset;
 }
 
-// What rules found, then the best golden signal of each metric of an entity, then the rest; of each
-// the most telling first.
-void put_in_order(std::vector<FindingSignal>& signals) {
-  std::ranges::sort(signals, is_more_telling);
+// Behind what rules found, the best golden signal of each metric of an entity, then the rest.
+// Requires: the most telling first.
+void put_golden_first(std::vector<FindingSignal>& signals) {
   std::vector<FindingSignal> ordered;
   std::vector<FindingSignal> rest;
   std::set<std::string> led;
@@ -143,7 +142,7 @@ void keep_best(std::vector<FindingSignal>& signals, std::size_t limit) {
       best[place->second].is_golden |= signal.is_golden;
     }
   }
-  put_in_order(best);
+  put_golden_first(best);
   best.resize(std::min(best.size(), limit));
   signals = std::move(best);
 }
@@ -163,7 +162,8 @@ void keep_if_best(std::vector<FindingSignal>& signals, const FindingSignal& one,
     if (signals.size() == limit && is_last) return;
     signals.push_back(one);
   }
-  put_in_order(signals);
+  std::ranges::sort(signals, is_more_telling);
+  put_golden_first(signals);
   if (signals.size() > limit) signals.pop_back();
 }
 
@@ -444,11 +444,9 @@ std::string FindingTracker::why_of(const Finding& finding, const Evidence& evide
   if (evidence.demanded && evidence.p > options_.finding_p) return "a detection rule asks for it";
   if (evidence.golden_p < evidence.among_all_p()) {
     return fmt::format(
-        "of golden signals, which say directly how loaded, full or broken something is, {} "
-        "metric{} "
-        "far away and stay{} there (chance: p = {:.1e})",
-        evidence.golden, evidence.golden == 1 ? " is" : "s are", evidence.golden == 1 ? "s" : "",
-        evidence.golden_p);
+        "golden signals, which say directly how loaded, full or broken something is, stay far away "
+        "(metrics: {}; chance: p = {:.1e})",
+        evidence.golden, evidence.golden_p);
   }
   if (evidence.together_p < std::min(evidence.best_p, evidence.breadth_p)) {
     return fmt::format(

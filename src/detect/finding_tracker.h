@@ -70,7 +70,7 @@ struct FindingNews {
 // table. Results depend on the samples and times that are given alone.
 // Thread: one. Cost: about 1 ns per usual sample, 100 ns per sample of an open episode; those of an
 // entity are weighed together only where that may change what is said: until it has a finding, when
-// this is refreshed, and as long as it may yet become worse. Memory: 8 bytes per slot, and 200 per
+// this is refreshed, and as long as it may yet become worse. Memory: 11 bytes per slot, and 200 per
 // open episode.
 class FindingTracker {
  public:

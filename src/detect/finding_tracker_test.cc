@@ -268,7 +268,7 @@ TEST(FindingTracker, AGoldenSignalIsJudgedAmongItsKindAndToldFirst) {
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].severity, Severity::Warning);
   EXPECT_TRUE(found[0].signals[0].is_golden);
-  EXPECT_TRUE(found[0].why.starts_with("of golden signals")) << found[0].why;
+  EXPECT_TRUE(found[0].why.starts_with("golden signals, which")) << found[0].why;
 
   const auto among_others = moved({"metric_a", "metric_b", "up", "metric_c"}, 20);
   ASSERT_EQ(among_others.size(), 1u);

@@ -34,8 +34,6 @@ class MemberList {
   std::size_t size() const { return members_.size(); }
   bool empty() const { return members_.empty(); }
   const Member& operator[](std::size_t i) const { return members_[i]; }
-  const Member& front() const { return members_.front(); }
-  bool operator==(const MemberList& other) const { return members_ == other.members_; }
 
   // Null: there is none.
   const Member* find(Fingerprint fingerprint) const;
@@ -51,7 +49,8 @@ class MemberList {
   void place_all();
 
   std::vector<Member> members_;
-  // Open addressing: 1 + number of a member, or 0. Empty while there are few.
+  // Open addressing: 1 + number of a member, or 0. Empty while there are few. Numbers and not
+  // pointers, as FlatIndex has: incidents are copied for each commit that they change in.
   std::vector<std::uint32_t> places_;
 };
 

@@ -350,13 +350,13 @@ SampleBook::Taken SampleBook::take(std::uint64_t next_offset, Timestamp now,
   Taken taken;
   take_chunks(next_offset, table, taken.chunks);
   std::uint64_t bytes = 0;
-  const std::uint64_t slots = std::max<std::uint64_t>(states_.size(), options_.slots_free);
+  const std::uint64_t slots = states_.size();
   const std::uint64_t samples_max =
-      std::max(options_.samples_replayed_max, 32 * (slots - options_.slots_free));
+      std::max(options_.samples_replayed_max, 32 * (slots - std::min(slots, options_.slots_few)));
   while (!changed_pages_.empty() && bytes < options_.page_bytes_per_commit) {
     const std::uint64_t number = changed_pages_.front();
     Page& page = pages_[number];
-    const bool is_young = !is_ending_ && now - page.changed_at < options_.page_age;
+    const bool is_young = !is_draining_ && now - page.changed_at < options_.page_age;
     if (is_young && stats_.added - page.changed_sample < samples_max) break;
     changed_pages_.pop_front();
     pages.push_back(make_page(number, next_offset, table));

@@ -48,9 +48,9 @@ struct SampleBookOptions {
   Duration page_age = std::chrono::seconds(60);
   std::uint64_t page_bytes_per_commit = 8ull << 20;
   // Also when so many samples have come since, which a restart adds again; with more slots than
-  // slots_free, when 32 for each of those beyond have.
+  // slots_few, when 32 for each of those beyond have.
   std::uint64_t samples_replayed_max = 400'000;
-  std::uint64_t slots_free = 20'000;
+  std::uint64_t slots_few = 20'000;
   // Of a series all blocks that wait become one chunk. When more than so many blocks wait, four
   // times as many chunks go with a commit.
   std::size_t chunks_per_commit = 2000;
@@ -117,12 +117,12 @@ class SampleBook {
 
   // Whether there is something for the next take(), besides what changes until then.
   bool has_waiting() const {
-    return !closed_.empty() || !ready_.empty() || (is_ending_ && !changed_pages_.empty());
+    return !closed_.empty() || !ready_.empty() || (is_draining_ && !changed_pages_.empty());
   }
 
-  // The process ends: from now on pages that changed are due, so that a restart has nothing to add
-  // again.
-  void end() { is_ending_ = true; }
+  // Nothing is added any more: from now on pages that changed are due, so that a restart has
+  // nothing to add again.
+  void drain() { is_draining_ = true; }
 
   // Restart, after the table was loaded. Errors: Corrupt. Requires: nothing was added yet.
   Status load(const StatePage& page, const SeriesTable& table);
@@ -185,7 +185,7 @@ class SampleBook {
   std::vector<State> states_;  // By slot.
   std::vector<Page> pages_;
   std::deque<std::uint64_t> changed_pages_;  // In the order of their changed_from.
-  bool is_ending_ = false;
+  bool is_draining_ = false;
   std::deque<std::uint64_t> closed_;  // Numbers of blocks that are to become chunks.
   std::vector<MetricChunk> ready_;    // Chunks of series that have left.
   Timestamp left_until_{};

@@ -346,7 +346,7 @@ TEST(SampleBook, AtTheEndNothingIsLeftToAddAgain) {
   }
   world.commit(2);
   EXPECT_FALSE(world.book->has_waiting());
-  world.book->end();
+  world.book->drain();
   int commits = 0;
   for (; world.book->has_waiting(); ++commits) world.commit(2);
   EXPECT_EQ(commits, 3);  // A page of 1,024 slots each.
