@@ -199,6 +199,7 @@ void Core::round() {
   tick_due_.store(to_ns(pipeline_->next_deadline()), std::memory_order_relaxed);
   if (now - published_at_ >= kPublishEvery) publish(now);
   const bool due = to_ns(now) >= commit_after_.load(std::memory_order_relaxed) ||
+                   pipeline_->wants_commit() ||
                    pipeline_->pending_events().size() >= kEventsGathered;
   if (due && !writer_->busy()) commit(now);
 }

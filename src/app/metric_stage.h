@@ -45,6 +45,7 @@ class MetricStage {
 
   // Adds what is to be written with a commit of all frames below `next_offset`.
   void take(std::uint64_t next_offset, Timestamp now, StoreBatch& batch);
+  bool wants_commit() const { return book_.wants_commit(); }
   void drain() { book_.drain(); }
   bool has_waiting() const { return book_.has_waiting(); }  // More than one take() hands out.
 

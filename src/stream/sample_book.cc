@@ -12,8 +12,9 @@
 namespace quell {
 namespace {
 
-constexpr std::size_t kFarAhead = 24;   // Samples: their states are asked for,
-constexpr std::size_t kNearAhead = 10;  // and their blocks, which the states name.
+constexpr std::size_t kFarAhead = 24;    // Samples: their states are asked for,
+constexpr std::size_t kNearAhead = 10;   // and their blocks, which the states name.
+constexpr std::uint64_t kFrameCost = 2;  // To read and decode it again, in samples.
 
 std::uint32_t seconds_of(Timestamp t) {
   const auto s = std::chrono::floor<std::chrono::seconds>(t.time_since_epoch()).count();
@@ -138,6 +139,7 @@ void SampleBook::add(SampleBatch& batch, const SeriesTable& table, std::uint64_t
     i = add_run(batch, i, table, offset, arrived_at);
   }
   stats_.added += batch.size();
+  replay_cost_ += kFrameCost + batch.size();
 }
 
 // Adds the samples from `i` on that are of one series. Returns: where the next ones begin.
@@ -189,7 +191,7 @@ bool SampleBook::note_change(SeriesSlot slot, std::uint64_t offset, Timestamp ar
   if (page.changed_from == UINT64_MAX) {
     page.changed_from = offset;
     page.changed_at = arrived_at;
-    page.changed_sample = stats_.added;
+    page.changed_cost = replay_cost_;
     changed_pages_.push_back(slot / kSlotsPerPage);
   }
   return true;
@@ -351,13 +353,16 @@ SampleBook::Taken SampleBook::take(std::uint64_t next_offset, Timestamp now,
   take_chunks(next_offset, table, taken.chunks);
   std::uint64_t bytes = 0;
   const std::uint64_t slots = states_.size();
-  const std::uint64_t samples_max =
-      std::max(options_.samples_replayed_max, 32 * (slots - std::min(slots, options_.slots_few)));
+  const std::uint64_t cost_max =
+      std::max(options_.replay_cost_max, 32 * (slots - std::min(slots, options_.slots_few)));
+  const auto is_due = [&](const Page& page) {
+    return is_draining_ || now - page.changed_at >= options_.page_age ||
+           replay_cost_ - page.changed_cost >= cost_max;
+  };
   while (!changed_pages_.empty() && bytes < options_.page_bytes_per_commit) {
     const std::uint64_t number = changed_pages_.front();
     Page& page = pages_[number];
-    const bool is_young = !is_draining_ && now - page.changed_at < options_.page_age;
-    if (is_young && stats_.added - page.changed_sample < samples_max) break;
+    if (!is_due(page)) break;
     changed_pages_.pop_front();
     pages.push_back(make_page(number, next_offset, table));
     bytes += pages.back().data.size();
@@ -365,6 +370,8 @@ SampleBook::Taken SampleBook::take(std::uint64_t next_offset, Timestamp now,
   }
   taken.samples_offset =
       changed_pages_.empty() ? next_offset : pages_[changed_pages_.front()].changed_from;
+  wants_commit_ = !changed_pages_.empty() && changed_pages_.size() <= options_.pages_few &&
+                  is_due(pages_[changed_pages_.front()]);
   return taken;
 }
 

@@ -48,9 +48,12 @@ struct SampleBookOptions {
   Duration page_age = std::chrono::seconds(60);
   std::uint64_t page_bytes_per_commit = 8ull << 20;
   // Also when so many samples have come since, which a restart adds again; with more slots than
-  // slots_few, when 32 for each of those beyond have.
-  std::uint64_t samples_replayed_max = 400'000;
+  // slots_few, when 32 for each of those beyond have. A frame counts as two samples beside its own.
+  std::uint64_t replay_cost_max = 900'000;
   std::uint64_t slots_few = 20'000;
+  // When no more pages wait than this and one is due, the next commit is to follow at once: what a
+  // restart adds again is soon little. With more of them the commits would never rest.
+  std::size_t pages_few = 64;
   // Of a series all blocks that wait become one chunk. When more than so many blocks wait, four
   // times as many chunks go with a commit.
   std::size_t chunks_per_commit = 2000;
@@ -120,6 +123,9 @@ class SampleBook {
     return !closed_.empty() || !ready_.empty() || (is_draining_ && !changed_pages_.empty());
   }
 
+  // The last take() left pages that are due, and few of them.
+  bool wants_commit() const { return wants_commit_; }
+
   // Nothing is added any more: from now on pages that changed are due, so that a restart has
   // nothing to add again.
   void drain() { is_draining_ = true; }
@@ -147,7 +153,7 @@ class SampleBook {
     std::uint64_t stored_until = 0;           // The stored page holds all of the frames below.
     std::uint64_t changed_from = UINT64_MAX;  // The first frame since; that: none.
     Timestamp changed_at{};
-    std::uint64_t changed_sample = 0;  // Added before it.
+    std::uint64_t changed_cost = 0;  // The replay_cost_ before it.
   };
 
   static std::uint64_t blocks_in(std::uint64_t bytes);  // Whole segments of them.
@@ -186,10 +192,12 @@ class SampleBook {
   std::vector<Page> pages_;
   std::deque<std::uint64_t> changed_pages_;  // In the order of their changed_from.
   bool is_draining_ = false;
+  bool wants_commit_ = false;
   std::deque<std::uint64_t> closed_;  // Numbers of blocks that are to become chunks.
   std::vector<MetricChunk> ready_;    // Chunks of series that have left.
   Timestamp left_until_{};
-  bool has_counters_ = false;  // The batch in hand, up to where it is read.
+  std::uint64_t replay_cost_ = 0;  // Of all frames that were added.
+  bool has_counters_ = false;      // The batch in hand, up to where it is read.
   SampleBookStats stats_;
 };
 

@@ -302,13 +302,28 @@ TEST(SampleBook, ACrashBetweenPagesLosesNothing) {
 }
 
 TEST(SampleBook, ManySamplesAreWrittenSooner) {
-  World world({.page_age = seconds(60), .samples_replayed_max = 40});
+  World world({.page_age = seconds(60), .replay_cost_max = 120});
   for (int i = 0; i < 39; ++i) world.add(TestRequest().add("cpu{host=a}", i, {1}), i);
   world.commit(39);
   EXPECT_EQ(world.samples_offset, 0u);
   world.add(TestRequest().add("cpu{host=a}", 40, {2}), 40);
   world.commit(41);
   EXPECT_EQ(world.samples_offset, 40u);
+}
+
+TEST(SampleBook, AFewDuePagesAreToBeWrittenAtOnce) {
+  for (const std::size_t few : {2u, 1u}) {
+    World world({.page_bytes_per_commit = 1, .replay_cost_max = 1'000, .pages_few = few});
+    for (int i = 0; i < 3'000; ++i) {
+      world.add(TestRequest().add(fmt::format("cpu{{host={}}}", i), 0, {1}), 1);
+    }
+    world.commit(2);
+    EXPECT_EQ(world.book->wants_commit(), few == 2) << few;
+    world.commit(2);
+    EXPECT_TRUE(world.book->wants_commit()) << few;
+    world.commit(2);
+    EXPECT_FALSE(world.book->wants_commit()) << few;
+  }
 }
 
 TEST(SampleBook, FullBlocksBecomeChunks) {
@@ -443,7 +458,7 @@ void run_with_crashes(std::uint64_t seed) {
   Prng prng(seed);
   World world({.page_age = seconds(1 + prng.below(20)),
                .page_bytes_per_commit = prng.chance(50) ? 1u : 100'000u,
-               .samples_replayed_max = prng.below(200),
+               .replay_cost_max = prng.below(200),
                .chunks_per_commit = 1 + prng.below(6)});
   std::map<std::string, std::map<std::int64_t, double>> want;
   std::uint64_t samples_offset = 0;
