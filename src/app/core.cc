@@ -13,6 +13,7 @@ namespace {
 
 constexpr Duration kSlice = std::chrono::milliseconds(2);  // Of frames, before calls get a turn.
 constexpr Duration kRestAfter = std::chrono::seconds(1);   // Without a frame.
+constexpr std::size_t kWorthReturning = 1 << 20;           // Of frames.
 constexpr Duration kPublishEvery = std::chrono::milliseconds(20);
 constexpr Duration kCommitEvery = std::chrono::milliseconds(100);
 // A commit that took t is followed by 4t without one, so that alerts that change all the time are
@@ -170,7 +171,7 @@ void Core::take(std::vector<Item> items) {
 }
 
 void Core::work(Item& item) {
-  has_worked_ = true;
+  worked_bytes_ += item.weight;
   worked_at_ = item.delivered_at;
   metrics_.wait_seconds.observe(to_seconds(clock_.now() - item.delivered_at));
   for (std::size_t i = 0; i < item.frames.size(); ++i) {
@@ -204,10 +205,12 @@ void Core::round() {
   if (due && !writer_->busy()) commit(now);
 }
 
-// After a burst of frames, what they and their batches took is given back.
+// After a burst of frames, what they and their batches took is given back: not before the last
+// batch is written, for it holds a copy of all alerts that changed.
 void Core::rest() {
-  if (!has_worked_ || clock_.now() - worked_at_ < kRestAfter) return;
-  has_worked_ = false;
+  if (worked_bytes_ < kWorthReturning || clock_.now() - worked_at_ < kRestAfter) return;
+  if (writer_->busy() || pipeline_->has_changes()) return;
+  worked_bytes_ = 0;
   return_free_memory();
 }
 

@@ -141,8 +141,8 @@ class Core {
   std::size_t published_events_ = 0;
   std::size_t published_letters_ = 0;
   Timestamp published_at_{};
-  Timestamp worked_at_{};    // When the last frame came.
-  bool has_worked_ = false;  // Since memory was given back.
+  Timestamp worked_at_{};         // When the last frame came.
+  std::size_t worked_bytes_ = 0;  // Of frames since memory was given back.
 
   std::thread thread_;
 };

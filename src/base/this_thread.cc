@@ -10,6 +10,8 @@
 
 // mimalloc's, which the program is linked with, and tests are not.
 extern "C" void mi_collect(bool force) __attribute__((weak));
+extern "C" long mi_option_get(int option) __attribute__((weak));
+extern "C" void mi_option_set(int option, long value) __attribute__((weak));
 
 namespace quell {
 
@@ -42,8 +44,15 @@ void run_soon_after_waking() {
   (void)syscall(SYS_sched_setattr, 0, &attributes, 0);  // In vain is not a fault.
 }
 
+// What becomes free would wait for the delay and then for the next that becomes free beside it,
+// which after a burst may never come. Without the delay all the time a burst takes a fifth longer.
 void return_free_memory() {
-  if (mi_collect != nullptr) mi_collect(true);
+  if (mi_collect == nullptr || mi_option_get == nullptr || mi_option_set == nullptr) return;
+  constexpr int kDecommitDelay = 15;  // mi_option_decommit_delay; in 2.1 mi_option_purge_delay.
+  static const long delay = mi_option_get(kDecommitDelay);
+  mi_option_set(kDecommitDelay, 0);
+  mi_collect(true);
+  mi_option_set(kDecommitDelay, delay);
 }
 
 }  // namespace quell
