@@ -96,7 +96,8 @@ double measure_kernel(KernelKind kind, std::size_t blocks, std::size_t passes) {
         step.usual_activity = b.usual_activity[bin].data();
         run(b, step, limits);
         for (; step.due != 0; step.due &= step.due - 1) {
-          maintain_lane(b, static_cast<std::size_t>(std::countr_zero(step.due)));
+          maintain_lane(b, static_cast<std::size_t>(std::countr_zero(step.due)),
+                        DetectSettings{}.finding_p);
         }
       }
     }

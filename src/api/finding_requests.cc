@@ -369,6 +369,7 @@ void write_model(JsonWriter& w, const Series& series, const SeriesModel& model, 
       .field("interval_seconds", model.interval_seconds)
       .field("expected", model.expected)
       .field("band", band)
+      .field("gain", model.gain)
       .end_object();
 }
 

@@ -12,8 +12,8 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kStageVersion = 3;  // 1 had no watches, 2 no time zone.
-constexpr std::uint8_t kModelPageVersion = 1;
+constexpr std::uint8_t kStageVersion = 3;      // 1 had no watches, 2 no time zone.
+constexpr std::uint8_t kModelPageVersion = 2;  // 1: its blocks end before the gain.
 constexpr std::size_t kBlocksPerPage = DetectStage::kSlotsPerPage / kLanes;
 // Pages that are written because series have left, with one commit.
 constexpr std::size_t kExtraPages = 4;
@@ -291,7 +291,8 @@ Status DetectStage::load_models(const StatePage& page, const SeriesTable& table)
   };
   std::string_view bytes = page.data;
   ByteReader head(bytes.substr(0, std::min<std::size_t>(bytes.size(), 16)));
-  if (head.u8() != kModelPageVersion) return corrupt("is of an unknown version");
+  const std::uint8_t version = head.u8();
+  if (version < 1 || version > kModelPageVersion) return corrupt("is of an unknown version");
   const std::uint64_t end_offset = head.u64();
   if (!head.ok()) return corrupt("ends early");
   std::string skipped;
@@ -312,8 +313,9 @@ Status DetectStage::load_models(const StatePage& page, const SeriesTable& table)
       if (series != nullptr && series->id.low == id) lanes |= 1u << lane;
     }
     const std::uint64_t sum = r.fixed64();
-    const std::string_view model = bytes.substr(kHead, Detector::kBlockBytes);
+    std::string_view model = bytes.substr(kHead, Detector::kBlockBytes);
     if (sum != crc32c(model)) return corrupt("has a checksum that does not fit");
+    if (version == 1) model = model.substr(0, Detector::kBlockBytesBeforeGain);
     TRY_STATUS(detector_.load_block(block, model, lanes));
     bytes.remove_prefix(kHead + Detector::kBlockBytes);
   }

@@ -18,7 +18,7 @@
 namespace quell {
 namespace {
 
-constexpr std::uint8_t kStateVersion = 1;
+constexpr std::uint8_t kStateVersion = 2;  // 1 had no gain, which is last.
 constexpr std::int64_t kSecond = 1'000'000'000;
 // Up to so many lanes the scalar kernel is faster.
 constexpr int kFewLanes = 3;
@@ -71,12 +71,20 @@ bool is_sound(const SeriesBlock& b, std::size_t lane) {
   need(b.recent_extreme, -kUnset, kUnset);
   need_one(b.samples, 0, kHistogramSamplesMax);
   need_one(b.record_samples, 0, kRecordSamplesMax);
+  is_good = is_good && std::abs(b.gain[lane]) <= kGainMax;
   for (const auto& bins : b.histogram) {
     for (const auto& row : bins) {
       is_good = is_good && is_within(static_cast<float>(row[lane]), 0, b.samples[lane]);
     }
   }
   return is_good;
+}
+
+void copy_lane(const SeriesBlock& from, SeriesBlock& to, std::size_t lane) {
+  std::vector<const void*> cells;
+  for_each_row(from, [&](const auto& row) { cells.push_back(&row[lane]); });
+  std::size_t i = 0;
+  for_each_row(to, [&](auto& row) { std::memcpy(&row[lane], cells[i++], sizeof row[lane]); });
 }
 
 }  // namespace
@@ -258,7 +266,7 @@ void Detector::run_group(std::span<const SeriesSlot> slots, std::size_t from, st
       if (step < count[lane]) put(lane, lane_rows_[first[lane] + step], out);
     }
     for (; step_.due != 0; step_.due &= step_.due - 1) {
-      maintain_lane(b, static_cast<std::size_t>(std::countr_zero(step_.due)));
+      maintain_lane(b, static_cast<std::size_t>(std::countr_zero(step_.due)), settings_.finding_p);
     }
   }
 }
@@ -284,7 +292,8 @@ void Detector::observe(std::span<const SeriesSlot> slots, std::span<const Timest
       SeriesBlock& b = block(index);
       run_whole_block(b, from, columns, calendar, out);
       for (; step_.due != 0; step_.due &= step_.due - 1) {
-        maintain_lane(b, static_cast<std::size_t>(std::countr_zero(step_.due)));
+        maintain_lane(b, static_cast<std::size_t>(std::countr_zero(step_.due)),
+                      settings_.finding_p);
       }
     } else {
       run_group(slots, from, to, columns, calendar, out);
@@ -315,6 +324,7 @@ SeriesModel Detector::model(SeriesSlot slot) const {
   }
   model.interval_seconds = b->interval[lane];
   model.expected = static_cast<double>(b->base[lane]) + static_cast<double>(b->level[lane]);
+  model.gain = 1 + static_cast<double>(b->gain[lane]) / kGainUnit;
   for (std::size_t k = 0; k < kHistogramComponents; ++k) {
     model.debt[k] = b->debt[k][lane];
   }
@@ -359,35 +369,33 @@ std::string Detector::save(SeriesSlot slot) const {
 }
 
 Status Detector::load(SeriesSlot slot, std::string_view bytes) {
-  SeriesBlock loaded;  // Of which one lane is filled and read.
+  SeriesBlock loaded{};  // Of which one lane is filled and read.
+  const auto version = bytes.empty() ? kStateVersion : static_cast<std::uint8_t>(bytes[0]);
+  if (version < 1 || version > kStateVersion) {
+    return fail(Errc::Corrupt, fmt::format("model of a series: unknown version {}", version));
+  }
   std::size_t size = 1 + sizeof(std::uint32_t);
   for_each_row(loaded, [&](auto& row) { size += sizeof row[0]; });
+  if (version == 1) size -= sizeof loaded.gain[0] + sizeof loaded.opened[0];
   if (bytes.size() != size) {
     return fail(Errc::Corrupt,
                 fmt::format("model of a series: {} bytes, expected {}", bytes.size(), size));
-  }
-  if (static_cast<std::uint8_t>(bytes[0]) != kStateVersion) {
-    return fail(Errc::Corrupt, fmt::format("model of a series: unknown version {}",
-                                           static_cast<std::uint8_t>(bytes[0])));
   }
   std::uint32_t sum = 0;
   std::memcpy(&sum, bytes.data() + size - sizeof sum, sizeof sum);
   if (sum != crc32c(bytes.substr(0, size - sizeof sum))) {
     return fail(Errc::Corrupt, "model of a series: the checksum does not fit");
   }
-  const char* at = bytes.data() + 1;
+  std::string_view rest = bytes.substr(1, size - 1 - sizeof sum);
   const std::size_t lane = slot % kLanes;
   for_each_row(loaded, [&](auto& row) {
-    std::memcpy(&row[lane], at, sizeof row[0]);
-    at += sizeof row[0];
+    if (rest.empty()) return;  // Of version 1.
+    std::memcpy(&row[lane], rest.data(), sizeof row[0]);
+    rest.remove_prefix(sizeof row[0]);
   });
   if (!is_sound(loaded, lane)) return fail(Errc::Corrupt, "model of a series: impossible numbers");
   make_room(slot);
-  at = bytes.data() + 1;
-  for_each_row(block(slot / kLanes), [&](auto& row) {
-    std::memcpy(&row[lane], at, sizeof row[0]);
-    at += sizeof row[0];
-  });
+  copy_lane(loaded, block(slot / kLanes), lane);
   return {};
 }
 
@@ -398,12 +406,12 @@ void Detector::save_block(std::size_t block, std::string& out) const {
 }
 
 Status Detector::load_block(std::size_t number, std::string_view bytes, std::uint32_t lanes) {
-  if (bytes.size() != sizeof(SeriesBlock)) {
+  if (bytes.size() != kBlockBytes && bytes.size() != kBlockBytesBeforeGain) {
     return fail(Errc::Corrupt, fmt::format("models of sixteen series: {} bytes, expected {}",
-                                           bytes.size(), sizeof(SeriesBlock)));
+                                           bytes.size(), kBlockBytes));
   }
   SeriesBlock loaded{};
-  std::memcpy(&loaded, bytes.data(), sizeof loaded);
+  std::memcpy(&loaded, bytes.data(), bytes.size());
   for (std::uint32_t left = lanes; left != 0; left &= left - 1) {
     const auto lane = static_cast<std::size_t>(std::countr_zero(left));
     if (!is_sound(loaded, lane)) {
@@ -417,16 +425,7 @@ Status Detector::load_block(std::size_t number, std::string_view bytes, std::uin
     return {};
   }
   for (std::uint32_t left = lanes; left != 0; left &= left - 1) {
-    const auto lane = static_cast<std::size_t>(std::countr_zero(left));
-    std::vector<std::pair<const char*, std::size_t>> cells;
-    for_each_row(loaded, [&](auto& row) {
-      cells.emplace_back(reinterpret_cast<const char*>(&row[lane]), sizeof row[lane]);
-    });
-    std::size_t i = 0;
-    for_each_row(b, [&](auto& row) {
-      std::memcpy(&row[lane], cells[i].first, cells[i].second);
-      ++i;
-    });
+    copy_lane(loaded, b, static_cast<std::size_t>(std::countr_zero(left)));
   }
   return {};
 }

@@ -51,6 +51,7 @@ struct SeriesModel {
   double cycle_explains = 0;    // Share of the distance from the mean that the cycle explains.
   double interval_seconds = 0;  // 0: not known yet.
   double expected = 0;          // Of the next sample, roughly: the recent level.
+  double gain = 1;  // What its scores are multiplied by; below 1: its noise opens often.
   std::array<std::uint8_t, kHistogramComponents> debt{};  // False alarms of each component.
 };
 
@@ -84,6 +85,7 @@ class Detector {
   // The sixteen series of slots 16 * block and on, as they lie in memory, and back for the lanes
   // that are set in `lanes`; the others keep what they have. Errors: Corrupt.
   static constexpr std::size_t kBlockBytes = sizeof(SeriesBlock);
+  static constexpr std::size_t kBlockBytesBeforeGain = offsetof(SeriesBlock, gain);  // Taken, too.
   void save_block(std::size_t block, std::string& out) const;
   Status load_block(std::size_t block, std::string_view bytes, std::uint32_t lanes);
 

@@ -110,8 +110,8 @@ void check_equal(KernelKind kind, std::uint64_t seed, int steps, std::uint64_t a
       ASSERT_EQ(step_a.fired[lane], step_b.fired[lane]) << step << ' ' << lane;
       ASSERT_EQ(step_a.flags[lane], step_b.flags[lane]) << step << ' ' << lane;
       if ((step_a.due >> lane & 1) == 0) continue;
-      maintain_lane(*a, lane);
-      maintain_lane(*b, lane);
+      maintain_lane(*a, lane, 0.01);
+      maintain_lane(*b, lane, 0.01);
     }
     expect_equal_blocks(*a, *b, step);
     if (step % 500 == 0) expect_finite(*a, step);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -14,11 +15,29 @@ constexpr float kDayExplainsMin = 0.05f;
 constexpr float kCycleExplainsMin = 0.2f;
 constexpr std::uint8_t kAgeMax = 255;
 
+// Among fewer samples less than fifteen episodes are declared: their number says too little.
+constexpr float kGainFromSamples = 12'288;
+// Of the gain for each episode more than declared: a time constant of some 3,500 samples.
+constexpr int kGainStep = kGainUnit / 32;
+constexpr int kOpenedMax = 3;  // A fault may begin many; noise does not.
+
 void halve_histograms(SeriesBlock& block, std::size_t lane) {
   for (auto& bins : block.histogram) {
     for (auto& row : bins) row[lane] = static_cast<std::int16_t>(row[lane] / 2);
   }
   block.samples[lane] *= 0.5f;
+}
+
+// Which score is as rare as declared depends on the shape of the noise, and on its memory: a
+// stochastic approximation of that quantile, as adaptive conformal inference follows its level
+// (Gibbs and Candès, Adaptive Conformal Inference Under Distribution Shift, 2021).
+void adjust_gain(SeriesBlock& block, std::size_t lane, double declared) {
+  const int opened = std::min<int>(block.opened[lane], kOpenedMax);
+  block.opened[lane] = 0;
+  if (block.record_samples[lane] < kGainFromSamples) return;
+  const auto rise = static_cast<int>(std::lround(declared * kMaintainEvery * kGainStep));
+  const int gain = std::clamp(block.gain[lane] + rise - opened * kGainStep, -kGainMax, kGainMax);
+  block.gain[lane] = static_cast<std::int16_t>(gain);
 }
 
 // Ends an epoch, so that no extreme stands for ever.
@@ -86,7 +105,7 @@ void turn_lane(SeriesBlock& block, std::size_t lane, std::int64_t seconds) {
   turn(block.usual_activity);
 }
 
-void maintain_lane(SeriesBlock& block, std::size_t lane) {
+void maintain_lane(SeriesBlock& block, std::size_t lane, double declared) {
   const bool is_due = static_cast<int>(block.record_samples[lane]) % kMaintainEvery == 0;
   if (block.samples[lane] >= kHistogramSamplesMax) halve_histograms(block, lane);
   if (block.record_samples[lane] >= kRecordSamplesMax) forget_records(block, lane);
@@ -95,6 +114,7 @@ void maintain_lane(SeriesBlock& block, std::size_t lane) {
     if (row[lane] > 0) --row[lane];
   }
   if (block.profile_age[lane] < kAgeMax) ++block.profile_age[lane];
+  adjust_gain(block, lane, declared);
   review_cycle(block, lane);
 }
 

@@ -73,12 +73,18 @@ struct alignas(64) SeriesBlock {
   Row<std::uint8_t> calm;   // Samples since the last unusual one of an open episode, or kClosed.
   Row<std::uint8_t> cycle;  // Cycle.
   Row<std::uint8_t> profile_age;  // In kMaintainEvery samples.
+  // What scores are multiplied by, less 1, in 1 / kGainUnit: series of any noise open episodes as
+  // often as declared.
+  Row<std::int16_t> gain;
+  Row<std::uint8_t> opened;  // Episodes that began since the gain was last adjusted.
 };
 static_assert(sizeof(SeriesBlock) <= 600 * kLanes);
 
 inline constexpr float kHistogramSamplesMax = 8'000;
 inline constexpr float kRecordSamplesMax = 32'768;  // An epoch is half of that.
 inline constexpr int kMaintainEvery = 512;
+inline constexpr int kGainUnit = 8'192;
+inline constexpr int kGainMax = kGainUnit / 2;
 
 // Calls f with each row of the block, in the order of the struct.
 template <class Block, class F>
@@ -103,6 +109,8 @@ void for_each_row(Block& b, F&& f) {
   for (auto& row : b.records) f(row);
   for (auto& row : b.debt) f(row);
   for (auto* row : {&b.calm, &b.cycle, &b.profile_age}) f(*row);
+  f(b.gain);
+  f(b.opened);
 }
 
 // Makes the lane a series of which nothing is known.
@@ -110,8 +118,9 @@ void reset_lane(SeriesBlock& block, std::size_t lane);
 // The clock by which the profile was learned goes so much later from now on: every bin moves to
 // where its time is then.
 void turn_lane(SeriesBlock& block, std::size_t lane, std::int64_t seconds);
-// What is done to a lane now and then: histograms and records forget by halves, debts shrink,
-// and a cycle that explains nothing is given up for another one.
-void maintain_lane(SeriesBlock& block, std::size_t lane);
+// What is done to a lane now and then: histograms and records forget by halves, debts shrink, the
+// gain is adjusted, and a cycle that explains nothing is given up for another one. `declared`: the
+// share of usual samples that are to begin an episode.
+void maintain_lane(SeriesBlock& block, std::size_t lane, double declared);
 
 }  // namespace quell

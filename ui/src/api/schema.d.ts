@@ -2253,6 +2253,8 @@ export interface components {
             interval_seconds: number;
             expected: number | null;
             band: number;
+            /** @description What its scores are multiplied by, so that episodes of any noise open as often as declared: 0.5 to 1.5. */
+            gain: number;
         };
         ModelList: {
             items: components["schemas"]["SeriesModel"][];
