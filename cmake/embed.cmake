@@ -32,6 +32,7 @@ function(quell_embed target name)
   file(CONFIGURE OUTPUT ${directory}/${name}.S CONTENT "${assembly}" @ONLY)
   file(CONFIGURE OUTPUT ${directory}/${name}.cc @ONLY CONTENT
 "// Written by cmake/embed.cmake.
+// NOLINTBEGIN(readability-identifier-naming)
 #include \"base/embedded.h\"
 
 extern \"C\" {
@@ -42,6 +43,7 @@ EmbeddedFiles embedded_${name}();
 EmbeddedFiles embedded_${name}() {
 ${body}}
 }  // namespace quell
+// NOLINTEND(readability-identifier-naming)
 ")
   set_source_files_properties(${directory}/${name}.S PROPERTIES OBJECT_DEPENDS "${ARG_FILES}")
   target_sources(${target} PRIVATE ${directory}/${name}.S ${directory}/${name}.cc)

@@ -294,7 +294,7 @@ Result<std::vector<SelectedSeries>> select_series(const promql::Query& query,
 std::size_t bytes_of(const std::vector<SelectedSeries>& selected) {
   std::size_t bytes = 0;
   for (const SelectedSeries& one : selected) {
-    for (const std::string& metric : one.metrics) bytes += sizeof metric + metric.size();
+    for (const std::string& metric : one.metrics) bytes += sizeof(std::string) + metric.size();
     for (const SeriesBlocks& series : one.series) {
       bytes += sizeof series + series.blocks.size() * sizeof(SampleBlock);
     }

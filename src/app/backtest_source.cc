@@ -59,7 +59,7 @@ void settle(BacktestSamples& samples) {
   }
 }
 
-Result<std::vector<BacktestSamples>> in_order(Found found, const std::string& where) {
+Result<std::vector<BacktestSamples>> in_order(Found&& found, const std::string& where) {
   std::vector<BacktestSamples> all;
   for (auto& [name, samples] : found) {
     settle(samples);

@@ -10,6 +10,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "app/client_print.h"
@@ -85,7 +86,8 @@ std::string actor(const Environment& environment) {
 Result<std::string> read_whole_file(const std::string& path) {
   std::FILE* file = std::fopen(path.c_str(), "rb");
   if (file == nullptr) {
-    return fail(Errc::NotFound, fmt::format("cannot be read: {}", std::strerror(errno)));
+    return fail(Errc::NotFound,
+                fmt::format("cannot be read: {}", std::generic_category().message(errno)));
   }
   std::string content;
   char buffer[65536];
@@ -239,7 +241,8 @@ void add_findings(Setup& setup) {
 ExitCode export_models(const Client& client, const std::string& path, const std::string& query) {
   std::FILE* const file = path == "-" ? stdout : std::fopen(path.c_str(), "wb");
   if (file == nullptr) {
-    fmt::print(stderr, "quell: cannot write '{}': {}\n", path, std::strerror(errno));
+    fmt::print(stderr, "quell: cannot write '{}': {}\n", path,
+               std::generic_category().message(errno));
     return ExitCode::Failed;
   }
   std::size_t models = 0;

@@ -37,7 +37,8 @@ class Replay {
   // Frames of a journal: ticks are among them.
   void recorded(Frame frame) {
     if (!pipeline_text_.empty() && frame.kind == FrameKind::Config) frame.body = pipeline_text_;
-    feed(std::move(frame), frame.arrived_at);
+    const Timestamp at = frame.arrived_at;
+    feed(std::move(frame), at);
   }
 
   // A frame at its time, with the ticks before it that a server would have made.

@@ -220,7 +220,7 @@ ExitCode run_demo(const DemoArguments& arguments, const Environment& environment
   announce(**service);
   const std::string url = fmt::format("http://{}:{}", (*service)->address(), (*service)->port());
   std::atomic<bool> told{false};
-  std::jthread teller([&](std::stop_token stop) {
+  std::jthread teller([&](const std::stop_token& stop) {
     const bool tells_all = arguments.scenario.empty();
     for (const std::string& name : names) {
       if (!tells_all && name != arguments.scenario) continue;

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
+#include <system_error>
 
 namespace quell {
 namespace {
@@ -18,7 +18,7 @@ Result<std::string> read_data_file(const std::string& path) {
   if (file == nullptr) {
     const bool is_absent = errno == ENOENT || errno == ENOTDIR;
     return fail(is_absent ? Errc::NotFound : Errc::Unavailable,
-                fmt::format("cannot read '{}': {}", path, std::strerror(errno)));
+                fmt::format("cannot read '{}': {}", path, std::generic_category().message(errno)));
   }
   std::string content;
   char buffer[65536];

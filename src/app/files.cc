@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
+#include <system_error>
 
 #include "app/service.h"
 
@@ -18,7 +18,7 @@ Result<std::string> read_real_file(const std::string& path) {
   std::FILE* file = std::fopen(path.c_str(), "rb");
   if (file == nullptr) {
     return fail(errno == ENOENT ? Errc::NotFound : Errc::Unavailable,
-                fmt::format("cannot read '{}': {}", path, std::strerror(errno)));
+                fmt::format("cannot read '{}': {}", path, std::generic_category().message(errno)));
   }
   std::string content;
   char buffer[65536];

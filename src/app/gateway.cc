@@ -494,7 +494,7 @@ Result<std::vector<DeadLetter>> letters_to_retry(const Store& store, const Comma
 
 }  // namespace
 
-void Gateway::retry_dead_letters(std::shared_ptr<Pending> pending, Submission submission) {
+void Gateway::retry_dead_letters(const std::shared_ptr<Pending>& pending, Submission submission) {
   auto reply = std::make_shared<Submission>(std::move(submission));
   auto count = std::make_shared<RetryCount>();
   auto finish = [this, pending, reply, count] {

@@ -91,7 +91,7 @@ class Gateway final : public http::Handler {
   bool to_upstream(Pending& pending);
   void on_reply(std::shared_ptr<Pending> pending, Reply reply);
   void submit(std::shared_ptr<Pending> pending, Submission submission);
-  void retry_dead_letters(std::shared_ptr<Pending> pending, Submission submission);
+  void retry_dead_letters(const std::shared_ptr<Pending>& pending, Submission submission);
   History history() const;
 
   Guarded<std::shared_ptr<const GatewayConfig>> config_;

@@ -25,7 +25,7 @@ struct GatewayWorld {
   MetricList metrics{};
   MemoryDisk disk{};
   std::unique_ptr<Journal> journal =
-      open_file_journal({.directory = "/journal"}, disk, clock, [](Commit) {}).value();
+      open_file_journal({.directory = "/journal"}, disk, clock, [](const Commit&) {}).value();
   MemoryPast past{};
   Core core{std::make_unique<Pipeline>(PackLibrary::built_in()), clock, metrics, {}, 64u << 20};
   Worker worker{"worker", 10};

@@ -13,7 +13,7 @@ void pause_for(Duration length, std::stop_token stop) {
   std::mutex mutex;
   std::condition_variable_any wakes;
   std::unique_lock lock(mutex);
-  wakes.wait_for(lock, stop, length, [] { return false; });
+  wakes.wait_for(lock, std::move(stop), length, [] { return false; });
 }
 
 }  // namespace quell

@@ -84,7 +84,7 @@ class ServiceImpl final : public Service {
     collector_->set(settings.collect);
     TRY_STATUS(serve(listen));
     ready_ = true;
-    ticker_ = std::jthread([this](std::stop_token stop) {
+    ticker_ = std::jthread([this](const std::stop_token& stop) {
       name_this_thread("ticker");
       tick(stop);
     });
@@ -169,7 +169,7 @@ class ServiceImpl final : public Service {
                               "journal files are missing",
                               settings.data, journal_->stats().end_offset, from));
     }
-    TRY_STATUS(journal_->read(from, [&](Frame frame) {
+    TRY_STATUS(journal_->read(from, [&](const Frame& frame) {
       pipeline->on_frame(frame);
       return true;
     }));
@@ -201,15 +201,17 @@ class ServiceImpl final : public Service {
 
   // The pages of the store, and the samples of frames that are in no page yet.
   Status restore_samples(Pipeline& pipeline, std::uint64_t from) {
-    TRY_STATUS(store_->visit_state_pages([&](StatePage page) { return pipeline.load_page(page); }));
+    TRY_STATUS(
+        store_->visit_state_pages([&](const StatePage& page) { return pipeline.load_page(page); }));
     TRY_STATUS(pipeline.finish_pages());
     const std::uint64_t end = pipeline.next_offset();
     if (from < end) {
-      TRY_STATUS(journal_->read(std::max(from, journal_->stats().begin_offset), [&](Frame frame) {
-        if (frame.offset >= end) return false;
-        pipeline.restore_samples(frame);
-        return true;
-      }));
+      TRY_STATUS(
+          journal_->read(std::max(from, journal_->stats().begin_offset), [&](const Frame& frame) {
+            if (frame.offset >= end) return false;
+            pipeline.restore_samples(frame);
+            return true;
+          }));
     }
     pipeline.finish_samples();
     return {};

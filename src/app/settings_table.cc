@@ -32,8 +32,8 @@ TableOption text(std::string_view path, Access<std::string> access, std::string_
           [access](const Settings& s) { return read(access, s); }};
 }
 
-TableOption word(std::string_view path, Access<std::string> access, std::vector<std::string> words,
-                 std::string_view help) {
+TableOption word(std::string_view path, Access<std::string> access,
+                 const std::vector<std::string>& words, std::string_view help) {
   return {path,
           "word",
           help,

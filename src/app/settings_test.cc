@@ -141,6 +141,7 @@ TEST(Settings, TheTopologyMayHaveAFileOfItsOwn) {
 // UPDATE_GOLDEN=1 writes the page.
 TEST(Settings, TheReferenceIsCurrent) {
   const std::string path = QUELL_SOURCE_DIR "/docs/configuration.md";
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
   if (std::getenv("UPDATE_GOLDEN") != nullptr) {
     std::FILE* file = std::fopen(path.c_str(), "w");
     ASSERT_NE(file, nullptr);

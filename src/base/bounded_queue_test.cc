@@ -29,7 +29,7 @@ TEST(BoundedQueue, FullRefusesAndLeavesTheValueAlone) {
   EXPECT_EQ(*queue.pop_all().at(0), 2);
 }
 
-void check_weights(std::vector<std::size_t> weights, std::vector<bool> want) {
+void check_weights(const std::vector<std::size_t>& weights, const std::vector<bool>& want) {
   BoundedQueue<int> queue(10);
   std::vector<bool> got;
   for (const std::size_t weight : weights) got.push_back(queue.try_push(0, weight));

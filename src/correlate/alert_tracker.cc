@@ -196,7 +196,7 @@ AlertOutcome AlertTracker::on_acknowledged(const Event& event, const Alert& aler
   return outcome;
 }
 
-AlertOutcome AlertTracker::duplicate(AlertKey key, const Event& event, const Step& step,
+AlertOutcome AlertTracker::duplicate(const AlertKey& key, const Event& event, const Step& step,
                                      std::string_view reason) {
   Alert& a = alerts_.update_quietly(key);
   ++a.event_count;

@@ -96,7 +96,7 @@ class AlertTracker {
   AlertOutcome on_firing(const Event& event, const Alert& alert, const Step& step);
   AlertOutcome on_resolved(const Event& event, const Alert& alert, const Step& step);
   AlertOutcome on_acknowledged(const Event& event, const Alert& alert, const Step& step);
-  AlertOutcome duplicate(AlertKey key, const Event& event, const Step& step,
+  AlertOutcome duplicate(const AlertKey& key, const Event& event, const Step& step,
                          std::string_view reason);
 
   AlertNews begin(Alert& alert, const Event& event, const Step& step, VerdictKind kind);

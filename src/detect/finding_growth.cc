@@ -83,7 +83,8 @@ double together_p(double p, std::size_t count, std::uint32_t of) {
   const double mean = p * of;
   if (mean >= 1) return 1;
   const double independent = (static_cast<double>(count) + 1) / 2;
-  return kTogetherTries * std::exp(independent * std::log(mean) - std::lgamma(independent + 1));
+  int sign = 0;  // std::lgamma() keeps it in a global variable.
+  return kTogetherTries * std::exp(independent * std::log(mean) - lgamma_r(independent + 1, &sign));
 }
 
 // The least of it for the first two, three, … metrics, and how many those are; 1 and none.

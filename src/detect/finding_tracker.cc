@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/time.h"
 #include "detect/calibration.h"
 
 namespace quell {

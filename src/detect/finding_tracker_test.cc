@@ -16,7 +16,7 @@ namespace {
 class Estate {
  public:
   // The first series of each host are those that are named: `metric` or `metric{label="value"`.
-  Estate(int hosts, int series, FindingOptions options = quick(),
+  Estate(int hosts, int series, const FindingOptions& options = quick(),
          std::vector<std::string> named = {})
       : hosts_(hosts), series_(series) {
     TestRequest request;
@@ -44,7 +44,8 @@ class Estate {
   }
 
   void move(int host, int series, double by) {
-    moved_[static_cast<std::size_t>(host * series_ + series)] = by;
+    moved_[static_cast<std::size_t>(host) * static_cast<std::size_t>(series_) +
+           static_cast<std::size_t>(series)] = by;
   }
   void move_all(int host, double by) {
     for (int s = 0; s < series_; ++s) move(host, s, by);

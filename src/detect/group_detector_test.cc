@@ -137,14 +137,14 @@ TEST(GroupDetector, CorruptModelsAreRefused) {
   EXPECT_EQ(load_error(other, bytes), "model of a group of 12 series, not 13");
   EXPECT_EQ(load_error(detector, "\x09"), "model of a group: too short");
   EXPECT_EQ(load_error(detector, "\x09 and more"), "model of a group: unknown version 9");
-  const std::string_view kWrongSum = "model of a group: the checksum does not fit";
+  const std::string_view wrong_sum = "model of a group: the checksum does not fit";
   for (std::size_t size = 5; size < bytes.size(); size += 7) {
-    EXPECT_EQ(load_error(detector, bytes.substr(0, size)), kWrongSum) << size;
+    EXPECT_EQ(load_error(detector, bytes.substr(0, size)), wrong_sum) << size;
     std::string bad = bytes;
     bad[size] = static_cast<char>(bad[size] ^ 0x10);
-    EXPECT_EQ(load_error(detector, bad), kWrongSum) << size;
+    EXPECT_EQ(load_error(detector, bad), wrong_sum) << size;
   }
-  EXPECT_EQ(load_error(detector, bytes + "x"), kWrongSum);
+  EXPECT_EQ(load_error(detector, bytes + "x"), wrong_sum);
   // A scale that is negative, under a sum that fits.
   std::string bad = bytes.substr(0, bytes.size() - 4);
   constexpr std::size_t kHead = 1 + 1 + 1 + 2 * 8;  // Version, series, samples, energy, p.

@@ -53,6 +53,7 @@ void expect_equal_blocks(SeriesBlock& a, SeriesBlock& b, int step) {
     if (testing::Test::HasFatalFailure()) return;
     const auto* other = static_cast<decltype(row.data())>(rows[i]);
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the bits are meant.
       ASSERT_EQ(std::memcmp(&row[lane], &other[lane], sizeof row[lane]), 0)
           << "row " << i << " lane " << lane << " step " << step << ": " << +row[lane] << " and "
           << +other[lane];

@@ -149,7 +149,7 @@ Status RuleWatches::load(const StatePage& page, const SeriesTable& table) {
   enlist(watch);
   place_members(watch);
   if (learned.empty()) return {};
-  const Status loaded = detector_of(watch).load(learned);
+  Status loaded = detector_of(watch).load(learned);
   if (loaded || loaded.error().code != Errc::InvalidArgument) return loaded;
   watch.detector = nullptr;  // It was led to impossible numbers: it begins anew.
   return {};

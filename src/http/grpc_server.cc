@@ -126,7 +126,7 @@ class GrpcConnection : public std::enable_shared_from_this<GrpcConnection> {
     read();
     write();
   }
-  void answer(std::int32_t id, Response response);
+  void answer(std::int32_t id, const Response& response);
   void close() {
     ErrorCode ignored;
     socket_.close(ignored);
@@ -424,7 +424,7 @@ ssize_t GrpcConnection::on_read(nghttp2_session* session, std::int32_t id, std::
   return static_cast<ssize_t>(count);
 }
 
-void GrpcConnection::answer(std::int32_t id, Response response) {
+void GrpcConnection::answer(std::int32_t id, const Response& response) {
   GrpcCall* const call = find(id);
   if (call == nullptr || !socket_.is_open()) return;
   if (response.status == 200) {

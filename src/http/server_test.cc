@@ -209,7 +209,7 @@ TEST(Server, AsksForABodyOnlyAfterEarlierAnswers) {
 
 // What the server says to `text`, and that it then ends the connection.
 void check_refused(std::string_view text, std::string_view want, ServerOptions options = {}) {
-  TestServer server(options);
+  TestServer server(std::move(options));
   auto client = server.client();
   client.send(text);
   const Answer answer = client.receive(text.starts_with("HEAD"));

@@ -126,7 +126,7 @@ class Fixture {
 
   ~Fixture() { disk.open_gate(); }
 
-  Status append(std::string body) {
+  Status append(const std::string& body) {
     return journal->append(frame_of(body), std::make_unique<NamedWaiter>(body));
   }
 
@@ -170,7 +170,8 @@ TEST(FileJournal, ReportsFramesOnceTheyAreDurable) {
   ASSERT_TRUE(fixture.append("a"));
   EXPECT_EQ(fixture.reported(1), "0:a");
   fixture.disk.memory().crash();
-  auto reopened = open_file_journal({.directory = "j"}, fixture.disk, fixture.clock, [](Commit) {});
+  auto reopened =
+      open_file_journal({.directory = "j"}, fixture.disk, fixture.clock, [](const Commit&) {});
   ASSERT_TRUE(reopened);
   std::string bodies;
   ASSERT_TRUE((*reopened)->read(0, [&](const Frame& frame) {
@@ -283,7 +284,7 @@ TEST(FileJournalDeathTest, ByDefaultAFailedSyncEndsTheProcess) {
   const auto run = [] {
     MemoryDisk disk;
     const ManualClock clock;
-    auto journal = open_file_journal({.directory = "j"}, disk, clock, [](Commit) {});
+    auto journal = open_file_journal({.directory = "j"}, disk, clock, [](const Commit&) {});
     disk.fail_operation(5);  // The sync of the first segment's header.
     (void)(*journal)->append(frame_of("a")).has_value();
     (*journal)->close();

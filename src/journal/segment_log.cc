@@ -257,7 +257,9 @@ Result<bool> SegmentLog::read_stretch(const Stretch& stretch, std::uint64_t from
 void SegmentLog::remember_index(std::uint64_t base, std::vector<BatchPlace> index) const {
   shared_.with([&](Shared& shared) {
     for (Segment& segment : shared.segments) {
-      if (segment.base == base && segment.index.empty()) segment.index = std::move(index);
+      if (segment.base != base) continue;
+      if (segment.index.empty()) segment.index = std::move(index);
+      return;
     }
   });
 }

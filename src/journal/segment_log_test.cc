@@ -44,7 +44,7 @@ Result<std::uint64_t> commit_letters(SegmentLog& log, std::string_view text) {
 std::string bodies(const SegmentLog& log, std::uint64_t from = 0) {
   std::string text;
   std::uint64_t next = from;
-  const auto status = log.read(from, [&](Frame frame) {
+  const auto status = log.read(from, [&](const Frame& frame) {
     EXPECT_EQ(frame.offset, next++);
     text += frame.body;
     return true;

@@ -110,8 +110,7 @@ Status SegmentLog::load_segments(const std::vector<std::uint64_t>& bases) {
     TRY(const std::string bytes, read_bytes(*file, 0, kSegmentHeaderBytes));
     auto header = decode_segment_header(bytes);
     if (!header) {
-      return fail(Errc::Corrupt, std::move(header).error().message,
-                  path + ": " + header.error().place);
+      return fail(Errc::Corrupt, header.error().message, path + ": " + header.error().place);
     }
     if (header->base != base) {
       return fail(Errc::Corrupt, fmt::format("the segment begins with frame {}", header->base),

@@ -89,7 +89,7 @@ LabelSet LabelSet::pack(std::span<const Label> pairs) {
   return labels;
 }
 
-Result<LabelSet> LabelSet::from(std::vector<Label> pairs) {
+Result<LabelSet> LabelSet::from(const std::vector<Label>& pairs) {
   Builder builder;
   for (const Label& label : pairs) builder.add(label.name, label.value);
   return builder.build();

@@ -41,7 +41,7 @@ class LabelSet {
   // Parses `a=b,c="d,e"`. Errors: InvalidArgument on a missing '=', an empty or a repeated name.
   static Result<LabelSet> parse(std::string_view text);
   // Errors: InvalidArgument when a name is empty or appears twice. Pairs without a value vanish.
-  static Result<LabelSet> from(std::vector<Label> pairs);
+  static Result<LabelSet> from(const std::vector<Label>& pairs);
   // The inverse of bytes(). Errors: Corrupt.
   static Result<LabelSet> from_bytes(std::string_view bytes);
 
@@ -96,7 +96,7 @@ class LabelSet {
   auto operator<=>(const LabelSet&) const = default;
 
  private:
-  static constexpr std::size_t kHeader = 8;  // Two 32-bit sizes before each pair.
+  static constexpr std::size_t kHeader = 8;            // Two 32-bit sizes before each pair.
   static LabelSet pack(std::span<const Label> pairs);  // Requires: sorted, unique.
 
   SharedText bytes_;

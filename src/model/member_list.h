@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "model/entity.h"
+#include "model/labels.h"
 
 namespace quell {
 

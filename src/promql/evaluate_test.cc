@@ -244,7 +244,8 @@ TEST(PromqlEvaluate, TimesNeeded) {
             std::pair(std::int64_t{930'000}, std::int64_t{992'000}));
 }
 
-void check_limited(std::string_view query_text, EvaluationLimits limits, std::string_view want) {
+void check_limited(std::string_view query_text, const EvaluationLimits& limits,
+                   std::string_view want) {
   const auto query = parse_query(query_text);
   ASSERT_TRUE(query);
   const Steps steps{.start_ms = 0, .step_ms = 1000, .count = 60};

@@ -109,7 +109,7 @@ bool range_function(Function function, const RangeSamples& s, double& out) {
     case Function::AvgOverTime: out = average(s.values); return true;
     case Function::MinOverTime: out = extreme(s.values, false); return true;
     case Function::MaxOverTime: out = extreme(s.values, true); return true;
-    case Function::SumOverTime: out = sum(s.values); return true;
+    case Function::SumOverTime:
     case Function::CountOverTime: out = sum(s.values); return true;
     case Function::LastOverTime: out = s.values.back(); return true;
     case Function::HistogramQuantile: break;

@@ -102,7 +102,7 @@ class Parser {
     return tokens_[std::min(next_ + ahead, tokens_.size() - 1)];
   }
   Token take() {
-    const Token token = peek();
+    Token token = peek();
     if (next_ + 1 < tokens_.size()) ++next_;
     return token;
   }

@@ -6,14 +6,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 namespace quell {
 
 Result<FileLock> FileLock::take(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) {
-    return fail(Errc::Unavailable, fmt::format("creating {}: {}", path, std::strerror(errno)));
+    return fail(Errc::Unavailable,
+                fmt::format("creating {}: {}", path, std::generic_category().message(errno)));
   }
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int reason = errno;
@@ -21,7 +22,8 @@ Result<FileLock> FileLock::take(const std::string& path) {
     if (reason == EWOULDBLOCK) {
       return fail(Errc::Unavailable, fmt::format("another process holds {}", path));
     }
-    return fail(Errc::Unavailable, fmt::format("locking {}: {}", path, std::strerror(reason)));
+    return fail(Errc::Unavailable,
+                fmt::format("locking {}: {}", path, std::generic_category().message(reason)));
   }
   return FileLock(descriptor);
 }

@@ -28,11 +28,11 @@ using test::make_chunk;
 
 class StoreTest : public test::StoreFixture {};
 
-std::shared_ptr<const Alert> make_alert(std::uint64_t n, std::string title = "disk full") {
+std::shared_ptr<const Alert> make_alert(std::uint64_t n, std::string_view title = "disk full") {
   Alert a;
   a.key = {"default", n * 0x9e3779b97f4a7c15};
   a.labels = *LabelSet::parse(fmt::format("alertname=Disk,instance=db-{}", n));
-  a.title = std::move(title);
+  a.title = title;
   a.starts_at = at(100);
   a.event_count = n;
   return std::make_shared<const Alert>(std::move(a));
@@ -194,7 +194,8 @@ TEST_F(StoreTest, TheAlertLogIsCleanedAndLosesNothing) {
   EXPECT_LT(fs::file_size(path()), 24u << 20);
 }
 
-void check_events(const Store& store, const EventQuery& query, std::vector<std::uint64_t> want) {
+void check_events(const Store& store, const EventQuery& query,
+                  const std::vector<std::uint64_t>& want) {
   EXPECT_EQ(offsets(store.events(query)), want);
 }
 
@@ -473,7 +474,9 @@ TEST_F(StoreTest, RefusesWhatIsNotAStore) {
                    "creating " + path("no/such.db") + ".lock: No such file or directory");
 }
 
-TEST(WriteBehindTest, TheSqliteOfThisSystemTakesIt) { EXPECT_TRUE(write_behind()); }
+TEST(WriteBehindTest, TheSqliteOfThisSystemTakesIt) {
+  EXPECT_TRUE(write_behind());
+}
 
 TEST_F(StoreTest, ADamagedRecordIsAnError) {
   {

@@ -42,7 +42,8 @@ void expect_equal(const std::vector<Point>& got, const std::vector<Point>& want)
   ASSERT_EQ(got.size(), want.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
     EXPECT_EQ(got[i].time, want[i].time);
-    EXPECT_EQ(std::memcmp(&got[i].value, &want[i].value, 8), 0);
+    EXPECT_EQ(std::bit_cast<std::uint64_t>(got[i].value),
+              std::bit_cast<std::uint64_t>(want[i].value));
   }
 }
 
@@ -195,7 +196,7 @@ struct World {
   }
 
   // `labels time=value …` of each series, times in seconds.
-  std::string read(SampleQuery query, bool with_store = true) const {
+  std::string read(const SampleQuery& query, bool with_store = true) const {
     const FoundBlocks found = find_blocks(*table, *book, query);
     const auto all =
         merge_samples(found.series, with_store ? chunks_in_order() : MetricHistory(), query);

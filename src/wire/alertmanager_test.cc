@@ -202,7 +202,7 @@ TEST(AlertmanagerWebhook, LongTextIsCutAtACharacter) {
 
 // What Debian's Alertmanager 0.25 answers to the same bodies, except that it refuses whole batches
 // where we keep the good alerts, and words the errors of Go's JSON decoder in its own way.
-void check_posted(std::string_view body, std::size_t want_events, WireReply want) {
+void check_posted(std::string_view body, std::size_t want_events, const WireReply& want) {
   WireScratch scratch;
   const Answered answered = decode_alertmanager_alerts(make_frame(body), {}, scratch);
   EXPECT_EQ(answered.decoded.events.size(), want_events) << body;

@@ -30,6 +30,7 @@ Event only(const Decoded& decoded) {
 
 // UPDATE_GOLDEN=1 writes what came out; `git diff` is the review.
 TEST(PackSamples, GiveTheExpectedEvents) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
   const bool update = std::getenv("UPDATE_GOLDEN") != nullptr;
   const auto samples = all_samples();
   EXPECT_GT(samples.size(), 60u);

@@ -35,8 +35,8 @@ DeadLetter letter_at(std::string place, std::uint32_t index = 0) {
 }
 
 // What is left of the body, with runs of spaces as one.
-void check_record(std::string source, std::string body, std::string place, std::string_view want,
-                  std::string_view want_name) {
+void check_record(const std::string& source, const std::string& body, const std::string& place,
+                  std::string_view want, std::string_view want_name) {
   const auto record = record_of(posted(source, body), letter_at(place));
   ASSERT_TRUE(record) << place;
   std::string got;
@@ -49,22 +49,23 @@ void check_record(std::string source, std::string body, std::string place, std::
 }
 
 TEST(DeadLetterRecord, IsCutOutOfTheFrame) {
-  check_record("alertmanager-v2", R"([{"a":"]"},{"b":1}, {"c":[2]}])", "/1/startsAt", R"([ {"b":1} ])",
-               "/1");
+  check_record("alertmanager-v2", R"([{"a":"]"},{"b":1}, {"c":[2]}])", "/1/startsAt",
+               R"([ {"b":1} ])", "/1");
   check_record("alertmanager", R"({"x":[1],"alerts":[{"a":1},{"b":"\"]"}],"y":2})", "/alerts/1/x",
                R"({"x":[1],"alerts":[ {"b":"\"]"}],"y":2})", "/alerts/1");
   check_record("agent", "{\"a\":1}\n{\"b\":2}\n{\"c\":3}", "line 2, column 4", " \n{\"b\":2}\n ",
                "line 2");
   check_record("agent", R"({"tags":{"0":1}})", "/tags/0", R"({"tags":{"0":1}})", "");
-  check_record("pagerduty-events", R"({"payload":{}})", "/payload/summary", R"({"payload":{}})", "");
+  check_record("pagerduty-events", R"({"payload":{}})", "/payload/summary", R"({"payload":{}})",
+               "");
   check_record("grafana", R"({"alerts":[{"a":1},{"b":2}]})", "/alerts/0",
                R"({"alerts":[{"a":1} ]})", "/alerts/0");
   check_record("azure", "{\"a\":1}\n{\"data\":[1,[2],3]}\n", "line 2 /data/1",
                " \n{\"data\":[ [2] ]}\n", "line 2 /data/1");
 }
 
-void check_no_record(std::string source, std::string body, DeadLetter letter) {
-  EXPECT_FALSE(record_of(posted(std::move(source), std::move(body)), letter));
+void check_no_record(const std::string& source, const std::string& body, const DeadLetter& letter) {
+  EXPECT_FALSE(record_of(posted(source, body), letter));
 }
 
 TEST(DeadLetterRecord, IsNotThereForWhatCannotBeToldApart) {
@@ -131,7 +132,8 @@ class World {
 
 TEST(DeadLetterRetry, TouchesNothingElseOfItsFrame) {
   World world;
-  const Frame frame = posted("alertmanager-v2", fmt::format("[{},{}]", alert("Good"), alert("Bad")));
+  const Frame frame =
+      posted("alertmanager-v2", fmt::format("[{},{}]", alert("Good"), alert("Bad")));
   world.feed(posted("alertmanager-v2", fmt::format("[{}]", alert("Good"))));
   world.feed(posted("alertmanager-v2", fmt::format("[{}]", alert("Good", "2026-11-21T08:00:02Z"))));
   const FrameOutcome outcome = world.retry(frame, letter_at("/1"));
@@ -158,9 +160,9 @@ TEST(DeadLetterRetry, WhatTheSenderSendsAgainIsADuplicate) {
 
 TEST(DeadLetterRetry, TakesARecordOnce) {
   World world;
-  const Frame frame =
-      posted("agent", "{\"host\":\"a\",\"metric\":\"m\",\"value\":1}\n"
-                      "{\"host\":\"a\",\"metric\":\"m\",\"value\":2}\n");
+  const Frame frame = posted("agent",
+                             "{\"host\":\"a\",\"metric\":\"m\",\"value\":1}\n"
+                             "{\"host\":\"a\",\"metric\":\"m\",\"value\":2}\n");
   world.feed(frame);
   EXPECT_EQ(world.samples(), 2u);
   EXPECT_EQ(world.retry(frame, letter_at("line 2, column 3")).accepted, 1u);

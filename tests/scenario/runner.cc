@@ -45,7 +45,7 @@ class Player {
     const auto settings = parse_settings(config, "config", {}, no_files());
     if (!settings) {
       fmt::print(stderr, "{}\n", settings.error().to_string());
-      std::exit(2);
+      std::exit(2);  // NOLINT(concurrency-mt-unsafe)
     }
     play({.kind = FrameKind::Config, .source = "config", .body = settings->pipeline_text},
          kScenarioStart - std::chrono::hours(1));
@@ -190,6 +190,7 @@ bool check(const std::filesystem::path& path, const Repeats& repeats, const Pack
   }
   const std::string want = with_expectations(text, straight.expects);
   if (straight.expects.empty()) complain("expects nothing");
+  // NOLINTNEXTLINE(concurrency-mt-unsafe)
   if (want != text && std::getenv("UPDATE_GOLDEN") != nullptr) {
     std::ofstream(path) << want;
   } else if (want != text) {

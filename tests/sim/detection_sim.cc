@@ -138,7 +138,9 @@ class Sender {
                           number < world_.fault_from + world_.fault_rounds;
     const double level = 20 + series + (is_fault ? 40 + series : 0) + noise() + noise();
     if (series % 3 != 0) return level;
-    double& total = totals_[static_cast<std::size_t>(host * world_.series + series)];
+    double& total =
+        totals_[static_cast<std::size_t>(host) * static_cast<std::size_t>(world_.series) +
+                static_cast<std::size_t>(series)];
     if (prng_.below(150) == 0) total = 0;  // Its process began anew.
     return total += 10 * level;
   }
@@ -260,8 +262,7 @@ bool check(std::uint64_t seed, const PackLibrary& packs, bool canary) {
   if (found == want.npos && !disturbed) return complain("the fault was not found\n" + want);
   std::vector<Frame> journal = straight->journal();
   if (canary) journal[journal.size() / 2].body.clear();  // A lost frame must be noticed.
-  const auto killed =
-      run_with_kills(packs, journal, {.commit_after = 10, .kill_after = 400}, prng);
+  const auto killed = run_with_kills(packs, journal, {.commit_after = 10, .kill_after = 400}, prng);
   const std::string got = killed ? render(**killed) : killed.error().to_string();
   if (got == want) return true;
   const auto at = static_cast<std::size_t>(std::ranges::mismatch(want, got).in1 - want.begin());
