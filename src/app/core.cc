@@ -12,12 +12,14 @@ namespace quell {
 namespace {
 
 constexpr Duration kSlice = std::chrono::milliseconds(2);  // Of frames, before calls get a turn.
-constexpr Duration kRestAfter = std::chrono::seconds(1);   // Without a frame.
-constexpr std::size_t kWorthReturning = 1 << 20;           // Of frames.
+constexpr Duration kQuietAfter = std::chrono::milliseconds(100);  // Without a frame.
+constexpr Duration kRestAfter = std::chrono::seconds(1);          // Without a frame.
+constexpr std::size_t kWorthReturning = 1 << 20;                  // Of frames.
 constexpr Duration kPublishEvery = std::chrono::milliseconds(20);
 constexpr Duration kCommitEvery = std::chrono::milliseconds(100);
-// A commit that took t is followed by 4t without one, so that alerts that change all the time are
-// written less often; but what is new must not gather faster than it can be written.
+// A commit that took t is followed by 4t without one, or by t while pages wait, so that alerts that
+// change all the time are written less often; but what is new must not gather faster than it can be
+// written.
 constexpr int kCommitShare = 4;
 constexpr Duration kCommitRestMax = std::chrono::seconds(1);
 constexpr std::size_t kEventsGathered = 20'000;     // From here on a commit follows at once,
@@ -122,12 +124,15 @@ void Core::nudge() {
 
 void Core::committed(Duration took) {
   const Duration rest = std::clamp(took * kCommitShare, kCommitEvery, kCommitRestMax);
-  commit_after_ = to_ns(clock_.now() + rest);
+  const Timestamp now = clock_.now();
+  commit_soon_after_ = to_ns(now + std::min(took, rest));
+  commit_after_ = to_ns(now + rest);
 }
 
 void Core::run() {
   name_this_thread("core");
   run_soon_after_waking();
+  keep_free_memory(false);
   for (;;) {
     auto items = backlog_.empty() ? inbox_.pop_all() : inbox_.try_pop_all();
     if (items.empty() && backlog_.empty()) break;  // Closed, and nothing is left.
@@ -172,6 +177,7 @@ void Core::take(std::vector<Item> items) {
 
 void Core::work(Item& item) {
   worked_bytes_ += item.weight;
+  if (worked_bytes_ >= kWorthReturning && !std::exchange(is_burst_, true)) keep_free_memory(true);
   worked_at_ = item.delivered_at;
   metrics_.wait_seconds.observe(to_seconds(clock_.now() - item.delivered_at));
   for (std::size_t i = 0; i < item.frames.size(); ++i) {
@@ -199,17 +205,19 @@ void Core::round() {
   const Timestamp now = clock_.now();
   tick_due_.store(to_ns(pipeline_->next_deadline()), std::memory_order_relaxed);
   if (now - published_at_ >= kPublishEvery) publish(now);
-  const bool due = to_ns(now) >= commit_after_.load(std::memory_order_relaxed) ||
-                   pipeline_->wants_commit() ||
+  const auto& after = pipeline_->wants_commit() ? commit_soon_after_ : commit_after_;
+  const bool due = to_ns(now) >= after.load(std::memory_order_relaxed) ||
                    pipeline_->pending_events().size() >= kEventsGathered;
   if (due && !writer_->busy()) commit(now);
 }
 
-// After a burst of frames, what they and their batches took is given back: not before the last
-// batch is written, for it holds a copy of all alerts that changed.
+// After a burst of frames, what they and their batches took is given back. A batch holds a copy of
+// all alerts that changed and is free when it is written, later than the last frame.
 void Core::rest() {
-  if (worked_bytes_ < kWorthReturning || clock_.now() - worked_at_ < kRestAfter) return;
-  if (writer_->busy() || pipeline_->has_changes()) return;
+  if (worked_bytes_ < kWorthReturning) return;
+  const Duration quiet = clock_.now() - worked_at_;
+  if (quiet >= kQuietAfter && std::exchange(is_burst_, false)) keep_free_memory(false);
+  if (quiet < kRestAfter || writer_->busy() || pipeline_->has_changes()) return;
   worked_bytes_ = 0;
   return_free_memory();
 }

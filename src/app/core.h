@@ -126,6 +126,7 @@ class Core {
   std::atomic<std::uint64_t> backlog_bytes_{0};  // Taken out of the inbox, not worked off yet.
   std::atomic<bool> stopping_{false};
   std::atomic<std::int64_t> tick_due_{INT64_MAX};
+  std::atomic<std::int64_t> commit_soon_after_{0};
   std::atomic<std::int64_t> commit_after_{0};
   std::atomic<std::uint64_t> lag_{0};
   std::atomic<bool> nudged_{false};
@@ -143,6 +144,7 @@ class Core {
   Timestamp published_at_{};
   Timestamp worked_at_{};         // When the last frame came.
   std::size_t worked_bytes_ = 0;  // Of frames since memory was given back.
+  bool is_burst_ = false;         // What becomes free is kept for what comes next.
 
   std::thread thread_;
 };

@@ -81,7 +81,7 @@ class Pipeline {
   // Everything that changed since the last call, ready to be committed with its offset.
   StoreBatch take_batch();
   bool has_changes() const;
-  // Without a rest after the last one.
+  // Soon after the last one.
   bool wants_commit() const { return metrics_.wants_commit(); }
   // No frame comes any more: what take_batch() would keep for later is due now.
   void drain() { metrics_.drain(); }

@@ -57,20 +57,22 @@ void StoreWriter::run() {
   name_this_thread("store");
   let_others_go_first();  // An answer waits for the journal and the core, never for the store.
   for (auto batches = batches_.pop_all(); !batches.empty(); batches = batches_.pop_all()) {
-    for (const StoreBatch& batch : batches) {
+    for (StoreBatch& batch : batches) {
+      // A restart reads frames again from here on.
+      const std::uint64_t needed = batch.samples_offset.value_or(batch.next_offset);
       if (!write(batch)) return;  // The journal has what is not stored: nothing of it may go.
       if (const Timestamp now = clock_.now(); now - returned_at_ >= kReturnEvery) {
         returned_at_ = now;
         return_free_memory();
       }
-      // A restart reads frames again from here on.
-      retain(batch.samples_offset.value_or(batch.next_offset));
+      retain(needed);
     }
   }
 }
 
-// The disk may be full for a while: the batch stays, and the journal has everything anyway.
-bool StoreWriter::write(const StoreBatch& batch) {
+// The disk may be full for a while: the batch stays, and the journal has everything anyway. When it
+// is written, what it held is free before the core hears of it.
+bool StoreWriter::write(StoreBatch& batch) {
   for (;;) {
     const Timestamp begin = clock_.now();
     const Status status = store_.commit(batch);
@@ -79,8 +81,10 @@ bool StoreWriter::write(const StoreBatch& batch) {
       metrics_.commits.add();
       metrics_.commit_seconds.observe(to_seconds(took));
       if (failing_.exchange(false)) log_.info("store works again");
+      const std::uint64_t next_offset = batch.next_offset;
+      batch = {};
       busy_.store(false, std::memory_order_release);
-      on_done_(batch.next_offset, took);
+      on_done_(next_offset, took);
       return true;
     }
     metrics_.failures.add();

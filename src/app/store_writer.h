@@ -66,7 +66,7 @@ class StoreWriter {
  private:
   void run();
   // Returns: false when the writer stops and the batch is not stored.
-  bool write(const StoreBatch& batch);
+  bool write(StoreBatch& batch);
   void retain(std::uint64_t needed_offset);
   void retain_rows(const RetentionPolicy& policy, Timestamp now);
   void downsample(const RetentionPolicy& policy, Timestamp now);

@@ -18,6 +18,10 @@ void let_others_go_first();
 // life. Thread: the one that calls.
 void run_soon_after_waking();
 
+// Whether what becomes free stays with the allocator for a while, for the next that is taken, or
+// goes back to the system at once. Of all threads; it stays until this is called. Thread: one.
+void keep_free_memory(bool keep);
+
 // Gives memory that this thread took and that is free by now back to the system, where the
 // allocator keeps it for later. Cost: a look at each of its pages, a few ms for 100 MB.
 void return_free_memory();

@@ -242,6 +242,12 @@ TEST(Detector, CorruptModelsAreRefused) {
     EXPECT_EQ(load_error(detector, bad), "model of a series: the checksum does not fit") << i;
   }
   EXPECT_EQ(detector.save(0), bytes);
+  // A gain that cannot be, with a checksum that fits.
+  std::string bad = bytes.substr(0, bytes.size() - sizeof(std::uint32_t));
+  bad[bad.size() - 2] = 0x7f;
+  const std::uint32_t sum = crc32c(bad);
+  bad.append(reinterpret_cast<const char*>(&sum), sizeof sum);
+  EXPECT_EQ(load_error(detector, bad), "model of a series: impossible numbers");
 }
 
 TEST(Detector, NothingOpensWhileItLearns) {

@@ -78,6 +78,9 @@ void check_equal(KernelKind kind, std::uint64_t seed, int steps, std::uint64_t a
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     reset_lane(*a, lane);
     reset_lane(*b, lane);
+    const auto gain =
+        static_cast<std::int16_t>(static_cast<int>(prng.below(2 * kGainMax)) - kGainMax);
+    a->gain[lane] = b->gain[lane] = gain;
   }
   KernelStep step_a;
   Row<std::int64_t> now{};
@@ -111,8 +114,8 @@ void check_equal(KernelKind kind, std::uint64_t seed, int steps, std::uint64_t a
       ASSERT_EQ(step_a.fired[lane], step_b.fired[lane]) << step << ' ' << lane;
       ASSERT_EQ(step_a.flags[lane], step_b.flags[lane]) << step << ' ' << lane;
       if ((step_a.due >> lane & 1) == 0) continue;
-      maintain_lane(*a, lane, 0.01);
-      maintain_lane(*b, lane, 0.01);
+      maintain_lane(*a, lane, 0.00125);
+      maintain_lane(*b, lane, 0.00125);
     }
     expect_equal_blocks(*a, *b, step);
     if (step % 500 == 0) expect_finite(*a, step);
@@ -136,6 +139,25 @@ TEST(Kernel, Level4EqualsScalar) {
 TEST(Kernel, TheBestOneRunsHere) {
   EXPECT_NE(kernel_function(best_kernel()), nullptr);
   EXPECT_NE(kernel_function(KernelKind::Scalar), nullptr);
+}
+
+TEST(SeriesBlock, TheGainStaysWithinItsLimits) {
+  const auto block = std::make_unique<SeriesBlock>();
+  reset_lane(*block, 0);
+  block->record_samples[0] = kRecordSamplesMax / 2;
+  const auto gain_after = [&](std::uint8_t opened, double declared) {
+    for (int i = 0; i < 2'000; ++i) {
+      block->opened[0] = opened;
+      maintain_lane(*block, 0, declared);
+    }
+    return block->gain[0];
+  };
+  EXPECT_EQ(gain_after(0, 0.00125), kGainMax);
+  EXPECT_EQ(gain_after(255, 1e-6), kGainMax);  // Too few are declared to be counted,
+  EXPECT_EQ(gain_after(255, 0.1), kGainMax);   // and too many.
+  EXPECT_EQ(gain_after(255, 0.005), -kGainMax);
+  EXPECT_EQ(gain_after(0, 0.00005), kGainMax);
+  EXPECT_EQ(block->opened[0], 0);
 }
 
 TEST(SeriesBlock, FitsIntoSixHundredBytesPerSeries) {

@@ -26,8 +26,8 @@ std::string change_key(std::string_view tenant, std::string_view kind, std::stri
 
 void RecentChanges::on_change(const Event& event) {
   if (event.entity.empty()) return;
-  const auto [at, is_new] = changes_.try_emplace(
-      change_key(event.tenant, event.entity.kind, event.entity.name));
+  const auto [at, is_new] =
+      changes_.try_emplace(change_key(event.tenant, event.entity.kind, event.entity.name));
   Change& change = at->second;
   if (!is_new && change.time > event.time) return;
   change = {.time = event.time, .title = std::string(utf8_prefix(event.title, kTitleBytes))};

@@ -55,8 +55,8 @@ bool RuleWatches::observe(Watch& watch, std::uint32_t member, Timestamp time, do
   own.value = value;
   watch.round = std::max(watch.round, time);
   if (is_set_back(time, watch.round)) watch.round = time;
-  const bool is_full = std::ranges::all_of(
-      watch.members, [](const Member& m) { return m.came || !m.is_there(); });
+  const bool is_full =
+      std::ranges::all_of(watch.members, [](const Member& m) { return m.came || !m.is_there(); });
   return is_full ? close_round(watch, reading) : is_over;
 }
 

@@ -269,8 +269,8 @@ std::vector<RuleFacts> RuleWatches::facts() const {
   }
   for (const auto& [number, watch] : watches_) {
     RuleFacts& facts = all[watch->rule];
-    facts.series += static_cast<std::uint64_t>(
-        std::ranges::count_if(watch->members, &Member::is_there));
+    facts.series +=
+        static_cast<std::uint64_t>(std::ranges::count_if(watch->members, &Member::is_there));
     if (watch->is_learning) ++facts.learning;
     if (watch->told != kNoSlot) ++facts.open;
     if (watch->held.empty()) continue;

@@ -19,7 +19,12 @@ constexpr std::uint8_t kAgeMax = 255;
 constexpr float kGainFromSamples = 12'288;
 // Of the gain for each episode more than declared: a time constant of some 3,500 samples.
 constexpr int kGainStep = kGainUnit / 32;
-constexpr int kOpenedMax = 3;  // A fault may begin many; noise does not.
+// What a fault begins beyond so many times the declared does not count, nor so few.
+constexpr int kOpenedMaxTimes = 4;
+constexpr int kOpenedMaxLeast = 3;
+// Rarer ones never come, and of more the one does not end before the next would begin.
+constexpr double kGainDeclaredMin = 5e-5;
+constexpr double kGainDeclaredMax = 5e-3;
 
 void halve_histograms(SeriesBlock& block, std::size_t lane) {
   for (auto& bins : block.histogram) {
@@ -32,10 +37,14 @@ void halve_histograms(SeriesBlock& block, std::size_t lane) {
 // stochastic approximation of that quantile, as adaptive conformal inference follows its level
 // (Gibbs and Candès, Adaptive Conformal Inference Under Distribution Shift, 2021).
 void adjust_gain(SeriesBlock& block, std::size_t lane, double declared) {
-  const int opened = std::min<int>(block.opened[lane], kOpenedMax);
+  const double usual = declared * kMaintainEvery;
+  const int counted =
+      std::max(kOpenedMaxLeast, static_cast<int>(std::lround(kOpenedMaxTimes * usual)));
+  const int opened = std::min<int>(block.opened[lane], counted);
   block.opened[lane] = 0;
   if (block.record_samples[lane] < kGainFromSamples) return;
-  const auto rise = static_cast<int>(std::lround(declared * kMaintainEvery * kGainStep));
+  if (declared < kGainDeclaredMin || declared > kGainDeclaredMax) return;
+  const auto rise = static_cast<int>(std::lround(usual * kGainStep));
   const int gain = std::clamp(block.gain[lane] + rise - opened * kGainStep, -kGainMax, kGainMax);
   block.gain[lane] = static_cast<std::int16_t>(gain);
 }

@@ -78,7 +78,7 @@ struct alignas(64) SeriesBlock {
   Row<std::int16_t> gain;
   Row<std::uint8_t> opened;  // Episodes that began since the gain was last adjusted.
 };
-static_assert(sizeof(SeriesBlock) <= 600 * kLanes);
+static_assert(sizeof(SeriesBlock) == 584 * kLanes);  // As stored pages have it.
 
 inline constexpr float kHistogramSamplesMax = 8'000;
 inline constexpr float kRecordSamplesMax = 32'768;  // An epoch is half of that.

@@ -51,8 +51,8 @@ struct SampleBookOptions {
   // slots_few, when 32 for each of those beyond have. A frame counts as two samples beside its own.
   std::uint64_t replay_cost_max = 900'000;
   std::uint64_t slots_few = 20'000;
-  // When no more pages wait than this and one is due, the next commit is to follow at once: what a
-  // restart adds again is soon little. With more of them the commits would never rest.
+  // When no more pages wait than this and one is due, the next commit is to follow soon: what a
+  // restart adds again is soon little. With more of them the commits would hardly rest.
   std::size_t pages_few = 64;
   // Of a series all blocks that wait become one chunk. When more than so many blocks wait, four
   // times as many chunks go with a commit.
@@ -120,7 +120,8 @@ class SampleBook {
 
   // Whether there is something for the next take(), besides what changes until then.
   bool has_waiting() const {
-    return !closed_.empty() || !ready_.empty() || (is_draining_ && !changed_pages_.empty());
+    return !closed_.empty() || !ready_.empty() || wants_commit_ ||
+           (is_draining_ && !changed_pages_.empty());
   }
 
   // The last take() left pages that are due, and few of them.
