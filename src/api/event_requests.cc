@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "model/command.h"
+#include "wire/fields.h"
 
 namespace quell {
 namespace {
@@ -124,6 +125,7 @@ Status read_alert_fields(const RequestBody& body, Event& event) {
 }
 
 Result<Event> read_event(std::string_view json, std::string_view tenant, Timestamp arrived_at) {
+  const WireLimits limits;
   RequestBody body;
   TRY_STATUS(body.parse(json, kEventMembers));
   Event event{.type = "io.quell.note", .tenant = std::string(tenant)};
@@ -141,12 +143,14 @@ Result<Event> read_event(std::string_view json, std::string_view tenant, Timesta
   TRY(const auto href, body.text("href", 2000));
   if (!href.empty()) event.links.push_back({.text = "Link", .href = href});
   TRY(const auto time_text, body.text("time", 64));
-  event.time = arrived_at;
-  if (!time_text.empty()) {
-    const auto time = parse_rfc3339(time_text);
-    if (!time) return bad_event("time", time.error().message);
-    event.time = *time;
+  const auto time = parse_optional_time(time_text);  // As everywhere, the year 1 means none.
+  if (!time) return bad_event("time", time.error().message);
+  if (*time && wire::is_far_future(**time, arrived_at, limits)) {
+    return bad_event("time",
+                     fmt::format("is later than {}, the server's time, by more than {}",
+                                 format_rfc3339(arrived_at), format_duration(limits.future_max)));
   }
+  event.time = time->value_or(arrived_at);
   TRY(const auto actor, body.text("actor", 200));
   event.source = actor.empty() ? "/quell/api" : "/quell/people/" + actor;
   auto annotations = LabelSet::from({{"description", text}});

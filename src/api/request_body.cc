@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "wire/fields.h"
 
 namespace quell {
 namespace {
@@ -23,6 +24,7 @@ bool is_plain(std::string_view text) {
 }  // namespace
 
 Status RequestBody::parse(std::string_view json, std::span<const std::string_view> known) {
+  json_ = json;
   empty_ = trim(json).empty();
   if (empty_) return {};
   TRY(root_, parse_json(parser_, json));
@@ -77,19 +79,12 @@ Result<std::optional<std::int64_t>> RequestBody::integer(std::string_view name) 
 Result<LabelSet> RequestBody::labels(std::string_view name) const {
   const auto element = member(name);
   if (!element) return LabelSet{};
-  simdjson::dom::object object;
-  if (element->get(object) != simdjson::SUCCESS)
-    return bad_member(name, "must be an object of texts");
   LabelSet::Builder builder;
-  for (const auto [key, item] : object) {
-    std::string_view value;
-    if (item.get(value) != simdjson::SUCCESS) {
-      return bad_member(fmt::format("{}/{}", name, utf8_prefix(key, 64)), "must be a text");
-    }
-    builder.add(key, value);
+  wire::LabelReader reader(json_, WireLimits{}, builder);
+  auto labels = reader.labels(*element);
+  if (!labels) {
+    return bad_member(fmt::format("{}{}", name, labels.error().place), labels.error().message);
   }
-  auto labels = builder.build();
-  if (!labels) return bad_member(name, std::move(labels).error().message);
   return labels;
 }
 

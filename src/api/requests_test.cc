@@ -200,7 +200,7 @@ TEST(PostedEvents, AreNotesChangesOrAlerts) {
                "/severity: 'x' is not one of info, warning, error, critical");
   check_posted(R"({"title":"a","time":"x"})",
                "/time: 'x' is not an RFC 3339 time such as 2026-11-21T08:00:00Z");
-  check_posted(R"({"title":"a","labels":{"b":1}})", "/labels/b: must be a text");
+  check_posted(R"({"title":"a","labels":{"b":1}})", "/labels/b: must be a string, got a number");
   check_posted(R"({"titel":"a"})", "/titel: there is no member 'titel', did you mean 'title'?");
   check_posted("{", "byte 1 (line 1, column 2): not valid JSON: incomplete JSON");
 }

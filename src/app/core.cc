@@ -190,6 +190,8 @@ void Core::work(Item& item) {
 
 void Core::apply(const Frame& frame, Waiter* waiter) {
   const Timestamp begin = clock_.now();
+  const std::uint64_t expected = pipeline_->next_offset();
+  if (frame.offset > expected) metrics_.dropped.add(frame.offset - expected);
   FrameOutcome outcome = pipeline_->on_frame(frame);
   metrics_.frames.add();
   metrics_.events.add(outcome.accepted);

@@ -17,6 +17,7 @@ constexpr Duration kDownsampleEveryMin = std::chrono::seconds(1);
 constexpr int kDownsampleShare = 6;                         // Of the time that samples stay raw.
 constexpr Duration kReturnEvery = std::chrono::seconds(5);  // What is taken anew costs page faults.
 constexpr Duration kRetryAfter = std::chrono::milliseconds(500);
+constexpr Duration kRetainMore = std::chrono::seconds(1);  // When rows are left.
 constexpr int kRetainSteps = 20;  // At once; the rest waits for the next time.
 constexpr int kShrinkSteps = 8;   // After each commit: more rows than it can bring.
 constexpr Duration kFullFor = std::chrono::minutes(10);  // After samples went for lack of room.
@@ -112,8 +113,7 @@ void StoreWriter::retain(std::uint64_t needed_offset) {
   shrink_metrics(options.retention, now);
   if (downsampling_ || now >= downsample_at_) downsample(options.retention, now);
   if (now < retain_at_) return;
-  retain_at_ = now + kRetainEvery;
-  retain_rows(options.retention, now);
+  retain_at_ = now + (retain_rows(options.retention, now) ? kRetainMore : kRetainEvery);
   if (options.journal_keep == Duration{0}) return;
   const std::uint64_t old = journal_.offset_before(now - options.journal_keep);
   if (auto done = journal_.discard_before(std::min(old, needed_offset)); !done) {
@@ -121,16 +121,18 @@ void StoreWriter::retain(std::uint64_t needed_offset) {
   }
 }
 
-void StoreWriter::retain_rows(const RetentionPolicy& policy, Timestamp now) {
+// Returns: whether there is more to remove.
+bool StoreWriter::retain_rows(const RetentionPolicy& policy, Timestamp now) {
   for (int step = 0; step < kRetainSteps && !stopping_; ++step) {
     const auto rows = store_.retain(policy, now);
     if (!rows) {
       log_.warning("retention failed", {{"error", rows.error().to_string()}});
-      return;
+      return false;
     }
     metrics_.retained.add(*rows);
-    if (*rows == 0) return;
+    if (*rows == 0) return false;
   }
+  return true;
 }
 
 // One step; the next one follows after the next commit.

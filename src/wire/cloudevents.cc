@@ -209,19 +209,24 @@ void set_correlation_id(const Envelope& envelope, Event& event) {
 }
 
 // Collects label pairs; the first one of a name counts. The views must outlive build().
+// Of labels with one name the first counts. What is not believed to be a label is left out; too
+// much of what is one refuses the event: two alerts that differ in the rest would become one.
 class LabelCollector {
  public:
   explicit LabelCollector(const WireLimits& limits) : limits_(limits) {}
 
   void add(std::string_view name, std::string_view value) {
-    if (name.empty() || value.empty() || pairs_.size() >= limits_.labels_max) return;
+    if (name.empty() || value.empty() || pairs_.size() > limits_.labels_max) return;
     if (std::ranges::find(pairs_, name, &Label::name) == pairs_.end()) {
       pairs_.push_back({name, value});
     }
   }
-  LabelSet build() {
-    auto labels = LabelSet::from(std::move(pairs_));
-    return labels ? *std::move(labels) : LabelSet();
+  Result<LabelSet> build() const {
+    if (pairs_.size() > limits_.labels_max) {
+      return fail(Errc::InvalidArgument,
+                  fmt::format("more than {} labels, the limit", limits_.labels_max));
+    }
+    return LabelSet::from(pairs_);
   }
 
  private:
@@ -229,30 +234,35 @@ class LabelCollector {
   std::vector<Label> pairs_;
 };
 
-// data.labels, as far as it holds texts that could be labels.
-void add_data_labels(const Envelope& envelope, const WireLimits& limits,
-                     LabelCollector& collector) {
+// data.labels, as far as it holds texts.
+Status add_data_labels(const Envelope& envelope, const WireLimits& limits,
+                       LabelCollector& collector) {
   JsonObject labels;
-  if (!envelope.has_json || !envelope.json.is_object()) return;
-  if (envelope.json["labels"].get(labels) != simdjson::SUCCESS) return;
+  if (!envelope.has_json || !envelope.json.is_object()) return {};
+  if (envelope.json["labels"].get(labels) != simdjson::SUCCESS) return {};
   for (const auto [name, value] : labels) {
     std::string_view text;
     if (value.get(text) != simdjson::SUCCESS) continue;
     if (name.size() > limits.label_name_bytes_max || text.size() > limits.label_value_bytes_max) {
-      continue;
+      return envelope.refuse(
+          "data", fmt::format("labels: '{}' has a name of {} bytes and a value of {}, the limits "
+                              "are {} and {}",
+                              utf8_prefix(name, 64), name.size(), text.size(),
+                              limits.label_name_bytes_max, limits.label_value_bytes_max));
     }
     if (has_forbidden_character(name) || text.find('\0') != text.npos) continue;
     collector.add(name, text);
   }
+  return {};
 }
 
-void set_labels(const Envelope& envelope, const WireLimits& limits, Event& event) {
+Status set_labels(const Envelope& envelope, const WireLimits& limits, Event& event) {
   LabelCollector collector(limits);
   for (const auto& [name, value] : envelope.attributes) {
     if (is_one_of(kContextAttributes, name) || is_one_of(kFleetingExtensions, name)) continue;
     collector.add(name, value);
   }
-  add_data_labels(envelope, limits, collector);
+  TRY_STATUS(add_data_labels(envelope, limits, collector));
   const std::string_view named = data_text(envelope, "alertname");
   if (named.size() <= limits.label_value_bytes_max && !has_forbidden_character(named)) {
     collector.add("alertname", named);
@@ -260,7 +270,10 @@ void set_labels(const Envelope& envelope, const WireLimits& limits, Event& event
   collector.add("alertname", wire::alert_name_of_type(event.type));
   collector.add("source", event.source);
   collector.add("subject", event.subject);
-  event.labels = collector.build();
+  auto labels = collector.build();
+  if (!labels) return envelope.refuse("data", labels.error().message);
+  event.labels = *std::move(labels);
+  return {};
 }
 
 void set_entity(const Envelope& envelope, const WireLimits& limits, Event& event) {
@@ -367,7 +380,7 @@ Status make_event(Envelope& envelope, const Frame& frame, const WireLimits& limi
   TRY_STATUS(set_times(envelope, frame.arrived_at, event));
   set_severity(envelope, event);
   set_correlation_id(envelope, event);
-  set_labels(envelope, limits, event);
+  TRY_STATUS(set_labels(envelope, limits, event));
   set_entity(envelope, limits, event);
   set_annotations(envelope, limits, scratch, event);
   set_title(envelope, limits, event);
