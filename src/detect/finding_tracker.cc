@@ -156,16 +156,26 @@ void FindingTracker::on_samples(const Columns& in, const Detector& detector,
     if (number == kNone && (seen.flags[i] & kUnusual) == 0) continue;
     if (number != kNone && episodes_[number].kind != NamedDetectorKind::Auto) continue;
     if ((seen.flags[i] & kNotUsed) != 0) {
-      if (number != kNone && is_stale_marker(in.values[i])) close_episode(number, table);
+      if (number == kNone || !is_stale_marker(in.values[i])) continue;
+      settle_before_close(number, table, arrived_at, news);
+      close_episode(number, table);
     } else {
-      on_unusual(i, in, detector, table, arrived_at);
+      on_unusual(i, in, detector, table, arrived_at, news);
     }
   }
   settle(table, arrived_at, news);
 }
 
+// What begins and ends within one request counts as it would in many.
+void FindingTracker::settle_before_close(std::uint32_t number, const SeriesTable& table,
+                                         Timestamp now, std::vector<FindingNews>& news) {
+  const Episode& episode = episodes_[number];
+  if (episode.is_fresh && entities_[episode.entity].touched) settle(table, now, news);
+}
+
 void FindingTracker::on_unusual(std::size_t i, const Columns& in, const Detector& detector,
-                                const SeriesTable& table, Timestamp arrived_at) {
+                                const SeriesTable& table, Timestamp arrived_at,
+                                std::vector<FindingNews>& news) {
   const SeriesSlot slot = in.slots[i];
   const auto score = static_cast<double>(in.seen.score[i]);
   std::uint32_t number = episode_of_[slot];
@@ -183,6 +193,7 @@ void FindingTracker::on_unusual(std::size_t i, const Columns& in, const Detector
   const FindingPoint point{in.times[i], in.values[i], in.seen.expected[i], in.seen.scale[i]};
   episode.standing.observe(point);
   if (!goes_on(episode, point, score, in.seen.flags[i], detector)) {
+    settle_before_close(number, table, arrived_at, news);
     close_episode(number, table);
     return;
   }

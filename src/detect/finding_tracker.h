@@ -231,7 +231,9 @@ class FindingTracker {
              const SeriesModel& model);
   bool is_barred(const Episode& episode) const;
   void on_unusual(std::size_t i, const Columns& in, const Detector& detector,
-                  const SeriesTable& table, Timestamp arrived_at);
+                  const SeriesTable& table, Timestamp arrived_at, std::vector<FindingNews>& news);
+  void settle_before_close(std::uint32_t number, const SeriesTable& table, Timestamp now,
+                           std::vector<FindingNews>& news);
   bool goes_on(Episode& episode, const FindingPoint& point, double score, std::uint8_t flags,
                const Detector& detector) const;
   void add_evidence(Episode& episode, const FindingPoint& point, double score,

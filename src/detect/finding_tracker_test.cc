@@ -75,6 +75,26 @@ class Estate {
   }
   std::size_t frame_samples = 0;  // So many in a frame; 0: all of a round.
 
+  // The same in one request at the end, with a host moved for some rounds.
+  std::vector<FindingNews> run_in_one(int rounds, int host, int from, int until, double by) {
+    SampleBatch all;
+    for (int r = 0; r < rounds; ++r) {
+      now_ += std::chrono::seconds(10);
+      for (std::size_t i = 0; i < batch_.size(); ++i) {
+        const double noise = static_cast<double>(prng_.below(1000) + prng_.below(1000)) / 500;
+        const bool is_moved = r >= from && r < until && static_cast<int>(i) / series_ == host;
+        all.slots.push_back(batch_.slots[i]);
+        all.times.push_back(now_);
+        all.values.push_back(50 + noise + (is_moved ? by : 0));
+      }
+    }
+    std::vector<FindingNews> news;
+    tracker.on_time(now_, table_, news);
+    detector_.observe(all.slots, all.times, all.values, calendar_, seen_);
+    tracker.on_samples({all.slots, all.times, all.values, seen_}, detector_, table_, now_, news);
+    return news;
+  }
+
   std::vector<Finding> findings() const {
     std::vector<Finding> found;
     tracker.findings().newest_first(UINT64_MAX, [&](std::uint64_t, const Finding& f) {
@@ -106,6 +126,19 @@ TEST(FindingTracker, NothingIsFoundWhileAllIsUsual) {
   Estate estate(3, 20);
   EXPECT_TRUE(estate.run(2000).empty());
   EXPECT_TRUE(estate.findings().empty());
+}
+
+// As a sender does that catches up.
+TEST(FindingTracker, WhatBeginsAndEndsInOneRequestIsFound) {
+  Estate estate(3, 20);
+  estate.run(1000);
+  const auto news = estate.run_in_one(28, 1, 0, 8, 30);  // Not older than five minutes.
+  const auto found = estate.findings();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].entity.to_string(), "host:h1");
+  EXPECT_EQ(found[0].series_count, 20u);
+  EXPECT_EQ(found[0].onset, estate.now() - std::chrono::seconds(10 * 27));
+  EXPECT_FALSE(news.empty());
 }
 
 TEST(FindingTracker, OneCauseIsOneFindingOfItsEntity) {
