@@ -4,13 +4,21 @@
 //
 // A round is REQUESTS requests, one after the other, each of SERIES series with SAMPLES samples;
 // each request has series of its own, numbered from FIRST on, the same ones in each round. Ten
-// labels, some 290 bytes a series. The first round makes the series and is not measured. Run
-// several processes with different FIRST to have several connections. Prints the measured samples
-// per second.
+// labels, some 290 bytes a series. A round more comes first and makes the series.
+//
+// All bodies are made beforehand. Then it prints `ready` and waits for a line before the first
+// round, and again before the others, which it sends without a pause; at the end it prints how
+// many samples those were. So whoever runs several of them, with different FIRST for a connection
+// each, starts them together and measures from there until the last one is done.
+// ROUNDS 0: rounds without end, each made when it is sent, without waiting.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -49,6 +57,14 @@ bool send(const std::string& url, std::string body) {
   return false;
 }
 
+// Returns: false when nobody is there any more.
+bool wait_for_start() {
+  fmt::print("ready\n");
+  std::fflush(stdout);
+  std::string line;
+  return static_cast<bool>(std::getline(std::cin, line));
+}
+
 int run(const std::vector<std::string>& args) {
   const auto number = [&](std::size_t i) {
     return i < args.size() ? std::strtoull(args[i].c_str(), nullptr, 10) : 0;
@@ -62,21 +78,27 @@ int run(const std::vector<std::string>& args) {
   const std::int64_t begin =
       std::chrono::floor<std::chrono::milliseconds>(clock.now().time_since_epoch()).count() -
       static_cast<std::int64_t>(rounds + 1) * round_ms;
-  Duration took{};
-  for (std::size_t round = 0; round <= rounds; ++round) {
+  const auto make_round = [&](std::size_t round) {
     std::vector<std::string> bodies;
     for (std::size_t i = 0; i < requests; ++i) {
       bodies.push_back(body_of(number(5) + i * series, series, samples,
                                begin + static_cast<std::int64_t>(round) * round_ms));
     }
-    const Timestamp started = clock.now();
-    for (std::string& body : bodies) {
-      if (!send(args[0], std::move(body))) return 1;
-    }
-    if (round > 0) took += clock.now() - started;
+    return bodies;
+  };
+  const auto send_all = [&](std::vector<std::string> bodies) {
+    return std::ranges::all_of(bodies, [&](std::string& b) { return send(args[0], std::move(b)); });
+  };
+  for (std::size_t round = 0; rounds == 0; ++round) {
+    if (!send_all(make_round(round))) return 1;
   }
-  const double count = static_cast<double>(series * samples * requests * rounds);
-  fmt::print("{:.0f}\n", count / to_seconds(took));
+  std::vector<std::vector<std::string>> made;
+  for (std::size_t round = 0; round <= rounds; ++round) made.push_back(make_round(round));
+  for (std::size_t round = 0; round <= rounds; ++round) {
+    if (round < 2 && !wait_for_start()) return 1;
+    if (!send_all(std::exchange(made[round], {}))) return 1;
+  }
+  fmt::print("{}\n", series * samples * requests * rounds);
   return 0;
 }
 
