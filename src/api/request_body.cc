@@ -79,8 +79,9 @@ Result<std::optional<std::int64_t>> RequestBody::integer(std::string_view name) 
 Result<LabelSet> RequestBody::labels(std::string_view name) const {
   const auto element = member(name);
   if (!element) return LabelSet{};
+  const WireLimits limits;
   LabelSet::Builder builder;
-  wire::LabelReader reader(json_, WireLimits{}, builder);
+  wire::LabelReader reader(json_, limits, builder);
   auto labels = reader.labels(*element);
   if (!labels) {
     return bad_member(fmt::format("{}{}", name, labels.error().place), labels.error().message);
