@@ -15,14 +15,14 @@ std::vector<MetricFamily> some_families() {
   static Gauge depth(list, "quell_test_depth", "Depth.");
   static Histogram seconds(list, "quell_test_seconds", "Time.", kBounds);
   static CounterFamily sources(list, "quell_test_sources_total", "By source.", "source");
-  static const bool once = [] {
+  static const bool kOnce = [] {
     events.add(3);
     depth.set(0.25);
     for (const double v : {0.25, 0.75, 4.0}) seconds.observe(v);
     sources.at("a\"b\\c\n").add(7);
     return true;
   }();
-  EXPECT_TRUE(once);
+  EXPECT_TRUE(kOnce);
   return list.collect();
 }
 

@@ -144,8 +144,8 @@ void set_options(CURL* curl, Exchange& exchange, curl_slist* headers, char* erro
 
 Result<HttpResponse> run(const HttpRequest& request,
                          const std::function<bool(const ServerEvent&)>* on_event) {
-  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-  QUELL_ASSERT(ready == CURLE_OK, "libcurl starts");
+  static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
+  QUELL_ASSERT(kReady == CURLE_OK, "libcurl starts");
   TRY(const std::string peer, host_and_port(request.url));
   const CurlPtr<CURL> curl(curl_easy_init());
   QUELL_ASSERT(curl != nullptr, "libcurl has memory");

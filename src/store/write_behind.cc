@@ -83,8 +83,8 @@ void begin_to_write_behind() {
 }
 
 bool write_behind() {
-  static const bool is_installed = install();
-  return is_installed;
+  static const bool kIsInstalled = install();
+  return kIsInstalled;
 }
 
 }  // namespace quell

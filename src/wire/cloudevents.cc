@@ -243,12 +243,12 @@ Status add_data_labels(const Envelope& envelope, const WireLimits& limits,
   for (const auto [name, value] : labels) {
     std::string_view text;
     if (value.get(text) != simdjson::SUCCESS) continue;
-    if (name.size() > limits.label_name_bytes_max || text.size() > limits.label_value_bytes_max) {
-      return envelope.refuse(
-          "data", fmt::format("labels: '{}' has a name of {} bytes and a value of {}, the limits "
-                              "are {} and {}",
-                              utf8_prefix(name, 64), name.size(), text.size(),
-                              limits.label_name_bytes_max, limits.label_value_bytes_max));
+    if (name.empty()) continue;
+    auto fits = wire::check_label_name(name, limits);
+    if (fits) fits = wire::check_label_value(name, text, limits);
+    if (!fits) {
+      return fail(Errc::InvalidArgument, fits.error().message,
+                  envelope.place("data") + "/labels" + fits.error().place);
     }
     if (has_forbidden_character(name) || text.find('\0') != text.npos) continue;
     collector.add(name, text);

@@ -69,6 +69,14 @@ Status check_label_name(std::string_view name, const WireLimits& limits) {
       pointer_step(name));
 }
 
+Status check_label_value(std::string_view name, std::string_view value, const WireLimits& limits) {
+  if (value.size() <= limits.label_value_bytes_max) return {};
+  return fail(Errc::InvalidArgument,
+              fmt::format("a value of {} bytes, the limit is {}", value.size(),
+                          limits.label_value_bytes_max),
+              pointer_step(name));
+}
+
 LabelReader::LabelReader(std::string_view body, const WireLimits& limits,
                          LabelSet::Builder& builder)
     : limits_(limits), builder_(builder), may_hold_nul_(body.find("\\u0000") != body.npos) {}
@@ -93,12 +101,7 @@ Result<LabelSet> LabelReader::labels(const Json& object) {
     }
     if (text.empty()) continue;
     if (!is_fine(name, text)) TRY_STATUS(check(name, text));
-    if (text.size() > limits_.label_value_bytes_max) {
-      return fail(Errc::InvalidArgument,
-                  fmt::format("a value of {} bytes, the limit is {}", text.size(),
-                              limits_.label_value_bytes_max),
-                  pointer_step(name));
-    }
+    TRY_STATUS(check_label_value(name, text, limits_));
     if (++count > limits_.labels_max) {
       return fail(Errc::InvalidArgument,
                   fmt::format("{} labels, the limit is {}", pairs.size(), limits_.labels_max));

@@ -32,6 +32,8 @@ Result<std::string_view> text_or_null(const Json& value, std::string_view name);
 
 // A name that is empty or longer than its limit. Errors: InvalidArgument.
 Status check_label_name(std::string_view name, const WireLimits& limits);
+// A value that is longer than its limit. Errors: InvalidArgument.
+Status check_label_value(std::string_view name, std::string_view value, const WireLimits& limits);
 
 // Reads label sets and annotations of one frame.
 class LabelReader {

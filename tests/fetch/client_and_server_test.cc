@@ -40,16 +40,16 @@ class Echo final : public http::Handler {
 class FetchTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto started = http::start_server({.port = 0}, echo_, clock_);
+    auto started = http::start_server({.port = 0}, echo, clock);
     ASSERT_TRUE(started) << started.error().message;
-    server_ = *std::move(started);
+    server = *std::move(started);
   }
   std::string url(std::string_view path) const { return "http://" + peer() + std::string(path); }
-  std::string peer() const { return "127.0.0.1:" + std::to_string(server_->port()); }
+  std::string peer() const { return "127.0.0.1:" + std::to_string(server->port()); }
 
-  Echo echo_;
-  ManualClock clock_;
-  std::unique_ptr<http::Server> server_;
+  Echo echo;
+  ManualClock clock;
+  std::unique_ptr<http::Server> server;
 };
 
 TEST_F(FetchTest, SendsMethodHeadersAndBody) {
@@ -103,7 +103,7 @@ TEST_F(FetchTest, NamesThePeerInErrors) {
               peer() + " did not answer within 50ms");
   check_error({.url = url("/large"), .answer_bytes_max = 99'999}, Errc::TooLarge,
               "the answer of " + peer() + " is larger than the limit of 99999 bytes");
-  server_->stop(Duration(0));
+  server->stop(Duration(0));
   const auto refused = fetch::fetch({.url = url("/")});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::Unavailable);
