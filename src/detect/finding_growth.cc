@@ -393,6 +393,7 @@ void FindingTracker::take_in(EntityState& entity, FindingId id, const SeriesTabl
     taken_.push_back(n);
   }
   entity.fresh.clear();
+  if (open.series.size() > findings_.find(id)->series_count) grown_.insert(id);
   std::ranges::sort(taken_, [&](std::uint32_t a, std::uint32_t b) {
     const bool by_rule = episodes_[a].signal.is_named();
     if (by_rule != episodes_[b].signal.is_named()) return by_rule;
@@ -510,6 +511,7 @@ void FindingTracker::refresh(FindingId id, const SeriesTable& table, Timestamp n
   std::vector<FindingSignal> signals = signals_of(id, table);
   keep_best(signals, Finding::kSignalsListed);
   open.refreshed_at = now;
+  grown_.erase(id);
   findings_.edit(id, [&](Finding& f) {
     for (const FindingSignal& s : signals) {
       f.onset = std::min(f.onset, s.onset);
@@ -522,6 +524,25 @@ void FindingTracker::refresh(FindingId id, const SeriesTable& table, Timestamp n
     f.updated_at = now;
     f.title = title_of_finding(f);
   });
+}
+
+Timestamp FindingTracker::growth_due(FindingId id) const {
+  const OpenFinding& open = open_.at(id);
+  const std::size_t shown = findings_.find(id)->series_count;
+  const bool is_much = open.series.size() - shown >= (shown + 7) / 8;
+  return open.refreshed_at + (is_much ? kGrowthShown : kRefreshEvery);
+}
+
+// Of findings whose entities bring nothing new any more, too: a storm's last series.
+void FindingTracker::show_growth(Timestamp now, const SeriesTable& table,
+                                 std::vector<FindingNews>& news) {
+  std::vector<FindingId> due;
+  std::ranges::copy_if(grown_, std::back_inserter(due),
+                       [&](FindingId id) { return growth_due(id) <= now; });
+  for (const FindingId id : due) {
+    refresh(id, table, now);
+    if (must_tell(open_[id], true, now)) news.push_back({.id = id});
+  }
 }
 
 // ---------------------------------------------------------------------------------------------

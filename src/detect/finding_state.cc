@@ -240,6 +240,9 @@ Status FindingTracker::finish_restore(const SeriesTable& table) {
   }
   for (const std::uint32_t entity : touched_) entities_[entity].touched = false;
   touched_.clear();
+  for (const auto& [id, open] : open_) {
+    if (open.series.size() > findings_.find(id)->series_count) grown_.insert(id);
+  }
   return {};
 }
 

@@ -404,13 +404,17 @@ void FindingTracker::forget(SeriesSlot slot) {
 
 Timestamp FindingTracker::next_deadline() const {
   const bool waits = open_episodes() > 0 || !open_.empty();
-  return waits ? checked_at_ + kCheckEvery : Timestamp::max();
+  Timestamp due = waits ? checked_at_ + kCheckEvery : Timestamp::max();
+  for (const FindingId id : grown_) due = std::min(due, growth_due(id));
+  return due;
 }
 
 void FindingTracker::on_time(Timestamp now, const SeriesTable& table,
                              std::vector<FindingNews>& news) {
   settle(table, now, news);
-  if (now < next_deadline() || next_deadline() == Timestamp::max()) return;
+  show_growth(now, table, news);
+  if (open_episodes() == 0 && open_.empty()) return;
+  if (now < checked_at_ + kCheckEvery) return;
   checked_at_ = now;
   for (std::uint32_t number = 0; number < episodes_.size(); ++number) {
     const Episode& episode = episodes_[number];

@@ -85,6 +85,8 @@ class FindingTracker {
   static constexpr Duration kTogether = std::chrono::minutes(15);
   static constexpr Duration kEpisodeMax = std::chrono::hours(6);
   static constexpr Duration kRefreshEvery = std::chrono::seconds(15);
+  // Who joined is shown after this when it is an eighth of all or more, as in a storm.
+  static constexpr Duration kGrowthShown = std::chrono::seconds(1);
   // Alerts are told at once what grew or became worse, and else after kRefreshEvery, then after
   // twice as long, up to this: that it lasts is no news.
   static constexpr Duration kTellMost = std::chrono::minutes(5);
@@ -260,6 +262,8 @@ class FindingTracker {
   void take_in(EntityState& entity, FindingId id, const SeriesTable& table);
   void note_rules(FindingId id, const SeriesTable& table, Timestamp now);
   void refresh(FindingId id, const SeriesTable& table, Timestamp now);
+  Timestamp growth_due(FindingId id) const;
+  void show_growth(Timestamp now, const SeriesTable& table, std::vector<FindingNews>& news);
   std::vector<FindingSignal> signals_of(FindingId id, const SeriesTable& table) const;
   void give_back(Episode& episode, const SeriesTable& table);
   void end_calm_ones(Timestamp now, const SeriesTable& table, std::vector<FindingNews>& news);
@@ -295,6 +299,7 @@ class FindingTracker {
 
   FindingBook findings_;
   std::map<FindingId, OpenFinding> open_;
+  std::set<FindingId> grown_;  // Of those that have more series than they show.
   std::set<FindingId> ended_;
   FindingId last_id_ = 0;
   std::map<std::string, std::deque<Timestamp>> begun_;  // Lately, by tenant.

@@ -75,6 +75,14 @@ class Estate {
   }
   std::size_t frame_samples = 0;  // So many in a frame; 0: all of a round.
 
+  // Time in which nothing comes.
+  std::vector<FindingNews> pass(Duration time) {
+    now_ += time;
+    std::vector<FindingNews> news;
+    tracker.on_time(now_, table_, news);
+    return news;
+  }
+
   // The same in one request at the end, with a host moved for some rounds.
   std::vector<FindingNews> run_in_one(int rounds, int host, int from, int until, double by) {
     SampleBatch all;
@@ -342,11 +350,31 @@ TEST(FindingTracker, AStormIsAFewFindings) {
   EXPECT_EQ(found.back().signals.size(), Finding::kSignalsListed);
 }
 
+TEST(FindingTracker, ALateSeriesOfAStormIsShownWithinASecond) {
+  Estate estate(100, 20);
+  estate.run(1000);
+  estate.frame_samples = 400;  // The storm doubles with some of the frames only.
+  for (int h = 0; h < 100; ++h) estate.move_all(h, 30);
+  int shown = 0;
+  for (int round = 0; round < 10; ++round) {
+    estate.run(1);
+    const std::uint32_t before =
+        estate.findings().empty() ? 0 : estate.findings().back().series_count;
+    if (estate.tracker.next_deadline() != estate.now() + std::chrono::seconds(1)) continue;
+    EXPECT_EQ(estate.pass(std::chrono::seconds(1)).size(), 1u);
+    EXPECT_GT(estate.findings().back().series_count, before);
+    ++shown;
+  }
+  EXPECT_GE(shown, 1);
+  EXPECT_EQ(estate.findings().back().series_count, 20 * (100 - FindingTracker::kStormFindings));
+}
+
 TEST(FindingTracker, AFrameHasOneNewsOfAStorm) {
   Estate estate(100, 20);
   estate.run(1000);
   for (int h = 0; h < 100; ++h) estate.move_all(h, 30);
   for (int round = 0; round < 6; ++round) {
+    estate.pass(std::chrono::seconds(1));  // What has grown is told then.
     std::map<FindingId, int> told;
     for (const FindingNews& one : estate.run(1)) ++told[one.id];
     for (const auto& [id, count] : told) EXPECT_EQ(count, 1) << id;
