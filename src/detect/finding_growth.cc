@@ -608,9 +608,14 @@ Result<std::string> FindingTracker::give_feedback(FindingId id, Feedback feedbac
   }
   constexpr double kMore = 1.25;
   std::set<std::pair<std::string, std::uint64_t>> seen;
+  std::set<std::string> rules;  // With detectors of their own, which no feedback changes.
   std::size_t changed = 0;
   double highest = 0;
   for (const FindingSignal& s : finding->signals) {
+    if (s.is_named()) {
+      rules.insert(s.rule->name);
+      continue;
+    }
     const std::pair key{entity_key(*s.series, entity_of(*s.series)), hash64(s.series->metric())};
     const bool is_new = seen.insert(key).second;
     if (feedback == Feedback::Useful) {
@@ -626,12 +631,17 @@ Result<std::string> FindingTracker::give_feedback(FindingId id, Feedback feedbac
   std::string effect =
       feedback == Feedback::Noise
           ? fmt::format(
-                "{} metrics must deviate a quarter more than here before they count again "
+                "{} metric{} must deviate a quarter more than here before counting again "
                 "(scores up to {:.0f})",
-                changed, highest)
-          : fmt::format("demands on {} metrics were taken back", changed);
-  if (feedback == Feedback::Useful && changed == 0) {
-    effect = "nothing was demanded of these metrics";
+                changed, changed == 1 ? "" : "s", highest)
+          : fmt::format("demands on {} metric{} were taken back", changed, changed == 1 ? "" : "s");
+  if (changed == 0) {
+    effect = feedback == Feedback::Useful ? "nothing was demanded of these metrics"
+                                          : "nothing more is demanded of any metric";
+  }
+  if (!rules.empty()) {
+    effect += fmt::format("; what rule '{}' looks for is not changed by this: change the rule",
+                          fmt::join(rules, "', '"));
   }
   findings_.edit(id, [&](Finding& f) {
     f.feedback = feedback;

@@ -441,7 +441,7 @@ TEST(FindingTracker, NoiseMustBeExceededToCountAgain) {
   EXPECT_EQ(fault(50'000), 2u);
   const auto effect = estate.tracker.give_feedback(2, Feedback::Noise, "ann", estate.now());
   ASSERT_TRUE(effect.has_value());
-  EXPECT_TRUE(effect->starts_with("1 metrics must deviate a quarter more")) << *effect;
+  EXPECT_TRUE(effect->starts_with("1 metric must deviate a quarter more")) << *effect;
   EXPECT_EQ(fault(60'000), 2u);
   EXPECT_TRUE(estate.tracker.give_feedback(2, Feedback::Useful, "ann", estate.now()).has_value());
   EXPECT_EQ(fault(1e9), 3u);

@@ -160,6 +160,21 @@ TEST(DetectionRules, AThresholdMustLast) {
   EXPECT_EQ(f.ended_at, onset + minutes(4));
 }
 
+TEST(DetectionRules, FeedbackSaysThatARuleIsNotChanged) {
+  World world("{name: hot, metric: load, detector: threshold, above: 80}");
+  world.report("load", 5, [](int) { return 50; });
+  world.report("load", 90);
+  world.command({.kind = CommandKind::FindingFeedback,
+                 .actor = "ann",
+                 .text = "noise",
+                 .finding = only_finding(world).id});
+  const Finding f = only_finding(world);
+  EXPECT_EQ(f.feedback, Feedback::Noise);
+  EXPECT_EQ(f.trace.back().text,
+            "ann says noise: nothing more is demanded of any metric; what rule 'hot' looks for is "
+            "not changed by this: change the rule");
+}
+
 TEST(DetectionRules, WhatBeginsAndEndsInOneRequestIsFound) {
   World world("{metric: load, detector: threshold, above: 80}");
   world.pass(minutes(1));
