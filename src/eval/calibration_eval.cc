@@ -107,11 +107,18 @@ CalibrationReport evaluate_calibration(const EvalProgress& progress, std::uint64
                                 .interval_seconds = kKinds[k].interval};
     for (std::uint64_t seed = 1; seed <= series_of_each; ++seed) {
       const Observations seen = run_series(generate(kKinds[k], seed));
+      const auto opens = [&](std::size_t i) -> std::uint64_t {
+        return (seen.flags[i] & kOpened) != 0 ? 1 : 0;
+      };
+      for (std::size_t i = report.kYoungFrom; i < report.kYoungTo; ++i) {
+        ++out.young_samples;
+        out.young_opened += opens(i);
+      }
       for (std::size_t i = kWarm; i < seen.size(); ++i) {
         const double p = score_to_p(static_cast<double>(seen.score[i]));
         ++out.samples;
         out.rare += p <= report.declared ? 1 : 0;
-        out.opened += (seen.flags[i] & kOpened) != 0 ? 1 : 0;
+        out.opened += opens(i);
         report.seldom_rare += p <= kSeldom ? 1 : 0;
       }
     }
@@ -130,19 +137,25 @@ std::string calibration_json(const CalibrationReport& report) {
 
 std::string calibration_table(const CalibrationReport& report) {
   std::string out = fmt::format(
-      "Series without anomalies, {} of each kind with {} samples behind the first {}.\n"
-      "Declared: {} findings per 1,000 samples.\n\n"
-      "{:26} interval  rare samples  findings  per 1,000   findings per series and day\n"
-      "{:26}            per 1,000               samples    declared   measured\n",
-      report.series_of_each, kLength - kWarm, kWarm, 1'000 * report.declared, "", "");
+      "Series without anomalies, {0} of each kind (seeds 1 to {0}) with {1} samples behind the "
+      "first "
+      "{2}.\nYoung: from the {3}th sample of a series to its {4}th.\n"
+      "Declared: {5} findings per 1,000 samples.\n\n"
+      "{6:26} interval  rare samples  findings  per 1,000  young per   findings per series and "
+      "day\n"
+      "{6:26}            per 1,000               samples  1,000 samples  declared   measured\n",
+      report.series_of_each, kLength - kWarm, kWarm, report.kYoungFrom, report.kYoungTo,
+      1'000 * report.declared, "");
   std::uint64_t samples = 0;
   for (const auto& kind : report.kinds) {
     const double per_day = 86'400.0 / static_cast<double>(kind.interval_seconds);
     const double measured = ratio(kind.opened, kind.samples);
     samples += kind.samples;
-    out += fmt::format("{:26} {:6} s  {:12.2f}  {:8}  {:9.2f}  {:9.2f}  {:9.2f}\n", kind.name,
-                       kind.interval_seconds, 1'000 * ratio(kind.rare, kind.samples), kind.opened,
-                       1'000 * measured, report.declared * per_day, measured * per_day);
+    out += fmt::format("{:26} {:6} s  {:12.2f}  {:8}  {:9.2f}  {:9.2f}  {:11.2f}  {:9.2f}\n",
+                       kind.name, kind.interval_seconds, 1'000 * ratio(kind.rare, kind.samples),
+                       kind.opened, 1'000 * measured,
+                       1'000 * ratio(kind.young_opened, kind.young_samples),
+                       report.declared * per_day, measured * per_day);
   }
   out += fmt::format(
       "\nMean of the kinds: {:.2f} findings per 1,000 samples, {:.2f} of what is declared.\n"

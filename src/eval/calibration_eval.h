@@ -20,12 +20,19 @@ struct CalibrationReport {
     std::uint64_t samples = 0;  // Behind the first 10,000 of each series.
     std::uint64_t rare = 0;     // Samples whose p is at most the declared one,
     std::uint64_t opened = 0;   // and findings: episodes that began.
+    // The same findings of a series that is young: from its kYoungFrom-th sample to its
+    // kYoungTo-th.
+    std::uint64_t young_samples = 0;
+    std::uint64_t young_opened = 0;
   };
   std::vector<Kind> kinds{};
   std::uint64_t series_of_each = 0;
   double declared = 0;            // Share of samples: DetectSettings::finding_p.
   double seldom = 0;              // A second one, much rarer,
   std::uint64_t seldom_rare = 0;  // and how many samples of all kinds reach it.
+
+  static constexpr std::size_t kYoungFrom = 150;
+  static constexpr std::size_t kYoungTo = 1'500;
 
   double measured() const;  // Findings per sample: the mean of all kinds.
 };
