@@ -305,7 +305,8 @@ TEST(QuietEval, ReadsRecordedMachinesAndCountsTheirLabels) {
   EXPECT_EQ(report->absent, 1u);
   EXPECT_EQ(report->machines[0].series, 4u);
   EXPECT_EQ(report->machines[0].segments, 1u);
-  EXPECT_EQ(quiet_json({}), R"({"findings_per_day":0,"incidents_per_day":0})");
+  EXPECT_EQ(quiet_json({}),
+            R"({"findings_per_day":0,"incidents_per_day":0,"episodes_per_sample":0})");
   const auto absent = evaluate_quiet(in_memory({}), "d", kSilent);
   ASSERT_FALSE(absent.has_value());
   EXPECT_EQ(absent.error().code, Errc::NotFound);

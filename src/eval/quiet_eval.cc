@@ -10,10 +10,9 @@
 
 #include "base/json.h"
 #include "base/prng.h"
-#include "detect/detector.h"
-#include "detect/finding_tracker.h"
+#include "eval/entity_watch.h"
 #include "eval/machine_files.h"
-#include "stream/series_table.h"
+#include "model/frame.h"
 
 namespace quell {
 namespace {
@@ -22,81 +21,37 @@ constexpr std::int64_t kBeginSeconds = 1'704'067'200;  // 2024-01-01, a Monday.
 constexpr std::int64_t kDaySeconds = 86'400;
 constexpr double kDay = 86'400;
 
-// One machine through detector and tracker, row by row.
+// One machine, row by row.
 class Watched {
  public:
   Watched(std::size_t series, std::int64_t interval_seconds)
-      : interval_(std::chrono::seconds(interval_seconds)) {
-    WireSamples request;
-    request.tenants = {"default"};
-    for (std::size_t i = 0; i < series; ++i) add(request, i);
-    SeriesRefusals refused;
-    table_.resolve(request, "eval", SeriesTable::Unknown::Make, batch_, refused);
-    QUELL_ASSERT(batch_.size() == series, "series of a machine are good");
-    const FindingOptions options;
-    detector_.set_settings({.finding_p = options.series_p, .warmup_samples = options.warmup});
-    tracker_.set_options(options);
-    tracker_.follow(table_);
-  }
+      : row_(series), watch_(members(series), {}), interval_(interval_seconds) {}
 
-  std::span<double> row() { return batch_.values; }
-  Timestamp now() const { return now_; }
-
+  std::span<double> row() { return row_; }
   // What row() holds, an interval after the last one.
   void observe() {
     now_ += interval_;
-    std::ranges::fill(batch_.times, now_);
-    news_.clear();
-    tracker_.on_time(now_, table_, news_);
-    detector_.observe(batch_.slots, batch_.times, batch_.values, calendar_, seen_);
-    tracker_.on_samples({batch_.slots, batch_.times, batch_.values, seen_}, detector_, table_, now_,
-                        news_);
+    watch_.observe(now_, row_);
   }
-
-  // In any order.
-  std::vector<Finding> findings() const {
-    std::vector<Finding> found;
-    tracker_.findings().newest_first(UINT64_MAX, [&](std::uint64_t, const Finding& finding) {
-      found.push_back(finding);
-      return true;
-    });
-    return found;
-  }
+  const EntityWatch& watch() const { return watch_; }
 
  private:
-  static void add(WireSamples& request, std::size_t number) {
-    std::vector<Label> pairs;
-    const std::string metric = fmt::format("channel_{}", number);
-    pairs.push_back({kMetricLabel, metric});
-    pairs.push_back({"host", "machine"});
-    const auto labels = SeriesLabels::from(std::move(pairs));
-    QUELL_ASSERT(labels.has_value(), "labels of a machine are good");
-    WireSamples::Run& run = request.series.emplace_back();
-    run.key_at = static_cast<std::uint32_t>(request.made.size());
-    run.key_size = static_cast<std::uint32_t>(labels->bytes().size());
-    run.first = static_cast<std::uint32_t>(request.size());
-    run.count = 1;
-    run.kind = SeriesKind::Gauge;
-    run.is_made = true;
-    request.made += labels->bytes();
-    request.times.emplace_back(std::chrono::seconds(kBeginSeconds));
-    request.values.push_back(0);
+  static std::vector<EntityWatch::Member> members(std::size_t series) {
+    std::vector<EntityWatch::Member> members;
+    for (std::size_t i = 0; i < series; ++i) {
+      const std::string metric = fmt::format("channel_{}", i);
+      const auto labels = SeriesLabels::from({{kMetricLabel, metric}, {"host", "machine"}});
+      QUELL_ASSERT(labels.has_value(), "labels of a machine are good");
+      members.push_back({.tenant = std::string(kDefaultTenant), .labels = *labels});
+    }
+    return members;
   }
 
-  SeriesTable table_;
-  SampleBatch batch_;
-  Detector detector_;
-  FindingTracker tracker_;
-  Calendar calendar_;
-  Observations seen_;
-  std::vector<FindingNews> news_;
-  Duration interval_;
+  std::vector<double> row_;
+  EntityWatch watch_;
+  std::chrono::seconds interval_;
   Timestamp now_{std::chrono::seconds(kBeginSeconds)};
 };
-
-bool opens_incident(const Finding& finding) {
-  return finding.severity >= Severity::Error;  // incidents.open_severity
-}
 
 Timestamp at_row(std::size_t row, std::int64_t interval) {
   return Timestamp{std::chrono::seconds(kBeginSeconds)} +
@@ -117,6 +72,11 @@ void count_quiet(std::span<const Finding> found, std::size_t rows, QuietReport::
     ++count.findings;
     count.incidents += opens_incident(finding) ? 1 : 0;
   }
+}
+
+void count_episodes(const EntityWatch& watch, QuietReport::Machine& out) {
+  out.samples = watch.samples();
+  out.episodes = watch.opened();
 }
 
 void count_segments(std::span<const Finding> found, std::span<const std::uint8_t> labels,
@@ -214,7 +174,8 @@ QuietReport::Machine watch_made(std::uint64_t seed, std::int64_t interval, std::
     machine.fill(static_cast<std::int64_t>(row) * interval, watched.row());
     watched.observe();
   }
-  count_quiet(watched.findings(), rows, out);
+  count_quiet(watched.watch().findings(), rows, out);
+  count_episodes(watched.watch(), out);
   return out;
 }
 
@@ -243,8 +204,9 @@ QuietReport::Machine watch_recorded(const RecordedMachine& machine, const Machin
     }
   };
   run(machine.train, entry.train_rows);
+  count_episodes(watched.watch(), out);
   run(machine.test, entry.test_rows);
-  const std::vector<Finding> found = watched.findings();
+  const std::vector<Finding> found = watched.watch().findings();
   count_quiet(found, entry.train_rows, out);
   count_segments(found, machine.labels, entry.train_rows, out);
   return out;
@@ -252,6 +214,7 @@ QuietReport::Machine watch_recorded(const RecordedMachine& machine, const Machin
 
 struct Sums {
   QuietReport::Count first{}, later{};
+  std::uint64_t samples = 0, episodes = 0;
   std::uint64_t segments = 0, segments_found = 0, segments_paged = 0;
 };
 
@@ -265,11 +228,18 @@ Sums sums_of(const QuietReport& report) {
   for (const auto& machine : report.machines) {
     add(sums.first, machine.first);
     add(sums.later, machine.later);
+    sums.samples += machine.samples;
+    sums.episodes += machine.episodes;
     sums.segments += machine.segments;
     sums.segments_found += machine.segments_found;
     sums.segments_paged += machine.segments_paged;
   }
   return sums;
+}
+
+double episode_rate(const Sums& sums) {
+  return sums.samples > 0 ? static_cast<double>(sums.episodes) / static_cast<double>(sums.samples)
+                          : 0;
 }
 
 double per_day(std::uint64_t count, const QuietReport::Count& of) {
@@ -312,7 +282,8 @@ std::string quiet_json(const QuietReport& report) {
   JsonWriter w(out);
   w.begin_object()
       .field("findings_per_day", per_day(sums.later.findings, sums.later))
-      .field("incidents_per_day", per_day(sums.later.incidents, sums.later));
+      .field("incidents_per_day", per_day(sums.later.incidents, sums.later))
+      .field("episodes_per_sample", episode_rate(sums));
   w.end_object();
   return out;
 }
@@ -335,6 +306,11 @@ std::string quiet_table(const QuietReport& report) {
                      per_day(sums.first.incidents, sums.first),
                      per_day(sums.later.findings, sums.later),
                      per_day(sums.later.incidents, sums.later));
+  out += fmt::format(
+      "\nEpisodes of single series: {:.2f} in 1,000 samples behind their warm-up ({} of {}); "
+      "declared "
+      "{:.2f}.\n",
+      1'000 * episode_rate(sums), sums.episodes, sums.samples, 1'000 * DetectSettings{}.finding_p);
   if (sums.segments > 0) {
     out += fmt::format(
         "\nLabelled segments behind it: {}; a finding touches {}, one that opens an incident {}.\n",

@@ -28,6 +28,8 @@ struct QuietReport {
     std::int64_t interval_seconds = 60;
     Count first{};                     // The first day: everything is new.
     Count later{};                     // The days after it.
+    std::uint64_t samples = 0;         // Of all its series behind their warm-up,
+    std::uint64_t episodes = 0;        // and the episodes that began with one of them.
     std::uint64_t segments = 0;        // Labelled ones,
     std::uint64_t segments_found = 0;  // that a finding touches;
     std::uint64_t segments_paged = 0;  // and one that opens an incident.
@@ -42,7 +44,8 @@ struct QuietReport {
 Result<QuietReport> evaluate_quiet(const DataFiles& files, const std::string& directory,
                                    const EvalProgress& progress, std::size_t made = 100);
 
-// {"findings_per_day", "incidents_per_day"}: of a machine, the first day excluded.
+// {"findings_per_day", "incidents_per_day"}: of a machine, the first day excluded;
+// "episodes_per_sample": of single series, to be compared with DetectSettings::finding_p.
 std::string quiet_json(const QuietReport& report);
 std::string quiet_table(const QuietReport& report);
 
