@@ -41,6 +41,8 @@ Result<BacktestSamples*> series_of(Found& found, std::string name, const Series&
   BacktestSamples& samples = found[name];
   samples.series = name;
   samples.entity = std::move(entity);
+  samples.tenant = series.tenant;
+  samples.labels = series.labels;
   return &samples;
 }
 

@@ -24,22 +24,29 @@ Status write_file(const std::string& path, const std::string& text) {
 }
 
 // Those with the most findings first: they are what the reader came for.
-std::string render_all(const DetectionRule& rule, std::vector<BacktestSeries> all) {
+std::string render_all(const DetectionRule& rule, BacktestReport report) {
+  const std::size_t findings = report.findings(rule);
+  const double days = report.days();
+  std::vector<BacktestSeries>& all = report.series;
   std::ranges::stable_sort(all, std::ranges::greater{},
                            [](const BacktestSeries& s) { return s.findings.size(); });
   std::string text;
-  std::size_t findings = 0;
+  std::size_t episodes = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    findings += all[i].findings.size();
-    if (i < kSeriesShown) text += render_backtest(all[i]) + '\n';
+    episodes += all[i].findings.size();
+    if (i < kSeriesShown) text += render_backtest(rule, all[i]) + '\n';
   }
   if (all.size() > kSeriesShown) {
     text += fmt::format("and {} more series; --json has all\n\n", all.size() - kSeriesShown);
   }
+  text += render_raised(report.raised);
+  const bool is_auto = rule.detector.kind == NamedDetectorKind::Auto;
   return text +
-         fmt::format("rule '{}' ({}): {} finding{} in {} series, {:.2f} per series and day\n",
+         fmt::format("rule '{}' ({}): {} finding{}{} in {} series, {:.2f} per series and day\n",
                      rule.name, named_detector_name(rule.detector.kind), findings,
-                     findings == 1 ? "" : "s", all.size(), findings_per_day(all));
+                     findings == 1 ? "" : "s",
+                     is_auto ? fmt::format(", of {} episodes,", episodes) : std::string(),
+                     all.size(), days > 0 ? static_cast<double>(findings) / days : 0);
 }
 
 Result<std::string> backtest(BacktestArguments arguments) {
@@ -57,17 +64,22 @@ Result<std::string> backtest(BacktestArguments arguments) {
   TRY(auto samples, read_backtest_samples(
                         arguments.source, rule, SystemClock().now(),
                         [&](std::size_t done, std::size_t all) { bar.show("read", done, all); }));
-  TRY(const auto groups, group_backtest(rule, std::move(samples)));
-  std::vector<BacktestSeries> all;
+  BacktestReport report;
+  TRY(auto groups, group_backtest(rule, std::move(samples)));
   for (const auto& group : groups) {
-    bar.show(group[0].series, all.size(), groups.size());
+    bar.show(group[0].series, report.series.size(), groups.size());
     TRY(auto result, run_backtest(rule, group));
-    all.push_back(std::move(result));
+    report.series.push_back(std::move(result));
+  }
+  if (rule.detector.kind == NamedDetectorKind::Auto) {
+    samples.clear();
+    for (auto& group : groups) samples.push_back(std::move(group[0]));
+    find_of_entities(rule, samples, report);
   }
   if (!arguments.svg.empty()) {
-    TRY_STATUS(write_file(arguments.svg, backtest_svg(rule, all)));
+    TRY_STATUS(write_file(arguments.svg, backtest_svg(rule, report.series)));
   }
-  return arguments.json ? backtest_json(rule, all) + '\n' : render_all(rule, std::move(all));
+  return arguments.json ? backtest_json(rule, report) + '\n' : render_all(rule, std::move(report));
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 
-#include "base/json.h"
 #include "base/time.h"
 #include "detect/detector.h"
 #include "detect/isolation_detector.h"
@@ -307,55 +306,17 @@ Result<BacktestSeries> run_backtest(const DetectionRule& rule,
   return out;
 }
 
-double findings_per_day(std::span<const BacktestSeries> all) {
-  double days = 0;
-  double findings = 0;
-  for (const BacktestSeries& series : all) {
-    days += to_seconds(series.end - series.begin) / 86'400;
-    findings += static_cast<double>(series.findings.size());
-  }
-  return days > 0 ? findings / days : 0;
+std::size_t BacktestReport::findings(const DetectionRule& rule) const {
+  if (rule.detector.kind == NamedDetectorKind::Auto) return raised.size();
+  std::size_t count = 0;
+  for (const BacktestSeries& one : series) count += one.findings.size();
+  return count;
 }
 
-std::string backtest_json(const DetectionRule& rule, std::span<const BacktestSeries> all) {
-  std::string text;
-  JsonWriter w(text);
-  std::size_t count = 0;
-  for (const BacktestSeries& series : all) count += series.findings.size();
-  w.begin_object()
-      .field("rule", rule.name)
-      .field("detector", named_detector_name(rule.detector.kind))
-      .field("findings", count)
-      .field("findings_per_series_and_day", findings_per_day(all));
-  w.key("series").begin_array();
-  for (const BacktestSeries& series : all) {
-    w.begin_object()
-        .field("series", series.series)
-        .field("samples", series.samples)
-        .field("learning", series.learning)
-        .field("begin", series.begin)
-        .field("end", series.end);
-    w.key("findings").begin_array();
-    for (const BacktestFinding& f : series.findings) {
-      w.begin_object().field("onset", f.onset).field("detected_at", f.detected_at);
-      w.field("ended_at", f.ended_at)
-          .field("direction", f.side > 0   ? "up"
-                              : f.side < 0 ? "down"
-                                           : "none")
-          .field("value", f.value)
-          .field("expected", f.expected)
-          .field("low", f.lower)
-          .field("high", f.upper);
-      if (f.crosses_at) w.field("crosses_at", *f.crosses_at);
-      if (!f.furthest.empty()) w.field("furthest", f.furthest).field("p", f.p);
-      w.end_object();
-    }
-    w.end_array().key("held_back").begin_object();
-    for (const auto& [reason, n] : series.held_back) w.field(reason, n);
-    w.end_object().end_object();
-  }
-  w.end_array().end_object();
-  return text;
+double BacktestReport::days() const {
+  double days = 0;
+  for (const BacktestSeries& one : series) days += to_seconds(one.end - one.begin) / 86'400;
+  return days;
 }
 
 }  // namespace quell

@@ -12,6 +12,9 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "detect/detection_rule.h"
+#include "model/finding.h"
+#include "model/frame.h"
+#include "model/series.h"
 
 namespace quell {
 
@@ -19,6 +22,8 @@ namespace quell {
 struct BacktestSamples {
   std::string series{};  // `cpu{host="a"}`, or the name of a file.
   std::string entity{};  // `host:a`, with its tenant where that is not the default one.
+  std::string tenant{kDefaultTenant};
+  SeriesLabels labels{};  // Empty where nobody knows them.
   std::vector<Timestamp> times{};
   std::vector<double> values{};
 };
@@ -44,6 +49,7 @@ struct BacktestSeries {
   std::size_t learning = 0;  // Of them, those from which the detector only learned.
   Timestamp begin{};
   Timestamp end{};
+  // Of `auto` they are episodes, of which find_of_entities() makes findings.
   std::vector<BacktestFinding> findings{};
   std::map<std::string, std::size_t> held_back{};  // Unusual samples that do not count, by reason.
 
@@ -55,6 +61,7 @@ struct BacktestSeries {
     double band_low = 0;  // and of what was usual; NaN where there is no band.
     double band_high = 0;
     bool in_finding = false;
+    bool in_episode = false;  // Of `auto`, whether there is a finding of it or not.
   };
   static constexpr std::size_t kColumns = 96;
   std::vector<Column> columns{};
@@ -76,13 +83,27 @@ inline constexpr std::size_t kBacktestGroupMax = 256;  // As in a server.
 Result<std::vector<std::vector<BacktestSamples>>> group_backtest(const DetectionRule& rule,
                                                                  std::vector<BacktestSamples> all);
 
+// All that a backtest says.
+struct BacktestReport {
+  std::vector<BacktestSeries> series{};
+  // Of `auto`: what a server would have raised, as findings of entities, the earliest first.
+  std::vector<Finding> raised{};
+
+  std::size_t findings(const DetectionRule& rule) const;  // What people would have heard of.
+  double days() const;                                    // Of all series together.
+};
+
+// What a server with this rule alone, whose detector is `auto`, makes of the episodes of all
+// series: findings of their entities. Marks in the pictures which episodes are in one.
+// Requires: series[i] is the result of samples[i].
+void find_of_entities(const DetectionRule& rule, std::span<const BacktestSamples> samples,
+                      BacktestReport& report);
+
 // For people: the findings, and the picture with the band drawn behind the values.
-std::string render_backtest(const BacktestSeries& series);
+std::string render_backtest(const DetectionRule& rule, const BacktestSeries& series);
+std::string render_raised(std::span<const Finding> raised);
 // The picture as SVG, of all series below each other.
 std::string backtest_svg(const DetectionRule& rule, std::span<const BacktestSeries> all);
-std::string backtest_json(const DetectionRule& rule, std::span<const BacktestSeries> all);
-
-// Findings per series and day.
-double findings_per_day(std::span<const BacktestSeries> all);
+std::string backtest_json(const DetectionRule& rule, const BacktestReport& report);
 
 }  // namespace quell

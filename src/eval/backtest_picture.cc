@@ -69,7 +69,9 @@ std::string text_picture(const BacktestSeries& series) {
     text += fmt::format("  {:>11} |{}\n", scale, text_row(series, high - step, high));
   }
   std::string marks;
-  for (const auto& column : series.columns) marks += column.in_finding ? '^' : ' ';
+  for (const auto& column : series.columns) {
+    marks += column.in_finding ? '^' : column.in_episode ? '-' : ' ';
+  }
   text += fmt::format("  {:>11} |{}\n", "findings", marks);
   text += fmt::format("  {:>11}  {:<{}}{}\n", "", short_time(series.begin),
                       BacktestSeries::kColumns - 19, short_time(series.end));
@@ -136,15 +138,29 @@ std::string svg_area(const BacktestSeries& series, const Range& range, double to
   return path;
 }
 
-void svg_chart(const BacktestSeries& series, double top, std::string& out) {
+std::string counted(std::size_t count, std::string_view word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
+// What a series alone has: of `auto` the server makes findings of it.
+std::string_view word_for(const DetectionRule& rule) {
+  return rule.detector.kind == NamedDetectorKind::Auto ? "episode" : "finding";
+}
+
+void svg_chart(const DetectionRule& rule, const BacktestSeries& series, double top,
+               std::string& out) {
   using Column = BacktestSeries::Column;
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   const Range range = range_of(series);
   fmt::format_to(std::back_inserter(out),
-                 "<text x=\"4\" y=\"{:.0f}\">{}: {} finding{}; {:.4g} to {:.4g}</text>\n", top - 12,
-                 escape(series.series), series.findings.size(),
-                 series.findings.size() == 1 ? "" : "s", range.low, range.high);
-  out += "<path class=\"finding\" d=\"" +
+                 "<text x=\"4\" y=\"{:.0f}\">{}: {}; {:.4g} to {:.4g}</text>\n", top - 12,
+                 escape(series.series), counted(series.findings.size(), word_for(rule)), range.low,
+                 range.high);
+  out += "<path class=\"episode\" d=\"" +
+         svg_area(
+             series, range, top, [&](const Column& c) { return c.in_episode ? range.low : kNone; },
+             [&](const Column& c) { return c.in_episode ? range.high : kNone; }) +
+         "\"/>\n<path class=\"finding\" d=\"" +
          svg_area(
              series, range, top, [&](const Column& c) { return c.in_finding ? range.low : kNone; },
              [&](const Column& c) { return c.in_finding ? range.high : kNone; }) +
@@ -166,11 +182,10 @@ void svg_chart(const BacktestSeries& series, double top, std::string& out) {
 
 }  // namespace
 
-std::string render_backtest(const BacktestSeries& series) {
-  std::string text =
-      fmt::format("{}: {} sample{}, {} of them for learning; {} finding{}\n",
-                  printable(series.series), series.samples, series.samples == 1 ? "" : "s",
-                  series.learning, series.findings.size(), series.findings.size() == 1 ? "" : "s");
+std::string render_backtest(const DetectionRule& rule, const BacktestSeries& series) {
+  std::string text = fmt::format("{}: {}, {} of them for learning; {}\n", printable(series.series),
+                                 counted(series.samples, "sample"), series.learning,
+                                 counted(series.findings.size(), word_for(rule)));
   text += text_picture(series);
   for (std::size_t i = 0; i < std::min(series.findings.size(), kFindingsShown); ++i) {
     text += text_finding(series.findings[i]);
@@ -184,6 +199,24 @@ std::string render_backtest(const BacktestSeries& series) {
   return text;
 }
 
+std::string render_raised(std::span<const Finding> raised) {
+  if (raised.empty()) return {};
+  std::string text = "what a server would have raised of all of them:\n";
+  for (std::size_t i = 0; i < std::min(raised.size(), kFindingsShown); ++i) {
+    const Finding& f = raised[i];
+    fmt::format_to(
+        std::back_inserter(text), "  {}  noticed after {:<7}  {:<13}  {:<8}  {} ({})\n",
+        short_time(f.onset), format_length(f.detected_at - f.onset),
+        f.ended_at ? "for " + format_length(*f.ended_at - f.onset) : "goes on",
+        severity_name(f.severity), printable(f.title),
+        f.series_count == 1 ? std::string("one series") : fmt::format("{} series", f.series_count));
+  }
+  if (raised.size() > kFindingsShown) {
+    text += fmt::format("  and {} more\n", raised.size() - kFindingsShown);
+  }
+  return text;
+}
+
 std::string backtest_svg(const DetectionRule& rule, std::span<const BacktestSeries> all) {
   const double each = kSvgTop + kSvgHeight + 24;
   std::string out = fmt::format(
@@ -191,11 +224,12 @@ std::string backtest_svg(const DetectionRule& rule, std::span<const BacktestSeri
       "width=\"{0:.0f}\" height=\"{1:.0f}\">\n<title>{2}</title>\n"
       "<style>text{{font:12px sans-serif;fill:#333}}.time{{font-size:10px;fill:#777}}"
       ".end{{text-anchor:end}}.value{{fill:#1d4f91}}.band{{fill:#9ec5e8;opacity:.6}}"
-      ".finding{{fill:#e5554b;opacity:.35}}</style>\n<rect width=\"100%\" height=\"100%\" "
+      ".finding{{fill:#e5554b;opacity:.35}}.episode{{fill:#e5a54b;opacity:.25}}</style>\n<rect "
+      "width=\"100%\" height=\"100%\" "
       "fill=\"#fff\"/>\n",
       kSvgWidth, each * static_cast<double>(all.size()), escape(rule.name));
   for (std::size_t i = 0; i < all.size(); ++i) {
-    svg_chart(all[i], static_cast<double>(i) * each + kSvgTop, out);
+    svg_chart(rule, all[i], static_cast<double>(i) * each + kSvgTop, out);
   }
   return out + "</svg>\n";
 }

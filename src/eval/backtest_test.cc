@@ -138,7 +138,7 @@ TEST(Backtest, Pictures) {
   for (std::size_t i = 480; i < 500; ++i) samples.values[i] = 150;
   const auto result = run_backtest(threshold(140), samples);
   ASSERT_TRUE(result);
-  const std::string text = render_backtest(*result);
+  const std::string text = render_backtest(threshold(140), *result);
   EXPECT_TRUE(
       text.starts_with("cpu{host=\"<a>\"}: 960 samples, 0 of them for learning; 1 finding\n"))
       << text;
@@ -146,8 +146,51 @@ TEST(Backtest, Pictures) {
   const std::string svg = backtest_svg(threshold(140), std::span(&*result, 1));
   EXPECT_EQ(svg.find("<a>"), std::string::npos);
   EXPECT_NE(svg.find("host=&quot;&lt;a&gt;&quot;"), std::string::npos);
-  EXPECT_NE(backtest_json(threshold(140), std::span(&*result, 1)).find("\"findings\":1"),
+  EXPECT_NE(backtest_json(threshold(140), {.series = {*result}}).find("\"findings\":1"),
             std::string::npos);
+}
+
+// Series of two hosts; all of one move once.
+TEST(Backtest, AutoMakesFindingsOfEntities) {
+  std::vector<BacktestSamples> all;
+  for (const std::string_view host : {"a", "b"}) {
+    for (int s = 0; s < 6; ++s) {
+      BacktestSamples samples = noise(4'000);
+      Prng prng(static_cast<std::uint64_t>(all.size()) + 1);
+      for (double& value : samples.values) {
+        value += static_cast<double>(prng.below(2000)) / 1000;
+      }
+      const std::string metric = fmt::format("metric_{}", s);
+      samples.series = metric;
+      samples.labels = *SeriesLabels::from({{kMetricLabel, metric}, {"host", host}});
+      const std::size_t until = host == "a" ? 3'030 : 3'000;
+      for (std::size_t i = 3'000; i < until; ++i) samples.values[i] += 40;
+      all.push_back(std::move(samples));
+    }
+  }
+  const DetectionRule rule{.name = "a"};
+  BacktestReport report;
+  for (const BacktestSamples& samples : all) {
+    report.series.push_back(*run_backtest(rule, samples));
+  }
+  find_of_entities(rule, all, report);
+  std::size_t episodes = 0;
+  for (const BacktestSeries& series : report.series) episodes += series.findings.size();
+  EXPECT_GT(episodes, 2 * report.raised.size() + 6);
+  const auto hit = std::ranges::find_if(
+      report.raised, [&](const Finding& f) { return f.detected_at >= all[0].times[3'000]; });
+  ASSERT_NE(hit, report.raised.end());
+  EXPECT_EQ(hit->entity.to_string(), "host:a");
+  EXPECT_EQ(hit->series_count, 6u);
+  EXPECT_GE(hit->onset, all[0].times[2'990]);  // Noise may begin an episode that goes on.
+  EXPECT_LE(hit->onset, all[0].times[3'000]);
+  EXPECT_EQ(report.findings(rule), report.raised.size());
+  const std::size_t column = BacktestSeries::kColumns * 3'010 / 4'000;
+  EXPECT_TRUE(report.series[0].columns[column].in_finding);
+  EXPECT_TRUE(std::ranges::any_of(report.series[0].columns,
+                                  [](const auto& c) { return c.in_episode && !c.in_finding; }));
+  EXPECT_NE(backtest_json(rule, report).find(R"("entity":"host:a")"), std::string::npos);
+  EXPECT_NE(render_raised(report.raised).find(" on a is "), std::string::npos);
 }
 
 // Three series of a host that move together, each a second after the one before.
@@ -190,9 +233,8 @@ TEST(Backtest, SeriesOfAnEntityAreIsolatedTogether) {
   ASSERT_NE(hit, result->findings.end());
   EXPECT_LE(hit->p, 1e-3);
   EXPECT_EQ(hit->furthest.substr(0, 1), "m");
-  EXPECT_NE(render_backtest(*result).find("together as rare as p = "), std::string::npos);
-  EXPECT_NE(backtest_json(rule, std::span(&*result, 1)).find("\"furthest\":\"m"),
-            std::string::npos);
+  EXPECT_NE(render_backtest(rule, *result).find("together as rare as p = "), std::string::npos);
+  EXPECT_NE(backtest_json(rule, {.series = {*result}}).find("\"furthest\":\"m"), std::string::npos);
   EXPECT_LE(run_backtest(rule, (*groups)[1])->findings.size(), 8u);
 }
 
