@@ -151,7 +151,8 @@ void FindingTracker::on_samples(const Columns& in, const Detector& detector,
                                 const SeriesTable& table, Timestamp arrived_at,
                                 std::vector<FindingNews>& news) {
   const Observations& seen = in.seen;
-  for (std::size_t i = 0; i < seen.size(); ++i) {
+  find_telling(in);
+  for (const std::uint32_t i : telling_) {
     const std::uint32_t number = episode_of_[in.slots[i]];
     if (number == kNone && (seen.flags[i] & kUnusual) == 0) continue;
     if (number != kNone && episodes_[number].kind != NamedDetectorKind::Auto) continue;
@@ -164,6 +165,22 @@ void FindingTracker::on_samples(const Columns& in, const Detector& detector,
     }
   }
   settle(table, arrived_at, news);
+}
+
+// Samples that have to do with an episode. In the order of time: a request may have many samples of
+// one series and then those of the next, and what is far off together is judged together.
+void FindingTracker::find_telling(const Columns& in) {
+  telling_.clear();
+  bool is_telling = false;  // An episode may last beyond what the detector calls unusual.
+  for (std::uint32_t i = 0; i < in.seen.size(); ++i) {
+    is_telling = is_telling && in.slots[i] == in.slots[i - 1];
+    is_telling = is_telling || episode_of_[in.slots[i]] != kNone;
+    is_telling = is_telling || (in.seen.flags[i] & kUnusual) != 0;
+    if (is_telling) telling_.push_back(i);
+  }
+  const auto time_of = [&](std::uint32_t i) { return in.times[i]; };
+  if (std::ranges::is_sorted(telling_, {}, time_of)) return;
+  std::ranges::stable_sort(telling_, {}, time_of);
 }
 
 // What begins and ends within one request counts as it would in many.

@@ -86,7 +86,7 @@ class FindingTracker {
   static constexpr Duration kEpisodeMax = std::chrono::hours(6);
   static constexpr Duration kRefreshEvery = std::chrono::seconds(15);
   // Who joined is shown after this when it is an eighth of all or more, as in a storm.
-  static constexpr Duration kGrowthShown = std::chrono::seconds(1);
+  static constexpr Duration kGrowthShown = std::chrono::milliseconds(500);
   // Alerts are told at once what grew or became worse, and else after kRefreshEvery, then after
   // twice as long, up to this: that it lasts is no news.
   static constexpr Duration kTellMost = std::chrono::minutes(5);
@@ -232,6 +232,7 @@ class FindingTracker {
   void count(Episode& episode, const DetectionRule& rule, const SeriesTable& table,
              const SeriesModel& model);
   bool is_barred(const Episode& episode) const;
+  void find_telling(const Columns& in);
   void on_unusual(std::size_t i, const Columns& in, const Detector& detector,
                   const SeriesTable& table, Timestamp arrived_at, std::vector<FindingNews>& news);
   void settle_before_close(std::uint32_t number, const SeriesTable& table, Timestamp now,
@@ -292,8 +293,9 @@ class FindingTracker {
   std::vector<std::pair<std::uint64_t, double>> metrics_;  // Scratch: with their scores,
   std::vector<std::pair<std::uint64_t, double>> golden_;   // and golden signals alone.
   std::vector<std::pair<Timestamp, std::uint64_t>> onsets_;
-  std::vector<std::uint32_t> taken_;  // Scratch: episodes that are new in the finding in hand.
-  std::vector<SeriesSlot> fresh_;     // Series that the last follow() found.
+  std::vector<std::uint32_t> telling_;  // Scratch: samples of the frame in hand.
+  std::vector<std::uint32_t> taken_;    // Scratch: episodes that are new in the finding in hand.
+  std::vector<SeriesSlot> fresh_;       // Series that the last follow() found.
   RecentChanges changes_;
   std::vector<std::uint32_t> touched_;  // Entities with news in the frame in hand.
 

@@ -84,7 +84,8 @@ class Estate {
   }
 
   // The same in one request at the end, with a host moved for some rounds.
-  std::vector<FindingNews> run_in_one(int rounds, int host, int from, int until, double by) {
+  std::vector<FindingNews> run_in_one(int rounds, int host, int from, int until, double by,
+                                      bool series_by_series = false) {
     SampleBatch all;
     for (int r = 0; r < rounds; ++r) {
       now_ += std::chrono::seconds(10);
@@ -94,6 +95,16 @@ class Estate {
         all.slots.push_back(batch_.slots[i]);
         all.times.push_back(now_);
         all.values.push_back(50 + noise + (is_moved ? by : 0));
+      }
+    }
+    if (series_by_series) {
+      const SampleBatch by_time = all;
+      const auto count = static_cast<std::size_t>(rounds);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const std::size_t from_row = i % count * batch_.size() + i / count;
+        all.slots[i] = by_time.slots[from_row];
+        all.times[i] = by_time.times[from_row];
+        all.values[i] = by_time.values[from_row];
       }
     }
     std::vector<FindingNews> news;
@@ -147,6 +158,28 @@ TEST(FindingTracker, WhatBeginsAndEndsInOneRequestIsFound) {
   EXPECT_EQ(found[0].series_count, 20u);
   EXPECT_EQ(found[0].onset, estate.now() - std::chrono::seconds(10 * 27));
   EXPECT_FALSE(news.empty());
+}
+
+// As a sender does that has some samples of each series.
+TEST(FindingTracker, ARequestSeriesBySeriesIsJudgedInTheOrderOfTime) {
+  Estate by_time(12, 20);
+  Estate by_series(12, 20);
+  for (Estate* estate : {&by_time, &by_series}) {
+    estate->run(300);
+    for (int h = 0; h < 12; ++h) {
+      estate->run_in_one(25, h, 0, 20, 6, estate == &by_series);
+      estate->run(100);
+    }
+  }
+  const auto expected = by_time.findings();
+  const auto found = by_series.findings();
+  EXPECT_GE(expected.size(), 12u);
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].entity, expected[i].entity);
+    EXPECT_EQ(found[i].onset, expected[i].onset);
+    EXPECT_EQ(found[i].series_count, expected[i].series_count);
+  }
 }
 
 TEST(FindingTracker, OneCauseIsOneFindingOfItsEntity) {
@@ -360,8 +393,8 @@ TEST(FindingTracker, ALateSeriesOfAStormIsShownWithinASecond) {
     estate.run(1);
     const std::uint32_t before =
         estate.findings().empty() ? 0 : estate.findings().back().series_count;
-    if (estate.tracker.next_deadline() != estate.now() + std::chrono::seconds(1)) continue;
-    EXPECT_EQ(estate.pass(std::chrono::seconds(1)).size(), 1u);
+    if (estate.tracker.next_deadline() != estate.now() + FindingTracker::kGrowthShown) continue;
+    EXPECT_EQ(estate.pass(FindingTracker::kGrowthShown).size(), 1u);
     EXPECT_GT(estate.findings().back().series_count, before);
     ++shown;
   }
