@@ -1,6 +1,6 @@
 // Sends remote write requests to a server as fast as it takes them, from a process of its own.
 //
-//   remote_write_load URL SERIES SAMPLES REQUESTS ROUNDS [FIRST]
+//   remote_write_load URL SERIES SAMPLES REQUESTS ROUNDS [FIRST] [noise]
 //
 // A round is REQUESTS requests, one after the other, each of SERIES series with SAMPLES samples;
 // each request has series of its own, numbered from FIRST on, the same ones in each round. Ten
@@ -10,6 +10,7 @@
 // round, and again before the others, which it sends without a pause; at the end it prints how
 // many samples those were. So whoever runs several of them, with different FIRST for a connection
 // each, starts them together and measures from there until the last one is done.
+// Values rise by one from sample to sample; with `noise` each is another one, at random.
 // ROUNDS 0: rounds without end, each made when it is sent, without waiting.
 #include <fmt/format.h>
 
@@ -21,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/prng.h"
 #include "base/time.h"
 #include "fetch/http_client.h"
 #include "metric_series.h"
@@ -29,12 +31,20 @@
 namespace quell::bench {
 namespace {
 
-std::string body_of(std::size_t first, std::size_t series, std::size_t samples, std::int64_t ms) {
+// Between 0 and 128 in eighths, another one for each series and time.
+double noise(std::uint64_t series, std::int64_t at) {
+  Prng prng(series * 1'000'003 + static_cast<std::uint64_t>(at));
+  return static_cast<double>(prng.below(1024)) / 8;
+}
+
+std::string body_of(std::size_t first, std::size_t series, std::size_t samples, std::int64_t ms,
+                    bool is_noise) {
   WriteRequestBuilder request;
   for (std::size_t i = 0; i < series; ++i) {
     request.begin_series(SeriesLabels::from_bytes(series_key(first + i)).value());
     for (std::size_t j = 0; j < samples; ++j) {
-      request.add_point(ms + static_cast<std::int64_t>(j) * 100, static_cast<double>(i + j));
+      const std::int64_t at = ms + static_cast<std::int64_t>(j) * 100;
+      request.add_point(at, is_noise ? noise(first + i, at) : static_cast<double>(i + j));
     }
     request.end_series();
   }
@@ -73,6 +83,7 @@ int run(const std::vector<std::string>& args) {
   const std::size_t samples = number(2);
   const std::size_t requests = number(3);
   const std::size_t rounds = number(4);
+  const bool is_noise = args.size() > 6 && args[6] == "noise";
   const SystemClock clock;
   const auto round_ms = static_cast<std::int64_t>(samples) * 100;
   const std::int64_t begin =
@@ -82,7 +93,7 @@ int run(const std::vector<std::string>& args) {
     std::vector<std::string> bodies;
     for (std::size_t i = 0; i < requests; ++i) {
       bodies.push_back(body_of(number(5) + i * series, series, samples,
-                               begin + static_cast<std::int64_t>(round) * round_ms));
+                               begin + static_cast<std::int64_t>(round) * round_ms, is_noise));
     }
     return bodies;
   };
@@ -107,7 +118,8 @@ int run(const std::vector<std::string>& args) {
 
 int main(int argc, char** argv) {
   if (argc < 6) {
-    fmt::print(stderr, "usage: remote_write_load URL SERIES SAMPLES REQUESTS ROUNDS [FIRST]\n");
+    fmt::print(stderr,
+               "usage: remote_write_load URL SERIES SAMPLES REQUESTS ROUNDS [FIRST] [noise]\n");
     return 2;
   }
   return quell::bench::run({argv + 1, argv + argc});

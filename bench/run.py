@@ -427,20 +427,20 @@ class Bench:
     def million_series(self):
         return 100_000 if self.options.quick else 1_000_000
 
-    def start_remote_write(self, server, series, shape, rounds, first=0):
+    def start_remote_write(self, server, series, shape, rounds, first=0, values=""):
         """remote_write_load: requests of `shape` (series, samples), all series in each round."""
         per_request, samples = shape
         return subprocess.Popen(
             [str(self.options.build / "bench/remote_write_load"),
              f"http://127.0.0.1:{server.port}/api/v1/write", str(per_request), str(samples),
-             str(series // per_request), str(rounds), str(first)],
+             str(series // per_request), str(rounds), str(first), values],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def remote_write(self, server, series, shape, rounds, senders=1):
+    def remote_write(self, server, series, shape, rounds, senders=1, values=""):
         """Samples per second of all senders together, each of which has its share of the series, from
         their common start until the last one is done. All bodies were made before."""
         share = series // senders
-        loads = [self.start_remote_write(server, share, shape, rounds, i * share)
+        loads = [self.start_remote_write(server, share, shape, rounds, i * share, values)
                  for i in range(senders)]
 
         def read(load):
@@ -465,17 +465,17 @@ class Bench:
     def remote(self):
         """Remote write of a million series from two senders, beside Prometheus."""
         series = self.million_series()
-        shapes = [("10,000 series x 1 sample", (10_000, 1), 20, "3 M/s"),
-                  ("10,000 series x 1 sample, again", (10_000, 1), 20, "3 M/s"),
-                  ("500 series x 20 samples", (500, 20), 10, "10 M/s"),
-                  ("500 series x 20 samples, again", (500, 20), 10, "10 M/s")]
+        shapes = [("10,000 series x 1 sample", (10_000, 1), 20, "", "3 M/s"),
+                  ("10,000 series x 1 sample, noise", (10_000, 1), 20, "noise", "3 M/s"),
+                  ("500 series x 20 samples", (500, 20), 10, "", "10 M/s"),
+                  ("500 series x 20 samples, noise", (500, 20), 10, "noise", "10 M/s")]
         for name, server in (("Quell", self.start_quell(self.root / "remote")[0]),
                              ("Prometheus", self.start_prometheus())):
             if server is None:
                 continue
             is_quell = name == "Quell"
-            for what, shape, rounds, aim in shapes if is_quell else shapes[::2]:
-                rate = self.remote_write(server, series, shape, rounds if is_quell else 1, 2)
+            for what, shape, rounds, values, aim in shapes if is_quell else shapes[::2]:
+                rate = self.remote_write(server, series, shape, rounds if is_quell else 1, 2, values)
                 self.row(f"{name}: remote write, {what}, {series:,} series",
                          f"{rate / 1e6:.2f} M samples/s; RSS {server.rss_mb():,.0f} MB",
                          aim if is_quell else "")
