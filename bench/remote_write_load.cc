@@ -1,6 +1,6 @@
 // Sends remote write requests to a server as fast as it takes them, from a process of its own.
 //
-//   remote_write_load URL SERIES SAMPLES REQUESTS ROUNDS [FIRST] [noise]
+//   remote_write_load URL SERIES SAMPLES REQUESTS ROUNDS [FIRST] [noise|new]
 //
 // A round is REQUESTS requests, one after the other, each of SERIES series with SAMPLES samples;
 // each request has series of its own, numbered from FIRST on, the same ones in each round. Ten
@@ -10,7 +10,8 @@
 // round, and again before the others, which it sends without a pause; at the end it prints how
 // many samples those were. So whoever runs several of them, with different FIRST for a connection
 // each, starts them together and measures from there until the last one is done.
-// Values rise by one from sample to sample; with `noise` each is another one, at random.
+// Values rise by one from sample to sample; with `noise` each is another one, at random. With `new`
+// each round has series that never were, and an answer of 400, which a limit gives, is no failure.
 // ROUNDS 0: rounds without end, each made when it is sent, without waiting.
 #include <fmt/format.h>
 
@@ -52,7 +53,7 @@ std::string body_of(std::size_t first, std::size_t series, std::size_t samples, 
 }
 
 // Returns: false when it is refused.
-bool send(const std::string& url, std::string body) {
+bool send(const std::string& url, std::string body, bool may_refuse) {
   const auto answer = fetch::fetch({.method = "POST",
                                     .url = url,
                                     .headers = {{"Content-Type", "application/x-protobuf"},
@@ -60,7 +61,7 @@ bool send(const std::string& url, std::string body) {
                                                 {"X-Prometheus-Remote-Write-Version", "0.1.0"}},
                                     .body = std::move(body),
                                     .timeout = std::chrono::minutes(2)});
-  if (answer && answer->ok()) return true;
+  if (answer && (answer->ok() || (may_refuse && answer->status == 400))) return true;
   fmt::print(stderr, "{}\n",
              answer ? fmt::format("{}: {}", answer->status, answer->body.substr(0, 500))
                     : answer.error().to_string());
@@ -83,7 +84,8 @@ int run(const std::vector<std::string>& args) {
   const std::size_t samples = number(2);
   const std::size_t requests = number(3);
   const std::size_t rounds = number(4);
-  const bool is_noise = args.size() > 6 && args[6] == "noise";
+  const std::string kind = args.size() > 6 ? args[6] : "";
+  const bool is_new = kind == "new";
   const SystemClock clock;
   const auto round_ms = static_cast<std::int64_t>(samples) * 100;
   const std::int64_t begin =
@@ -92,13 +94,16 @@ int run(const std::vector<std::string>& args) {
   const auto make_round = [&](std::size_t round) {
     std::vector<std::string> bodies;
     for (std::size_t i = 0; i < requests; ++i) {
-      bodies.push_back(body_of(number(5) + i * series, series, samples,
-                               begin + static_cast<std::int64_t>(round) * round_ms, is_noise));
+      const std::size_t request = is_new ? round * requests + i : i;
+      bodies.push_back(body_of(number(5) + request * series, series, samples,
+                               begin + static_cast<std::int64_t>(round) * round_ms,
+                               kind == "noise"));
     }
     return bodies;
   };
   const auto send_all = [&](std::vector<std::string> bodies) {
-    return std::ranges::all_of(bodies, [&](std::string& b) { return send(args[0], std::move(b)); });
+    return std::ranges::all_of(bodies,
+                               [&](std::string& b) { return send(args[0], std::move(b), is_new); });
   };
   for (std::size_t round = 0; rounds == 0; ++round) {
     if (!send_all(make_round(round))) return 1;
@@ -119,7 +124,7 @@ int run(const std::vector<std::string>& args) {
 int main(int argc, char** argv) {
   if (argc < 6) {
     fmt::print(stderr,
-               "usage: remote_write_load URL SERIES SAMPLES REQUESTS ROUNDS [FIRST] [noise]\n");
+               "usage: remote_write_load URL SERIES SAMPLES REQUESTS ROUNDS [FIRST] [noise|new]\n");
     return 2;
   }
   return quell::bench::run({argv + 1, argv + argc});

@@ -558,6 +558,38 @@ class Bench:
         return sum(float(line.rsplit(" ", 1)[1]) for line in body.decode().splitlines()
                    if line.split("{")[0].split(" ")[0] == name)
 
+    def flood(self):
+        """Ten million new series: what is taken and refused, memory, and an old series meanwhile."""
+        wanted = 10 * self.million_series()
+        server, _ = self.start_quell(self.root / "flood")
+        connection = server.connection()
+
+        def old_series():
+            status, body, took = ask(connection, "POST", "/ingest/agent", '{"host":"old","metric":"m","value":1}')
+            if status != 202:
+                raise RuntimeError(f"an old series was answered with {status}: {body[:200]}")
+            return took
+
+        old_series()
+        loads = [self.start_remote_write(server, 100_000, (10_000, 1), 0, i * 100_000_000, "new")
+                 for i in range(2)]
+        began, peak, waits, came = time.monotonic(), 0, [], 0
+        while came < wanted:
+            if any(load.poll() is not None for load in loads) or time.monotonic() - began > 300:
+                raise RuntimeError("the series of remote_write_load do not come")
+            waits.append(old_series())
+            peak = max(peak, server.rss_mb())
+            refused = self.metric(server, "quell_metrics_series_refused")
+            came = refused + self.metric(server, "quell_metrics_samples")
+            time.sleep(0.1)
+        took = time.monotonic() - began
+        for load in loads:
+            load.kill()
+            load.communicate()
+        self.row(f"{came / 1e6:.0f} million new series", f"{took:.0f} s; {refused:,.0f} refused; RSS at most "
+                 f"{peak:,.0f} MB; an old series was answered within {ms(max(waits))}", "bounded memory")
+        server.stop()
+
     def stages(self):
         """What a sample costs, stage by stage, and the whole server beside it."""
         series = self.million_series()
@@ -720,7 +752,7 @@ class Bench:
             "built without machine learning"))
 
     CASES = ("batches", "single", "samples", "open_alerts", "crash", "frames", "million", "storm",
-             "stages", "remote", "findings", "start", "python", "netdata")
+             "stages", "remote", "findings", "flood", "start", "python", "netdata")
 
     def run(self):
         for case in self.CASES:
