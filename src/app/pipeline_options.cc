@@ -6,6 +6,7 @@
 
 #include "app/yaml_readers.h"
 #include "base/time.h"
+#include "detect/finding_tracker.h"
 
 namespace quell {
 namespace {
@@ -144,12 +145,27 @@ Result<std::vector<ThresholdRule>> read_thresholds(const YamlNode& node) {
 }
 
 std::vector<CorrelationRule> default_rules() {
-  return {{.name = "storm",
-           .matchers = {},
-           .group_by = {"alertname", "cluster"},
-           .window = std::chrono::minutes(2),
-           .threshold = 10,
-           .title = "Alert storm"}};
+  CorrelationRule alerts{.name = "storm",
+                         .matchers = {},
+                         .group_by = {"alertname", "cluster"},
+                         .window = std::chrono::minutes(2),
+                         .threshold = 10,
+                         .title = "Alert storm"};
+  // An entity has an error by chance once in weeks, so that ten within a minute have one cause.
+  // What comes after them is one finding, a storm (finding_tracker.h), which joins them.
+  CorrelationRule findings{.name = "finding-storm",
+                           .matchers = {},
+                           .group_by = {"tenant"},
+                           .window = FindingTracker::kStormWindow,
+                           .threshold = FindingTracker::kStormFindings,
+                           .title = "Metrics of many entities are unusual"};
+  for (const std::string_view text :
+       {R"(alertname=~"UnusualMetrics(Storm)?")", R"(severity=~"error|critical")"}) {
+    auto matcher = Matcher::parse(text);
+    QUELL_ASSERT(matcher, "a matcher that is written here is one");
+    findings.matchers.push_back(*std::move(matcher));
+  }
+  return {std::move(alerts), std::move(findings)};
 }
 
 }  // namespace quell

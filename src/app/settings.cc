@@ -463,7 +463,7 @@ hold:                           # wait, and say nothing of what ends by itself
   - {match: 'severity="warning"', for: 2m}
 
 correlation:
-  rules:                        # these replace the default rule (a storm of one alert name)
+  rules:                        # these replace the two default ones (storms)
     - name: node-down
       match: ['alertname=~"Node.*|Target.*"']
       group_by: [node]          # labels; also entity, severity, tenant

@@ -121,7 +121,7 @@ TEST(Settings, ThePipelinesPartComesBackTheSame) {
   EXPECT_EQ(again->correlation.open_severity, Severity::Warning);
   EXPECT_EQ(again->thresholds.size(), 1u);
   EXPECT_EQ(again->topology.edges().size(), 1u);
-  EXPECT_EQ(again->correlation.rules.size(), 1u) << "the default rule";
+  EXPECT_EQ(again->correlation.rules.size(), 2u) << "the default rules";
 }
 
 TEST(Settings, TheTopologyMayHaveAFileOfItsOwn) {

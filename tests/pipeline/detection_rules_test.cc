@@ -160,6 +160,33 @@ TEST(DetectionRules, AThresholdMustLast) {
   EXPECT_EQ(f.ended_at, onset + minutes(4));
 }
 
+// Ten findings, and a storm for the others: one cause, so one incident.
+TEST(DetectionRules, AStormOfFindingsIsOneIncident) {
+  const auto incidents_of = [](int hosts) {
+    World world("{metric: load, detector: threshold, above: 80, severity: error}");
+    const auto all_report = [&](double value) {
+      world.pass(minutes(1));
+      for (int h = 0; h < hosts; ++h) {
+        world.pass(std::chrono::milliseconds(20));
+        world.post(sample_line("load", fmt::format("h{}", h), value, world.now()));
+      }
+    };
+    all_report(50);
+    all_report(90);
+    world.pass(minutes(1));
+    EXPECT_EQ(world.findings().size(), static_cast<std::size_t>(std::min(hosts, 11)));
+    std::vector<std::size_t> alerts;
+    world.pipeline().incidents().newest_first(UINT64_MAX, [&](std::uint64_t, const Incident& i) {
+      if (is_active(i.status)) alerts.push_back(i.members.size());
+      return true;
+    });
+    return alerts;
+  };
+  EXPECT_EQ(incidents_of(9), std::vector<std::size_t>(9, 1));
+  EXPECT_EQ(incidents_of(10), std::vector<std::size_t>{10});
+  EXPECT_EQ(incidents_of(40), std::vector<std::size_t>{11});
+}
+
 TEST(DetectionRules, FeedbackSaysThatARuleIsNotChanged) {
   World world("{name: hot, metric: load, detector: threshold, above: 80}");
   world.report("load", 5, [](int) { return 50; });
