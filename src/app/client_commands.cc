@@ -37,7 +37,11 @@ class Client {
   // Sends a request and shows the 2xx body, as JSON where that was asked for.
   ExitCode request(std::string_view method, const std::string& path, std::string body,
                    const std::function<void(const std::string& body)>& show) const {
-    const auto answer = ask(method, path, std::move(body));
+    return show_answer(ask(method, path, std::move(body)), show);
+  }
+
+  ExitCode show_answer(const std::expected<std::string, ExitCode>& answer,
+                       const std::function<void(const std::string& body)>& show) const {
     if (!answer) return answer.error();
     if (connection_.json) {
       fmt::print("{}\n", *answer);
@@ -421,15 +425,18 @@ void add_send(Setup& setup) {
       ->capture_default_str();
   command->add_option("--content-type", values->content_type, "When it is not what is usual");
   command->callback([setup, values] {
-    const auto body = read_input(values->file);
+    auto body = read_input(values->file);
     if (!body) {
       fmt::print(stderr, "quell: {}\n", body.error().to_string());
       setup.code = ExitCode::Failed;
       return;
     }
-    setup.code =
-        Client(*setup.connection)
-            .request("POST", "/ingest/" + percent_encode(values->source), *body, print_accepted);
+    const Client client(*setup.connection);
+    const std::string type =
+        values->content_type.empty() ? "application/json" : values->content_type;
+    setup.code = client.show_answer(
+        client.ask("POST", "/ingest/" + percent_encode(values->source), *std::move(body), type),
+        print_accepted);
   });
 }
 

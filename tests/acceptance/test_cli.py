@@ -101,6 +101,14 @@ class CommandsTest(AcceptanceTest):
         for command in (["incidents"], ["show", identity], ["trace", identity]):
             self.assertNotIn("\x1b", self.run_ok(*command))
 
+    def test_send_says_the_content_type_that_it_is_given(self):
+        lines = '{"kind":"note","title":"one"}\n{"kind":"note","title":"two"}\n'
+        told = self.run_ok("send", "--source", "generic", "--content-type", "application/x-ndjson",
+                           stdin=lines)
+        self.assertEqual(told, "2 accepted, 0 of them duplicates\n")
+        self.quell.settle()
+        self.assertEqual(sorted(one["title"] for one in self.quell.events()), ["one", "two"])
+
     def check_exit(self, code, *arguments):
         done = self.quell.run(*arguments)
         self.assertEqual(done.returncode, code, done.stderr)
