@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "app/client_print.h"
+#include "app/progress_bar.h"
 #include "app/service.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -32,7 +33,9 @@ struct Connection {
 
 class Client {
  public:
-  explicit Client(const Connection& connection) : connection_(connection) {}
+  // `bar`: shows how much of a request was sent.
+  explicit Client(const Connection& connection, ProgressBar* bar = nullptr)
+      : connection_(connection), bar_(bar) {}
 
   // Sends a request and shows the 2xx body, as JSON where that was asked for.
   ExitCode request(std::string_view method, const std::string& path, std::string body,
@@ -61,7 +64,13 @@ class Client {
     }
     if (!body.empty()) request.headers.emplace_back("content-type", std::move(type));
     request.body = std::move(body);
+    if (bar_ != nullptr) {
+      request.on_sent = [&](std::uint64_t bytes) {
+        bar_->show("bytes sent", bytes, request.body.size());
+      };
+    }
     const auto answer = fetch::fetch(request);
+    if (bar_ != nullptr) bar_->clear();
     if (!answer) {
       fmt::print(stderr,
                  "quell: {}\nIs `quell serve` running there? Another address: --url or "
@@ -80,6 +89,7 @@ class Client {
 
  private:
   const Connection& connection_;
+  ProgressBar* const bar_;
 };
 
 std::string actor(const Environment& environment) {
@@ -425,13 +435,15 @@ void add_send(Setup& setup) {
       ->capture_default_str();
   command->add_option("--content-type", values->content_type, "When it is not what is usual");
   command->callback([setup, values] {
-    auto body = read_input(values->file);
+    ProgressBar bar;
+    const bool has_lines = values->source == "agent" || values->content_type.contains("ndjson");
+    auto body = read_input(values->file, has_lines ? InputKind::Lines : InputKind::Bytes, bar);
     if (!body) {
       fmt::print(stderr, "quell: {}\n", body.error().to_string());
       setup.code = ExitCode::Failed;
       return;
     }
-    const Client client(*setup.connection);
+    const Client client(*setup.connection, &bar);
     const std::string type =
         values->content_type.empty() ? "application/json" : values->content_type;
     setup.code = client.show_answer(

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <system_error>
 
 #include "app/service.h"
 #include "base/json.h"
@@ -223,13 +225,31 @@ std::string describe_problem(int status, std::string_view body) {
   return fmt::format("HTTP {}: {}", status, printable(utf8_prefix(body, 200)));
 }
 
-Result<std::string> read_input(const std::string& path) {
+Result<std::string> read_input(const std::string& path, InputKind kind, ProgressBar& bar) {
   if (!path.empty() && path != "-") return real_files().read(path);
+  const bool is_typed = isatty(STDIN_FILENO) != 0;  // A count would be amid what is typed.
   std::string content;
+  std::size_t lines = 0;
   char buffer[65536];
-  for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
-    content.append(buffer, n);
+  for (;;) {
+    const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);  // What is there, not all of it.
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      return fail(Errc::Unavailable, fmt::format("standard input cannot be read: {}",
+                                                 std::generic_category().message(errno)));
+    }
+    if (n == 0) break;
+    const std::string_view bytes(buffer, static_cast<std::size_t>(n));
+    content += bytes;
+    lines += static_cast<std::size_t>(std::ranges::count(bytes, '\n'));
+    if (is_typed) continue;
+    if (kind == InputKind::Lines) {
+      bar.count(lines, "events read");
+    } else {
+      bar.count(content.size(), "bytes read");
+    }
   }
+  bar.clear();
   return content;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/progress_bar.h"
 #include "base/result.h"
 
 namespace quell {
@@ -23,7 +24,10 @@ void print_accepted(const std::string& json);
 // One line out of a problem document, or of any other refusal.
 std::string describe_problem(int status, std::string_view body);
 
-// A file, or standard input when `path` is empty or "-".
-Result<std::string> read_input(const std::string& path);
+// What read_input() reads, so that its progress can be told.
+enum class InputKind { Bytes, Lines };  // Lines: each is an event.
+
+// A file, or standard input when `path` is empty or "-", which `bar` counts.
+Result<std::string> read_input(const std::string& path, InputKind kind, ProgressBar& bar);
 
 }  // namespace quell

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -8,6 +7,7 @@
 #include "app/commands.h"
 #include "app/listen_address.h"
 #include "app/pipeline.h"
+#include "app/progress_bar.h"
 #include "app/render.h"
 #include "app/scenario.h"
 #include "app/service.h"
@@ -89,19 +89,16 @@ Status replay_journal(const std::string& directory, const std::string& other_con
                       std::unique_ptr<Replay>& replay) {
   replay = std::make_unique<Replay>(other_config);
   const auto disk = make_posix_disk_to_read();
-  std::uint64_t frames = 0;
-  const bool shows_progress = isatty(fileno(stderr)) != 0;
   const JournalOptions options{.directory = directory};
   TRY(const auto log, SegmentLog::open_to_read(options, *disk));
-  TRY_STATUS(log->read(log->stats().begin_offset, [&](Frame frame) {
+  const JournalStats stats = log->stats();
+  ProgressBar bar;
+  return log->read(stats.begin_offset, [&](Frame frame) {
+    const std::uint64_t done = frame.offset + 1 - stats.begin_offset;
     replay->recorded(std::move(frame));
-    if (shows_progress && ++frames % 10'000 == 0) {
-      fmt::print(stderr, "\r{} frames", frames);
-    }
+    bar.show("frames", done, stats.end_offset - stats.begin_offset);
     return true;
-  }));
-  if (shows_progress && frames >= 10'000) fmt::print(stderr, "\r\x1b[K");
-  return {};
+  });
 }
 
 }  // namespace

@@ -69,8 +69,10 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* context) {
 }
 
 // Called about once a second, and whenever something moves. Not 0 ends the transfer.
-int on_progress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<Exchange*>(context)->request->stop.stop_requested() ? 1 : 0;
+int on_progress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t sent) {
+  const HttpRequest& request = *static_cast<Exchange*>(context)->request;
+  if (request.on_sent) request.on_sent(static_cast<std::uint64_t>(sent));
+  return request.stop.stop_requested() ? 1 : 0;
 }
 
 // `127.0.0.1:8420`, for messages. Errors: InvalidArgument.
@@ -125,7 +127,7 @@ void set_options(CURL* curl, Exchange& exchange, curl_slist* headers, char* erro
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(seconds));
   }
-  if (request.stop.stop_possible()) {
+  if (request.stop.stop_possible() || request.on_sent) {
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &exchange);

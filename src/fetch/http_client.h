@@ -29,6 +29,8 @@ struct HttpRequest {
   Duration timeout = std::chrono::seconds(30);    // For all of it; 0 is none.
   std::uint64_t answer_bytes_max = 256ull << 20;  // Unpacked.
   std::stop_token stop{};  // When it is requested, the call ends within a second: Unavailable.
+  // Called now and then with how many bytes of the body are sent, at last with all.
+  std::function<void(std::uint64_t bytes)> on_sent{};
 };
 
 struct HttpResponse {

@@ -11,8 +11,10 @@ import http.server
 import json
 import os
 import pathlib
+import pty
 import queue
 import re
+import select
 import shutil
 import signal
 import socket
@@ -266,6 +268,57 @@ def run_quell(*arguments, stdin=None, environment=None):
     return subprocess.run([str(BINARY), *map(str, arguments)], input=stdin, text=True,
                           env={**os.environ, **(environment or {})},
                           capture_output=True, timeout=DEADLINE_SECONDS, check=False)
+
+
+class Terminal:
+    """A command of the program whose standard error is a terminal, and its standard input a pipe."""
+
+    def __init__(self, *arguments):
+        self._terminal, other_end = pty.openpty()
+        self._process = subprocess.Popen([str(BINARY), *map(str, arguments)], stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, stderr=other_end)
+        os.close(other_end)
+        self.shown = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.communicate()
+        os.close(self._terminal)
+
+    def type(self, text):
+        self._process.stdin.write(text.encode())
+        self._process.stdin.flush()
+
+    def wait_for(self, text):
+        """Reads what the terminal shows until there is `text`."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while text not in self.shown and self._read(deadline):
+            pass
+        if text not in self.shown:
+            raise AssertionError(f"the terminal shows no {text!r}: {self.shown!r}")
+
+    def end(self):
+        """Ends the standard input; what the program writes there, and its exit code."""
+        self._process.stdin.close()
+        self._process.stdin = None
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while self._read(deadline):
+            pass
+        output, _ = self._process.communicate(timeout=DEADLINE_SECONDS)
+        return output.decode(), self._process.returncode
+
+    def _read(self, deadline):
+        ready, _, _ = select.select([self._terminal], [], [], max(0, deadline - time.monotonic()))
+        if not ready:
+            raise AssertionError(f"the program does not end; the terminal shows {self.shown!r}")
+        try:
+            self.shown += os.read(self._terminal, 65536).decode()
+        except OSError:  # EIO: nobody has the other end any more.
+            return False
+        return True
 
 
 class Stream:

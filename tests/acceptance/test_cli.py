@@ -3,10 +3,11 @@ import json
 import signal
 import time
 
-from harness import ROOT, AcceptanceTest, parse_json, run_quell
+from harness import ROOT, AcceptanceTest, Terminal, parse_json, run_quell
 
 ALERT = {"specversion": "1.0", "source": "/cli", "type": "disk.alert", "severity": "critical",
          "data": {"title": "disk full", "labels": {"alertname": "DiskFull"}}}
+LINE_CLEARED = "\r\x1b[K"
 
 
 class CommandsTest(AcceptanceTest):
@@ -108,6 +109,42 @@ class CommandsTest(AcceptanceTest):
         self.assertEqual(told, "2 accepted, 0 of them duplicates\n")
         self.quell.settle()
         self.assertEqual(sorted(one["title"] for one in self.quell.events()), ["one", "two"])
+
+    def test_progress_of_send_on_a_terminal(self):
+        url = ["--url", f"http://{self.quell.address}"]
+        line = json.dumps({"host": "a", "metric": "sent", "value": 1})
+        with Terminal("send", "--source", "agent", *url) as terminal:
+            terminal.type(f"{line}\n{line}\n")
+            terminal.wait_for(f"{LINE_CLEARED}2 events read")
+            terminal.type(f"{line}\n")
+            terminal.wait_for(f"{LINE_CLEARED}3 events read")
+            size = 3 * (len(line) + 1)
+            self.check_ended(terminal, f"[{30 * '#'}] {size}/{size} bytes sent")
+        body = self.directory / "samples"
+        body.write_text(100_000 * f"{line}\n")
+        with Terminal("send", "--source", "agent", body, *url) as terminal:
+            size = body.stat().st_size
+            self.check_ended(terminal, f"[{30 * '#'}] {size}/{size} bytes sent")
+            self.assertNotIn("events read", terminal.shown)
+        self.assertEqual(self.quell.run("send", "--source", "agent", body).stderr, "")
+
+    def test_progress_of_replay_on_a_terminal(self):
+        self.send_alert()
+        self.assertEqual(self.quell.stop(), 0)
+        with Terminal("replay", self.quell.data) as terminal:
+            shown = self.check_ended(terminal, f"[{30 * '#'}] ", "disk full")
+        self.assertRegex(shown, r"\[#+\.*\] \d+/\d+ frames")
+        self.assertEqual(run_quell("replay", self.quell.data).stderr, "")
+
+    def check_ended(self, terminal, bar, output="accepted"):
+        """The full bar was shown, and is gone; what else is printed is not on the terminal."""
+        printed, code = terminal.end()
+        self.assertEqual(code, 0, terminal.shown)
+        self.assertIn(LINE_CLEARED + bar, terminal.shown)
+        self.assertTrue(terminal.shown.endswith(LINE_CLEARED), terminal.shown)
+        self.assertIn(output, printed)
+        self.assertNotIn("\x1b", printed)
+        return terminal.shown
 
     def check_exit(self, code, *arguments):
         done = self.quell.run(*arguments)

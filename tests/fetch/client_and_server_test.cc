@@ -1,6 +1,8 @@
 // The HTTP client of fetch/ against the HTTP server of http/.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "fetch/http_client.h"
 #include "http/server.h"
 
@@ -80,6 +82,20 @@ TEST_F(FetchTest, SendsLargeBodiesAndUnpacksAnswers) {
   const auto packed = fetch::fetch({.url = url("/large")});
   EXPECT_EQ(packed->header("content-encoding"), "gzip");
   EXPECT_EQ(packed->body, std::string(100'000, 'x'));
+}
+
+TEST_F(FetchTest, SaysHowMuchWasSent) {
+  for (const std::size_t size : {1u, 1u << 20}) {
+    std::vector<std::uint64_t> sent;
+    const auto got = fetch::fetch({.method = "POST",
+                                   .url = url("/"),
+                                   .body = std::string(size, 'b'),
+                                   .on_sent = [&](std::uint64_t bytes) { sent.push_back(bytes); }});
+    ASSERT_TRUE(got) << got.error().message;
+    ASSERT_FALSE(sent.empty());
+    EXPECT_TRUE(std::ranges::is_sorted(sent));
+    EXPECT_EQ(sent.back(), size);
+  }
 }
 
 TEST_F(FetchTest, ReturnsRefusals) {
