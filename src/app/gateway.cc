@@ -69,6 +69,7 @@ GatewayConfig gateway_config(const Settings& settings) {
   GatewayConfig config;
   config.packs = settings.packs;
   config.external_url = settings.external_url;
+  while (config.external_url.ends_with('/')) config.external_url.pop_back();
   config.body_bytes_max = settings.body_bytes_max;
   config.upstream = settings.upstream;
   config.metrics_kept = settings.retention.metrics;
