@@ -35,13 +35,15 @@ class World {
 
   void post(std::string body, Duration after, std::string source = "alertmanager-v2") {
     const Timestamp at = kBegin + after;
-    while (pipeline_.next_deadline() <= at) {
-      feed({.kind = FrameKind::Tick}, std::max(pipeline_.next_deadline(), pipeline_.now()));
-    }
-    feed({.source = std::move(source),
-          .content_type = "application/json",
-          .body = std::move(body)},
+    tick_until(at);
+    feed({.source = std::move(source), .content_type = "application/json", .body = std::move(body)},
          at);
+  }
+
+  // Nobody posts anything until then.
+  void pass(Duration until) {
+    tick_until(kBegin + until);
+    feed({.kind = FrameKind::Tick}, kBegin + until);
   }
 
   // All frames so far again, with a restart before each: the state at the end.
@@ -67,8 +69,23 @@ class World {
     });
     return *found;
   }
+  const Alert& only_alert() const {
+    const Alert* found = nullptr;
+    pipeline_.alerts().newest_first(UINT64_MAX, [&](std::uint64_t, const Alert& one) {
+      EXPECT_EQ(found, nullptr);
+      found = &one;
+      return true;
+    });
+    return *found;
+  }
 
  private:
+  void tick_until(Timestamp at) {
+    while (pipeline_.next_deadline() <= at) {
+      feed({.kind = FrameKind::Tick}, std::max(pipeline_.next_deadline(), pipeline_.now()));
+    }
+  }
+
   void feed(Frame frame, Timestamp at) {
     frame.offset = pipeline_.next_offset();
     frame.arrived_at = at;
@@ -94,6 +111,42 @@ std::string firing(int number, Duration at) {
 
 std::string ended(int number, Duration from, Duration to) {
   return alert(number, kBegin + from, kBegin + to);
+}
+
+// What the trace says at or after `from`, as `08:04:10 expired: why`.
+std::string trace_of(const Trace& trace, Duration from) {
+  std::string text;
+  for (const Verdict& verdict : trace.verdicts()) {
+    if (verdict.at < kBegin + from) continue;
+    text += fmt::format("{} {}: {}\n", format_rfc3339(verdict.at).substr(11, 8),
+                        verdict_kind_name(verdict.kind), std::string_view(verdict.reason));
+  }
+  return text;
+}
+
+// Its sender never says that it ended: the lease of what was posted last says when.
+TEST(Correlation, AnAlertThatIsNotRefreshedExpires) {
+  World world("incidents: {auto_resolve_after: 1m}");
+  const auto post = [&](Duration at) {
+    world.post(fmt::format("[{}]", alert(1, kBegin + seconds(10), kBegin + at + seconds(240))), at);
+  };
+  post(seconds(10));
+  post(seconds(130));  // Refreshed: until 370 s.
+  const AlertKey key = world.only_alert().key;
+  const auto firing_at = [&](Duration at) {
+    world.pass(at);
+    return world.only_alert().firing();
+  };
+  EXPECT_TRUE(firing_at(seconds(369)));
+  EXPECT_EQ(trace_of(world.only_alert().trace, seconds(131)), "");
+  EXPECT_FALSE(firing_at(seconds(371)));
+  EXPECT_EQ(world.only_alert().key, key);
+  EXPECT_EQ(world.only_alert().ends_at, kBegin + seconds(370));
+  EXPECT_EQ(trace_of(world.only_alert().trace, seconds(131)),
+            "08:06:10 expired: its sender did not refresh it before its end time\n");
+  world.pass(seconds(600));
+  EXPECT_EQ(world.only_incident().status, IncidentStatus::Resolved);
+  EXPECT_EQ(world.state_with_restarts(), render_state(world.pipeline()));
 }
 
 // Beyond the ones that are listed, alerts that flap and end are counted once.
@@ -204,11 +257,11 @@ TEST(Correlation, ALooseAlertThatEndsTwiceCountsUntilItsSecondEnd) {
   World world;
   const auto post = [&](std::string_view name, std::string_view severity, Duration from,
                         Duration to, Duration after) {
-    world.post(fmt::format(R"([{{"labels":{{"alertname":"{}","service":"shop","severity":"{}"}},)"
-                           R"("startsAt":"{}","endsAt":"{}"}}])",
-                           name, severity, format_rfc3339(kBegin + from),
-                           format_rfc3339(kBegin + to)),
-               after);
+    world.post(
+        fmt::format(R"([{{"labels":{{"alertname":"{}","service":"shop","severity":"{}"}},)"
+                    R"("startsAt":"{}","endsAt":"{}"}}])",
+                    name, severity, format_rfc3339(kBegin + from), format_rfc3339(kBegin + to)),
+        after);
   };
   constexpr Duration kLong = std::chrono::minutes(5);
   post("Slow", "warning", seconds(3), kLong, seconds(3));
@@ -226,11 +279,12 @@ TEST(Correlation, ALooseAlertThatEndsTwiceCountsUntilItsSecondEnd) {
 
 // A rule that brings the alerts of a team together, and such an alert, named after its service.
 std::string by_team(int threshold, std::string_view window) {
-  return fmt::format("alerts: {{flap_changes: 5, flap_calm: 1m}}\n"
-                     "correlation:\n  rules:\n"
-                     "    - {{name: burst, match: 'team=\"a\"', group_by: [team], window: {},"
-                     " threshold: {}}}\n",
-                     window, threshold);
+  return fmt::format(
+      "alerts: {{flap_changes: 5, flap_calm: 1m}}\n"
+      "correlation:\n  rules:\n"
+      "    - {{name: burst, match: 'team=\"a\"', group_by: [team], window: {},"
+      " threshold: {}}}\n",
+      window, threshold);
 }
 
 std::string of_team(std::string_view name, std::string_view service, std::string_view severity,
