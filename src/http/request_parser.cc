@@ -17,6 +17,9 @@ using HttpError = boost::beast::http::error;
 // Memory that a Content-Length alone may claim, before any of the body has arrived.
 constexpr std::uint64_t kReserveMax = 1 << 20;
 
+// What remains of a chunked body at the beginning of a chunk is never less: `0`, and two line ends.
+constexpr std::size_t kLastChunkBytes = 5;
+
 }  // namespace
 
 RequestParser::RequestParser(const ServerContext& context) : context_(context) {
@@ -26,6 +29,9 @@ RequestParser::RequestParser(const ServerContext& context) : context_(context) {
 }
 
 std::size_t RequestParser::read(std::string_view bytes) {
+  // Beast 1.81 asserts that it has that much when it looks at the last chunk for a second time.
+  const bool at_chunk_header = has_headers_ && chunked() && chunk_left_ == 0;
+  if (at_chunk_header && !is_done() && bytes.size() < kLastChunkBytes) return 0;
   ErrorCode error;
   const std::size_t used = put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   if (error && error != HttpError::need_more && !refusal_) explain(error, bytes);
@@ -141,7 +147,9 @@ std::size_t RequestParser::on_body_impl(string_view bytes, ErrorCode& error) {
 }
 
 std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, string_view bytes, ErrorCode& error) {
-  return on_body_impl(bytes, error);
+  const std::size_t used = on_body_impl(bytes, error);
+  chunk_left_ -= used;
+  return used;
 }
 
 void RequestParser::on_finish_impl(ErrorCode& error) {

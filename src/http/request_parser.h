@@ -47,7 +47,9 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void on_header_impl(ErrorCode& error) override;
   void on_body_init_impl(const boost::optional<std::uint64_t>& length, ErrorCode&) override;
   std::size_t on_body_impl(string_view bytes, ErrorCode& error) override;
-  void on_chunk_header_impl(std::uint64_t, string_view, ErrorCode&) override {}
+  void on_chunk_header_impl(std::uint64_t size, string_view, ErrorCode&) override {
+    chunk_left_ = size;
+  }
   std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, ErrorCode& error) override;
   void on_finish_impl(ErrorCode& error) override;
 
@@ -66,6 +68,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   std::unique_ptr<Unpacker> unpacker_{};
   std::uint64_t header_bytes_ = 0;
   std::uint64_t body_bytes_ = 0;
+  std::uint64_t chunk_left_ = 0;  // Of the chunk that is being read; 0: a header comes next.
   std::uint64_t limit_ = 0;
   bool has_headers_ = false;
   bool wants_continue_ = false;

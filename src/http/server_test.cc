@@ -159,6 +159,21 @@ std::string unpacked(std::string_view encoding, std::string_view text) {
   return status ? out : status.error().message;
 }
 
+// What ends a body without chunks may come apart: the earlier answer says that its beginning was
+// read.
+TEST(Server, TakesAnEmptyChunkedBodyInParts) {
+  TestServer server;
+  auto client = server.client();
+  const std::string head = request_text("POST /echo", "Transfer-Encoding: chunked\r\n");
+  const std::string end = "0\r\n\r\n";
+  for (std::size_t first = 0; first < end.size(); ++first) {
+    client.send(request_text("GET /echo") + head + end.substr(0, first));
+    EXPECT_EQ(client.receive().body, "GET /echo  ");
+    client.send(end.substr(first));
+    EXPECT_EQ(client.receive().body, "POST /echo  ") << first;
+  }
+}
+
 TEST(Server, UnpacksBodies) {
   TestServer server;
   auto client = server.client();
