@@ -10,13 +10,18 @@ foreach(source IN LISTS fuzzers)
   cmake_path(GET source STEM name)
   add_executable(${name} ${source})
   target_link_libraries(${name} PRIVATE quell_journal quell_collect quell_wire quell_promql quell_normalize
-                                        quell_eval quell_detect quell_model quell_base
+                                        quell_eval quell_detect quell_http quell_model quell_base
                                         simdjson::simdjson fmt::fmt)
   target_compile_options(${name} PRIVATE ${COVERAGE})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer,address,undefined)
   quell_precompile(${name})
   add_dependencies(fuzzers ${name})
 endforeach()
-foreach(module base model stream promql journal wire collect normalize detect eval)
+foreach(module base model stream promql journal wire collect normalize detect eval http)
   target_compile_options(quell_${module} PRIVATE ${COVERAGE})
 endforeach()
+target_link_libraries(fuzz_http_request PRIVATE Boost::headers)
+# The one reader of app/: the others of that module are not slowed down for it.
+target_link_libraries(fuzz_scenario PRIVATE quell_app)
+set_source_files_properties(src/app/scenario.cc PROPERTIES
+  COMPILE_OPTIONS "${COVERAGE}" SKIP_UNITY_BUILD_INCLUSION ON)

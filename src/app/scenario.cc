@@ -16,6 +16,7 @@ namespace quell {
 namespace {
 
 constexpr std::string_view kBlockEnd = "----";
+constexpr Duration kOffsetMax = std::chrono::days(1000);
 constexpr Duration kLease = std::chrono::minutes(4);
 
 class Parser {
@@ -81,6 +82,9 @@ class Parser {
     const bool before = text.starts_with('-');
     auto length = parse_duration(before ? text.substr(1) : text);
     if (!length) return error(length.error().message);
+    if (*length > kOffsetMax) {
+      return error(fmt::format("{} is more than {}", text, format_duration(kOffsetMax)));
+    }
     const auto scaled =
         Duration{static_cast<std::int64_t>(static_cast<double>(length->count()) / clock_.speed)};
     return before ? -scaled : scaled;
@@ -250,7 +254,8 @@ class Parser {
     TRY(const Duration span, offset(take_word(text)));
     constexpr std::uint32_t kPerPost = 100;
     for (std::uint32_t first = 0; first < count; first += kPerPost) {
-      const Timestamp post_at = at + span * first / count;
+      // span × first ÷ count, which may be too large before it is divided.
+      const Timestamp post_at = at + span / count * first + span % count * first / count;
       std::string body;
       JsonWriter w(body);
       w.begin_array();
@@ -269,6 +274,12 @@ class Parser {
     return {};
   }
 
+  Result<IncidentId> incident(std::string_view word) const {
+    const auto id = parse_incident_id(word);
+    if (!id) return error(id.error().message);
+    return *id;
+  }
+
   // command KIND INCIDENT [OTHER] [by ACTOR] [text…]
   Status command(Timestamp at, std::string_view text) {
     Command command;
@@ -276,9 +287,9 @@ class Parser {
     const auto kind = parse_command_kind(word);
     if (!kind) return error(fmt::format("unknown command '{}'", word));
     command.kind = *kind;
-    TRY(command.incident, parse_incident_id(take_word(text)));
+    TRY(command.incident, incident(take_word(text)));
     if (command.kind == CommandKind::Merge) {
-      TRY(command.other, parse_incident_id(take_word(text)));
+      TRY(command.other, incident(take_word(text)));
     }
     command.actor = "on-call";
     if (text.starts_with("by ")) {
