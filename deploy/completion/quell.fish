@@ -47,7 +47,7 @@ complete -c quell -n '__fish_seen_subcommand_from findings' -l status -x -a 'ope
 complete -c quell -n '__fish_seen_subcommand_from findings' -l entity -x -d 'such as host:db-1'
 complete -c quell -n '__fish_seen_subcommand_from findings' -l metric -x -d 'a metric that is unusual in it'
 complete -c quell -n '__fish_seen_subcommand_from deadletters' -l retry -x -d 'process this one again'
-complete -c quell -n '__fish_seen_subcommand_from deadletters' -l retry-all -d 'process the newest 1,000 again'
+complete -c quell -n '__fish_seen_subcommand_from deadletters' -l retry-all -d 'process all of them again'
 complete -c quell -n '__fish_seen_subcommand_from send' -l source -x -d 'what the input is'
 complete -c quell -n '__fish_seen_subcommand_from send' -l content-type -x -d 'of the input'
 complete -c quell -n '__fish_seen_subcommand_from ack resolve merge reopen note' -l by -x -d 'who'

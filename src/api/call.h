@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "base/result.h"
 #include "http/server.h"
 #include "model/alert.h"
+#include "model/command.h"
 #include "model/frame.h"
 #include "store/store.h"
 
@@ -57,8 +59,9 @@ struct Applied {
   IncidentId incident = 0;    // Commands on incidents: the one to show (split: the new one).
   std::uint64_t retried = 0;  // RetryDeadLetters.
   std::uint64_t resolved = 0;
-  std::uint64_t count = 0;    // ResetModels, ImportModels: of them.
-  std::uint64_t waiting = 0;  // ImportModels: of these, for their series.
+  std::optional<DeadLetterId> next_before{};  // RetryDeadLetters: there are more, before this one.
+  std::uint64_t count = 0;                    // ResetModels, ImportModels: of them.
+  std::uint64_t waiting = 0;                  // ImportModels: of these, for their series.
   std::uint64_t rest_at = 0;  // ResetModels: the slot from which on nothing is done; 0: all is.
 };
 

@@ -42,6 +42,14 @@ Result<DeadLetterId> path_dead_letter(const Call& call) {
   return *id;
 }
 
+Result<std::optional<DeadLetterId>> before_parameter(const Call& call) {
+  const std::string text = call.request.parameter("before");
+  if (text.empty()) return std::optional<DeadLetterId>{};
+  const auto id = parse_dead_letter_id(text);
+  if (!id) return fail(Errc::InvalidArgument, id.error().message, "before");
+  return std::optional(*id);
+}
+
 // The frame, or nothing when retention has removed it.
 Result<std::optional<Frame>> frame_of(const History& history, std::uint64_t offset) {
   auto frame = history.read_frame(offset);
@@ -260,6 +268,10 @@ Result<Reply> retry_dead_letters(const Call& call, LiveView&) {
   Command command{.kind = CommandKind::RetryDeadLetters};
   if (!call.parameter("id").empty()) {
     TRY(command.dead_letter, path_dead_letter(call));
+    TRY_STATUS(check_parameters(call.request, {}));
+  } else {
+    TRY_STATUS(check_parameters(call.request, {"before"}));
+    TRY(command.before, before_parameter(call));
   }
   command.actor = call.identity.name.empty() ? "api" : call.identity.name;
   Submission submission{
@@ -271,6 +283,8 @@ Result<Reply> retry_dead_letters(const Call& call, LiveView&) {
         .field("retried", applied.retried)
         .field("resolved", applied.resolved)
         .field("failed", applied.retried - applied.resolved)
+        .field_or_null("next",
+                       applied.next_before ? format_dead_letter_id(*applied.next_before) : "")
         .end_object();
     return json_response(std::move(body));
   };

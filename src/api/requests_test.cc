@@ -164,7 +164,16 @@ TEST(DeadLetters, RetryIsACommand) {
   auto& submission = std::get<Submission>(all);
   EXPECT_EQ(submission.body, R"({"kind":"retry_dead_letters","actor":"api"})");
   EXPECT_EQ(submission.answer(world.live, {.retried = 5, .resolved = 3}).body,
-            R"({"retried":5,"resolved":3,"failed":2})");
+            R"({"retried":5,"resolved":3,"failed":2,"next":null})");
+  const Applied page{.retried = 1000, .resolved = 1000, .next_before = DeadLetterId{4711, 3}};
+  EXPECT_EQ(submission.answer(world.live, page).body,
+            R"({"retried":1000,"resolved":1000,"failed":0,"next":"4711-3"})");
+  Reply more = world.reply(ApiWorld::request("POST", "/api/v1/deadletters/retry?before=4711-3"));
+  EXPECT_EQ(std::get<Submission>(more).body,
+            R"({"kind":"retry_dead_letters","actor":"api","before":"4711-3"})");
+  Reply bad = world.reply(ApiWorld::request("POST", "/api/v1/deadletters/retry?before=x"));
+  EXPECT_EQ(detail_of(std::get<http::Response>(bad)),
+            "400 before: 'x' is not a dead letter id such as 4711-0");
 }
 
 // What a person posted, as `kind severity status entity title {labels} source`, or the refusal.

@@ -9,8 +9,10 @@
 #include <cstring>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "app/client_print.h"
@@ -166,6 +168,40 @@ ExitCode retry_dead_letters(const Client& client, const std::string& path) {
   return print_retry(*answer, client.wants_json()) ? ExitCode::Done : ExitCode::Failed;
 }
 
+// Page by page, so that neither side works on one request for long. What was done is told even if
+// the server then refuses to go on.
+ExitCode retry_all_dead_letters(const Client& client, const std::string& path) {
+  std::int64_t retried = 0;
+  std::int64_t resolved = 0;
+  std::optional<ExitCode> refused;
+  std::string page = path;
+  while (!page.empty() && !refused) {
+    const auto answer = client.ask("POST", std::exchange(page, {}), "{}");
+    if (!answer) {
+      refused = answer.error();
+      continue;
+    }
+    simdjson::dom::parser parser;
+    const auto object = parse_json(parser, *answer);
+    if (!object) continue;
+    retried += json_integer(*object, "retried").value_or(0);
+    resolved += json_integer(*object, "resolved").value_or(0);
+    const std::string_view next = json_text(*object, "next");
+    if (!next.empty()) page = fmt::format("{}?before={}", path, percent_encode(next));
+  }
+  if (refused && retried == 0) return *refused;
+  std::string sum;
+  JsonWriter(sum)
+      .begin_object()
+      .field("retried", retried)
+      .field("resolved", resolved)
+      .field("failed", retried - resolved)
+      .end_object();
+  if (client.wants_json()) fmt::print("{}\n", sum);
+  const bool all_resolved = print_retry(sum, client.wants_json());
+  return refused ? *refused : all_resolved ? ExitCode::Done : ExitCode::Failed;
+}
+
 void add_dead_letters(Setup& setup) {
   struct Letters {
     std::string id;
@@ -177,7 +213,7 @@ void add_dead_letters(Setup& setup) {
   auto* dead = setup.add("deadletters", "List or show what could not be decoded, or try it again");
   dead->add_option("ID", letters->id, "Show this one, with what was received");
   dead->add_option("--retry", letters->retry, "Process this one again, by its id");
-  dead->add_flag("--retry-all", letters->retry_all, "Process the newest 1,000 again");
+  dead->add_flag("--retry-all", letters->retry_all, "Process all of them again");
   dead->add_option("--limit", letters->limit, "List at most so many")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -185,7 +221,7 @@ void add_dead_letters(Setup& setup) {
     const Client client(*setup.connection);
     const std::string base = "/api/v1/deadletters";
     if (letters->retry_all) {
-      setup.code = retry_dead_letters(client, base + "/retry");
+      setup.code = retry_all_dead_letters(client, base + "/retry");
     } else if (!letters->retry.empty()) {
       setup.code = retry_dead_letters(
           client, fmt::format("{}/{}/retry", base, percent_encode(letters->retry)));

@@ -473,11 +473,13 @@ struct RetryCount {
   std::atomic<std::uint64_t> open{1};
   std::atomic<std::uint64_t> retried{0};
   std::atomic<std::uint64_t> resolved{0};
+  std::optional<DeadLetterId> next_before{};  // Set before the last one ends.
 };
 
-// What is to be tried again: the one that the command names, or all that are open.
+constexpr std::uint32_t kRetriedAtOnce = 1000;
+
+// What is to be tried again: the one that the command names, or a page of all that are open.
 Result<std::vector<DeadLetter>> letters_to_retry(const Store& store, const Command& command) {
-  constexpr std::uint32_t kAtOnce = 1000;
   if (command.dead_letter) {
     TRY(auto letter, store.dead_letter(command.dead_letter->offset, command.dead_letter->index));
     if (!letter) {
@@ -490,7 +492,12 @@ Result<std::vector<DeadLetter>> letters_to_retry(const Store& store, const Comma
     }
     return std::vector<DeadLetter>{*std::move(letter)};
   }
-  return store.dead_letters({.limit = kAtOnce});
+  DeadLetterQuery query{.limit = kRetriedAtOnce};
+  if (command.before) {
+    query.before_offset = command.before->offset;
+    query.before_index = command.before->index;
+  }
+  return store.dead_letters(query);
 }
 
 }  // namespace
@@ -502,7 +509,9 @@ void Gateway::retry_dead_letters(const std::shared_ptr<Pending>& pending, Submis
     if (count->open.fetch_sub(1) != 1) return;
     const bool queued = core_.call([this, pending, reply, count] {
       LiveView live = hooks_.live();
-      const Applied applied{.retried = count->retried, .resolved = count->resolved};
+      const Applied applied{.retried = count->retried,
+                            .resolved = count->resolved,
+                            .next_before = count->next_before};
       answer(*pending->responder, reply->answer(live, applied));
     });
     if (!queued) answer(*pending->responder, problem({Errc::Unavailable, "stopping", {}}));
@@ -512,6 +521,9 @@ void Gateway::retry_dead_letters(const std::shared_ptr<Pending>& pending, Submis
     const bool names_one = command->dead_letter.has_value();
     auto letters = letters_to_retry(store_, *command);
     if (!letters) return answer(*pending->responder, problem(letters.error()));
+    const bool is_full = letters->size() == kRetriedAtOnce;
+    if (is_full) count->next_before = {letters->back().offset, letters->back().index};
+    std::optional<DeadLetterId> last;  // That was tried.
     const History past = history();
     for (const DeadLetter& letter : *letters) {
       auto frame = past.read_frame(letter.offset);
@@ -525,11 +537,14 @@ void Gateway::retry_dead_letters(const std::shared_ptr<Pending>& pending, Submis
           });
       Frame again = retry_frame(*std::move(frame), letter);
       again.arrived_at = {};  // Its place in the journal; the letter has the first one.
-      if (journal_.append(std::move(again), std::move(waiter))) {
-        ++count->retried;
-      } else {
-        finish();
+      if (auto appended = journal_.append(std::move(again), std::move(waiter)); !appended) {
+        --count->open;
+        if (!last) return answer(*pending->responder, problem(appended.error()));
+        count->next_before = last;
+        break;
       }
+      ++count->retried;
+      last = {letter.offset, letter.index};
     }
     finish();
   });

@@ -64,6 +64,15 @@ Result<std::vector<Fingerprint>> take_alerts(const simdjson::dom::element& objec
   return alerts;
 }
 
+Result<std::optional<DeadLetterId>> take_dead_letter(const simdjson::dom::element& object,
+                                                     std::string_view key) {
+  const std::string_view text = json_text(object, key);
+  if (text.empty()) return std::optional<DeadLetterId>{};
+  const auto id = parse_dead_letter_id(text);
+  if (!id) return fail(id.error().code, id.error().message, fmt::format("/{}", key));
+  return std::optional(*id);
+}
+
 }  // namespace
 
 std::string_view command_kind_name(CommandKind kind) {
@@ -108,6 +117,7 @@ std::string encode_command(const Command& c) {
   }
   if (c.expected_version) w.field("expected_version", *c.expected_version);
   if (c.dead_letter) w.field("dead_letter", format_dead_letter_id(*c.dead_letter));
+  if (c.before) w.field("before", format_dead_letter_id(*c.before));
   if (c.finding != 0) w.field("finding", format_finding_id(c.finding));
   if (!c.data.empty()) w.field("data", base64_encode(c.data));
   if (!c.tenant.empty()) w.field("tenant", c.tenant);
@@ -136,11 +146,8 @@ Result<Command> decode_command(std::string_view json) {
   if (const auto version = json_integer(object, "expected_version")) {
     c.expected_version = static_cast<std::uint64_t>(*version);
   }
-  if (const auto id = json_text(object, "dead_letter"); !id.empty()) {
-    auto parsed = parse_dead_letter_id(id);
-    if (!parsed) return fail(parsed.error().code, parsed.error().message, "/dead_letter");
-    c.dead_letter = *parsed;
-  }
+  TRY(c.dead_letter, take_dead_letter(object, "dead_letter"));
+  TRY(c.before, take_dead_letter(object, "before"));
   if (const auto id = json_text(object, "finding"); !id.empty()) {
     auto parsed = parse_finding_id(id);
     if (!parsed) return fail(parsed.error().code, parsed.error().message, "/finding");

@@ -29,7 +29,7 @@ enum class CommandKind : std::uint8_t {
   SetTitle,          // `text`.
   Merge,             // `incident` goes into `other`.
   Split,             // `alerts` leave `incident` and become one of their own.
-  RetryDeadLetters,  // `dead_letter`, or all when it is empty.
+  RetryDeadLetters,  // `dead_letter`, or when it is empty the newest that are older than `before`.
   FindingFeedback,   // `finding`; `text` is "useful" or "noise".
   // `text` is a metric, or matchers; on `__name__` too. Only of `tenant`, unless it is empty. When
   // `number` is not 0, of at most so many slots from `slot` on. Or `finding`: of its series.
@@ -59,6 +59,7 @@ struct Command {
   // The change is meant for this version of the incident only (If-Match); otherwise unconditional.
   std::optional<std::uint64_t> expected_version{};
   std::optional<DeadLetterId> dead_letter{};
+  std::optional<DeadLetterId> before{};
   std::uint64_t finding = 0;
   std::string data{};  // Any bytes.
   std::string tenant{};

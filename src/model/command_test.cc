@@ -50,6 +50,8 @@ TEST(Command, ErrorsSayWhere) {
                      "/alerts/0: 'x' is not a fingerprint of 16 hex digits");
   check_decode_error(R"({"kind":"merge","other":"INC-x"})",
                      "/other: 'INC-x' is not an incident id such as INC-000001");
+  check_command({.kind = CommandKind::RetryDeadLetters, .before = DeadLetterId{4711, 3}},
+                R"({"kind":"retry_dead_letters","before":"4711-3"})");
   check_decode_error(R"({"kind":"retry_dead_letters","dead_letter":"7"})",
                      "/dead_letter: '7' is not a dead letter id such as 4711-0");
   check_decode_error(R"({"kind":"note","new_member":1})", "ok");

@@ -81,6 +81,22 @@ class CommandsTest(AcceptanceTest):
             self.assertEqual(again[0][name], letters[0][name])
         self.assertEqual(self.quell.status()["dead_letters"], 1)
 
+    def test_all_are_retried_page_by_page(self):
+        frames, bad_lines = 12, 100  # More than a page of 1,000.
+        for number in range(frames):
+            lines = "\n".join(f'{{"host":"{number}-{line}"}}' for line in range(bad_lines))
+            self.quell.post("/ingest/agent", lines, "application/x-ndjson")
+        self.quell.settle()
+        count = frames * bad_lines
+        self.assertEqual(self.quell.status()["dead_letters"], count)
+        done = self.quell.run("deadletters", "--retry-all")
+        self.assertEqual((done.returncode, done.stdout),
+                         (1, f"{count} tried again, 0 resolved, {count} failed\n"), done.stderr)
+        self.quell.settle()
+        letters = self.quell.all_items("/api/v1/deadletters")
+        self.assertEqual({letter["attempts"] for letter in letters}, {2})
+        self.assertEqual(len(letters), count)
+
     def test_a_retry_leaves_the_rest_of_its_frame_alone(self):
         good = {"host": "a", "metric": "retried", "value": 1}
         lines = "\n".join([json.dumps(good), '{"host":"a"', json.dumps(good)])

@@ -434,7 +434,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Process all again */
+        /**
+         * Process all again, page by page
+         * @description The newest 1,000 that are older than `before`. Repeat with what `next` says until it is null.
+         */
         post: operations["retry_deadletters"];
         delete?: never;
         options?: never;
@@ -1854,6 +1857,8 @@ export interface components {
             retried: number;
             resolved: number;
             failed: number;
+            /** @description Where to go on: there may be more, older than this one. */
+            next: string | null;
         };
         SourceCount: {
             source: string;
@@ -3610,7 +3615,10 @@ export interface operations {
     };
     retry_deadletters: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `next` of the answer before; left out: the newest. */
+                before?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3626,6 +3634,7 @@ export interface operations {
                     "application/json": components["schemas"]["RetryResult"];
                 };
             };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
             429: components["responses"]["Exhausted"];

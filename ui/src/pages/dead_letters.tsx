@@ -30,13 +30,27 @@ function retrySentence({ retried, resolved, failed }: Retried): string {
   return `${what}: ${resolved} with success, ${failed} failed as before.`;
 }
 
+/** The server takes a page of them at a time. */
+async function retryAll(): Promise<Retried> {
+  const sum: Retried = { retried: 0, resolved: 0, failed: 0 };
+  for (let before: string | null | undefined; before !== null;) {
+    const query = before === undefined ? {} : { before };
+    const page = await unwrap(api.POST('/api/v1/deadletters/retry', { params: { query } }));
+    sum.retried += page.retried;
+    sum.resolved += page.resolved;
+    sum.failed += page.failed;
+    before = page.next;
+  }
+  return sum;
+}
+
 /** Processes one again, or all. */
 function useRetry() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (id: string | null): Promise<Retried> =>
       id === null
-        ? unwrap(api.POST('/api/v1/deadletters/retry'))
+        ? retryAll()
         : unwrap(api.POST('/api/v1/deadletters/{id}/retry', { params: { path: { id } } })),
     onSuccess: (result) => showToast(retrySentence(result), { bad: result.failed > 0 }),
     onError: (error) => showToast(error.message, { bad: true }),
