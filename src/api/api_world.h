@@ -24,7 +24,8 @@ class MemoryPast final : public Store {
   std::map<AlertKey, Alert> alerts{};
   std::vector<EventRow> rows{};  // Newest first.
   std::vector<DeadLetter> letters{};
-  std::vector<WindowRow> window_rows{};  // Newest first.
+  std::map<std::uint64_t, Frame> frames{};  // That are kept for them.
+  std::vector<WindowRow> window_rows{};     // Newest first.
   mutable EventQuery asked{};
   MetricHistory metrics{};  // Of any query.
 
@@ -77,6 +78,13 @@ class MemoryPast final : public Store {
       if (letter.offset == offset && letter.index == index) return std::optional(letter);
     }
     return std::optional<DeadLetter>{};
+  }
+  Result<KeptFrames> keep_frames(std::uint64_t, std::uint64_t to, const FrameReader&) override {
+    return KeptFrames{.done_to = to};
+  }
+  Result<std::optional<Frame>> kept_frame(std::uint64_t offset) const override {
+    const auto it = frames.find(offset);
+    return it == frames.end() ? std::optional<Frame>{} : std::optional(it->second);
   }
   std::uint64_t open_dead_letters() const override {
     return static_cast<std::uint64_t>(std::ranges::count(letters, false, &DeadLetter::resolved));

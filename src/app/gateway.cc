@@ -418,15 +418,11 @@ void Gateway::to_worker(Pending pending) {
 History Gateway::history() const {
   return {.store = store_,
           .read_frame = [this](std::uint64_t offset) -> Result<Frame> {
-            std::optional<Frame> found;
-            TRY_STATUS(journal_.read(offset, [&](Frame frame) {
-              if (frame.offset == offset) found = std::move(frame);
-              return false;
-            }));
-            if (!found) {
-              return fail(Errc::NotFound, fmt::format("frame {} is not kept any more", offset));
-            }
-            return *std::move(found);
+            auto frame = read_frame(journal_, offset);
+            if (frame || frame.error().code != Errc::NotFound) return frame;
+            TRY(auto kept, store_.kept_frame(offset));
+            if (kept) return *std::move(kept);
+            return frame;
           },
           .now = [this] { return clock_.now(); }};
 }

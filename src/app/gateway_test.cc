@@ -103,6 +103,27 @@ TEST(Gateway, PathsOfAProtocolAreForSourcesOfItsKind) {
   check("/ingest/otlp/api/v1/write", "which does not take remote write");
 }
 
+class PromisedAnswer final : public http::Responder {
+ public:
+  explicit PromisedAnswer(std::promise<http::Response>& promise) : promise_(promise) {}
+  void send(http::Response response) override { promise_.set_value(std::move(response)); }
+
+ private:
+  std::promise<http::Response>& promise_;
+};
+
+TEST(Gateway, ShowsTheFrameOfADeadLetterThatTheJournalHasLetGoOf) {
+  GatewayWorld world;
+  world.past.letters = {{.offset = 7}};
+  world.past.frames = {{7, {.offset = 7, .source = "generic", .body = "as it arrived"}}};
+  std::promise<http::Response> promise;
+  world.gateway.handle(ApiWorld::request("GET", "/api/v1/deadletters/7-0"),
+                       std::make_unique<PromisedAnswer>(promise));
+  const auto answer = promise.get_future().get();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_TRUE(answer.body.contains("as it arrived")) << answer.body;
+}
+
 TEST(QueryRoom, HasRoomForSoManyQueriesAndBytes) {
   QueryRoom room(2, 100);
   auto first = room.enter(60);

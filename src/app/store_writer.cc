@@ -116,7 +116,26 @@ void StoreWriter::retain(std::uint64_t needed_offset) {
   retain_at_ = now + (retain_rows(options.retention, now) ? kRetainMore : kRetainEvery);
   if (options.journal_keep == Duration{0}) return;
   const std::uint64_t old = journal_.offset_before(now - options.journal_keep);
-  if (auto done = journal_.discard_before(std::min(old, needed_offset)); !done) {
+  shorten_journal(std::min(old, needed_offset), now);
+}
+
+// What open dead letters are about goes to the store first.
+void StoreWriter::shorten_journal(std::uint64_t before, Timestamp now) {
+  const std::uint64_t begin = journal_.stats().begin_offset;
+  if (before <= begin) return;
+  const auto kept = store_.keep_frames(
+      begin, before, [this](std::uint64_t offset) { return read_frame(journal_, offset); });
+  if (!kept) {
+    log_.warning("frames of dead letters could not be kept, nor old journal files be removed",
+                 {{"error", kept.error().to_string()}});
+    return;
+  }
+  if (kept->left_out > 0) {
+    log_.warning("dead letters are left without their frames: they cannot be tried again",
+                 {{"frames", std::to_string(kept->left_out)}});
+  }
+  if (kept->done_to < before) retain_at_ = now + kRetainMore;
+  if (auto done = journal_.discard_before(kept->done_to); !done) {
     log_.warning("old journal files could not be removed", {{"error", done.error().to_string()}});
   }
 }

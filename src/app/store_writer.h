@@ -68,6 +68,7 @@ class StoreWriter {
   // Returns: false when the writer stops and the batch is not stored.
   bool write(StoreBatch& batch);
   void retain(std::uint64_t needed_offset);
+  void shorten_journal(std::uint64_t before, Timestamp now);
   bool retain_rows(const RetentionPolicy& policy, Timestamp now);
   void downsample(const RetentionPolicy& policy, Timestamp now);
   void shrink_metrics(const RetentionPolicy& policy, Timestamp now);

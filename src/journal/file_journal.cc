@@ -220,6 +220,16 @@ class FileJournal final : public Journal {
 
 }  // namespace
 
+Result<Frame> read_frame(const Journal& journal, std::uint64_t offset) {
+  std::optional<Frame> found;
+  TRY_STATUS(journal.read(offset, [&](Frame frame) {
+    if (frame.offset == offset) found = std::move(frame);
+    return false;
+  }));
+  if (!found) return fail(Errc::NotFound, fmt::format("frame {} is not kept any more", offset));
+  return *std::move(found);
+}
+
 Result<std::unique_ptr<Journal>> open_file_journal(const JournalOptions& options, Disk& disk,
                                                    const Clock& clock, CommitCallback on_commit) {
   TRY(auto log, SegmentLog::open(options, disk));

@@ -94,6 +94,9 @@ class Journal {
   virtual void close() = 0;
 };
 
+// The frame at `offset`. Errors: NotFound when it is not kept, or not there yet; as read().
+Result<Frame> read_frame(const Journal& journal, std::uint64_t offset);
+
 // Opens or creates the journal of segment files: finds the durable end, cuts off a torn tail.
 // The committer runs on a thread that the journal owns. `clock` stamps arrivals.
 // Errors: Conflict when another process has the directory open; Corrupt, naming file and byte,

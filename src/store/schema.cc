@@ -102,6 +102,12 @@ INSERT OR REPLACE INTO state(name, value) SELECT 'metric_bytes',
   coalesce(sum(length(series) + length(samples) + 2 * (length(CAST(metric AS BLOB)) +
     length(CAST(tenant AS BLOB)) + length(CAST(host AS BLOB))) + 80), 0) FROM metric_chunks;
 )sql",
+    // Frames of dead letters that the journal has let go of.
+    R"sql(
+CREATE TABLE kept_frames(
+  frame_offset INTEGER PRIMARY KEY,
+  frame BLOB NOT NULL);
+)sql",
 };
 
 Status run_step(SqliteConnection& connection, std::size_t version) {

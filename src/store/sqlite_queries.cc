@@ -203,8 +203,9 @@ Result<std::uint64_t> SqliteStore::retain(const RetentionPolicy& policy, Timesta
     removed += static_cast<std::uint64_t>(writer_->changed_rows());
   }
   if (removed > 0) TRY_STATUS(count_dead_letters());
+  TRY(const std::uint64_t frames, retain_frames());
   TRY(const std::uint64_t metric_rows, retain_metrics(policy.metrics, now));
-  return removed + metric_rows;
+  return removed + frames + metric_rows;
 }
 
 }  // namespace quell

@@ -36,6 +36,9 @@ class SqliteStore final : public Store {
                                  const Downsampler& downsampler) override;
   Result<std::uint64_t> shrink_metrics(const RetentionPolicy& policy) override;
   std::uint64_t metric_bytes() const override { return metric_bytes_.load(); }
+  Result<KeptFrames> keep_frames(std::uint64_t from, std::uint64_t to,
+                                 const FrameReader& read) override;
+  Result<std::optional<Frame>> kept_frame(std::uint64_t offset) const override;
 
   Result<std::vector<EventRow>> events(const EventQuery& query) const override;
   Result<std::optional<EventRow>> event(std::uint64_t offset, std::uint32_t index) const override;
@@ -95,6 +98,11 @@ class SqliteStore final : public Store {
     const char* remove;
     std::optional<Timestamp> before{};  // The first parameter; the last one is kRetainRows.
   };
+  Result<std::vector<std::uint64_t>> frames_to_keep(std::uint64_t from, std::uint64_t to);
+  Result<std::uint64_t> kept_frame_bytes();
+  Status put_frames(const std::vector<std::uint64_t>& offsets, const FrameReader& read,
+                    KeptFrames& kept);
+  Result<std::uint64_t> retain_frames();
   Result<std::uint64_t> retain_metrics(Duration keep, Timestamp now);
   Result<std::uint64_t> remove_metrics(const Removal& removal, std::uint64_t& bytes);
   // Runs `write()` in a transaction, whose bytes of metrics it counts.

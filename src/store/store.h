@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "model/alert.h"
 #include "model/event.h"
+#include "model/frame.h"
 #include "model/incident.h"
 #include "model/metric_chunk.h"
 #include "model/state_page.h"
@@ -151,6 +152,13 @@ struct Downsampled {
   bool is_done = true;        // There is nothing more to do for now.
 };
 
+using FrameReader = std::function<Result<Frame>(std::uint64_t offset)>;
+// What became of frames that the journal is about to lose.
+struct KeptFrames {
+  std::uint64_t done_to = 0;   // Those below it are kept, where a dead letter wants them,
+  std::uint64_t left_out = 0;  // but for so many.
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -181,6 +189,16 @@ class Store {
   // About what chunks and rollups take in the file. Cost: none. Thread: any.
   virtual std::uint64_t metric_bytes() const = 0;
 
+  // Dead letters outlive the frames of the journal that they are about. Of the frames from `from`
+  // to `to`, keeps those of open dead letters, as `read` gives them, the oldest kKeptFramesAtOnce
+  // that it has not; those that cannot be read, or with which all would take more than
+  // kKeptFramesBytesMax, are left out. Retention removes them when no dead letter is open any more.
+  // Thread: the writer's.
+  virtual Result<KeptFrames> keep_frames(std::uint64_t from, std::uint64_t to,
+                                         const FrameReader& read) = 0;
+  // One that keep_frames() kept. Thread: any.
+  virtual Result<std::optional<Frame>> kept_frame(std::uint64_t offset) const = 0;
+
   // Queries. Thread: any; they never wait for the writer, and each one sees the state of one
   // commit. Newest first.
   virtual Result<std::vector<EventRow>> events(const EventQuery& query) const = 0;
@@ -209,6 +227,8 @@ class Store {
 
 inline constexpr std::uint32_t kRetainRows = 2000;
 inline constexpr std::uint32_t kDownsampledChunks = 2000;
+inline constexpr std::uint32_t kKeptFramesAtOnce = 200;
+inline constexpr std::uint64_t kKeptFramesBytesMax = 64ull << 20;
 
 struct SqliteStoreOptions {
   std::uint32_t pages_max = 0;  // Of 8 KiB; 0: no limit. Beyond it, commits fail with Exhausted.

@@ -332,6 +332,73 @@ TEST_F(StoreTest, CountsOpenDeadLettersAcrossARestart) {
   EXPECT_EQ(store->open_dead_letters(), 0u);
 }
 
+TEST_F(StoreTest, KeepsFramesOfOpenDeadLetters) {
+  const auto store = open();
+  StoreBatch batch = batch_to(20);
+  batch.dead_letters = {{.offset = 1},
+                        {.offset = 3},
+                        {.offset = 4, .resolved = true},
+                        {.offset = 6, .index = 1},
+                        {.offset = 6, .index = 2},
+                        {.offset = 9}};
+  commit(*store, batch);
+  std::vector<std::uint64_t> asked;
+  const auto read = [&](std::uint64_t offset) -> Result<Frame> {
+    asked.push_back(offset);
+    if (offset == 3) return fail(Errc::NotFound, "gone");
+    return Frame{.source = "generic", .body = fmt::format("frame {}", offset)};
+  };
+  const auto kept = store->keep_frames(2, 9, read);
+  ASSERT_TRUE(kept) << kept.error().to_string();
+  EXPECT_EQ(kept->done_to, 9u);
+  EXPECT_EQ(kept->left_out, 1u);
+  EXPECT_EQ(asked, (std::vector<std::uint64_t>{3, 6}));
+  EXPECT_EQ(store->keep_frames(4, 9, read)->left_out, 0u);
+  EXPECT_EQ(asked.size(), 2u);  // It has them.
+  const auto frame = store->kept_frame(6);
+  ASSERT_TRUE(frame && *frame);
+  EXPECT_EQ((*frame)->offset, 6u);
+  EXPECT_EQ((*frame)->body, "frame 6");
+  EXPECT_FALSE(*store->kept_frame(3));
+  EXPECT_FALSE(*store->kept_frame(9));
+
+  const auto resolve = [&](std::uint64_t next_offset, std::uint32_t index) {
+    StoreBatch later = batch_to(next_offset);
+    later.dead_letters = {{.offset = 6, .index = index, .resolved = true}};
+    commit(*store, later);
+    EXPECT_TRUE(store->retain({}, at(5000)));
+    return store->kept_frame(6)->has_value();
+  };
+  EXPECT_TRUE(resolve(21, 1));
+  EXPECT_FALSE(resolve(22, 2));
+}
+
+TEST_F(StoreTest, KeepsSoManyFramesOfDeadLettersAtOnceAndNoMore) {
+  const auto store = open();
+  StoreBatch batch = batch_to(1000);
+  for (std::uint64_t offset = 0; offset < kKeptFramesAtOnce + 2; ++offset) {
+    batch.dead_letters.push_back({.offset = offset});
+  }
+  commit(*store, batch);
+  // The last two take more than there is room for.
+  const auto read = [](std::uint64_t offset) -> Result<Frame> {
+    const bool is_large = offset >= kKeptFramesAtOnce;
+    return Frame{.body = std::string(is_large ? kKeptFramesBytesMax / 2 : 10, 'x')};
+  };
+  const auto first = store->keep_frames(0, 1000, read);
+  ASSERT_TRUE(first) << first.error().to_string();
+  EXPECT_EQ(first->done_to, kKeptFramesAtOnce);
+  EXPECT_EQ(first->left_out, 0u);
+  const auto rest = store->keep_frames(first->done_to, 1000, read);
+  EXPECT_EQ(rest->done_to, 1000u);
+  EXPECT_EQ(rest->left_out, 1u);
+  EXPECT_TRUE(*store->kept_frame(kKeptFramesAtOnce));
+  EXPECT_FALSE(*store->kept_frame(kKeptFramesAtOnce + 1));
+  const std::uint64_t letters_and_frames = 2 * kKeptFramesAtOnce + 3;
+  EXPECT_EQ(*store->retain({.dead_letters = seconds(1)}, at(9000)), letters_and_frames);
+  EXPECT_FALSE(*store->kept_frame(0));
+}
+
 TEST_F(StoreTest, RestoresTheLast13WindowsOfEveryScope) {
   const auto store = open();
   StoreBatch batch = batch_to(1);
@@ -468,7 +535,7 @@ TEST_F(StoreTest, RefusesWhatIsNotAStore) {
   run_sql(path("newer.db"), "INSERT INTO migrations VALUES(99)");
   check_open_fails(path("newer.db"), Errc::Unavailable,
                    "opening store " + path("newer.db") +
-                       ": the store has schema version 99, this Quell knows up to 3: a newer one "
+                       ": the store has schema version 99, this Quell knows up to 4: a newer one "
                        "wrote it");
   check_open_fails(path("no/such.db"), Errc::Unavailable,
                    "creating " + path("no/such.db") + ".lock: No such file or directory");
