@@ -1459,6 +1459,11 @@ export interface components {
             code: "invalid_argument" | "unauthenticated" | "permission_denied" | "not_found" | "method_not_allowed" | "conflict" | "outdated" | "too_large" | "unsupported" | "exhausted" | "corrupt" | "not_implemented" | "unavailable" | "timeout";
             /** @description Where in the input: a parameter's name, a JSON pointer, `byte 17`. */
             place?: string;
+            /** @description This and what follows: of a request to a source, as in Accepted. */
+            accepted?: number;
+            duplicates?: number;
+            offset?: number;
+            rejected?: components["schemas"]["Rejected"][];
         };
         Link: {
             text: string;
@@ -2462,15 +2467,22 @@ export interface components {
             /** @description Who does it; default: the name of the token, or `api`. */
             actor?: string;
         };
+        /** @description A datum that could not be used, and why. */
+        Rejected: {
+            reason: string;
+            place: string | null;
+        };
         Accepted: {
+            /** @enum {string} */
+            status: "accepted";
             accepted: number;
-            /** @description Kept as dead letters. */
-            rejected?: number;
-            errors?: {
-                reason: string;
-                place: string;
-            }[];
-            /** @description A page for each alert. */
+            /** @description Of the accepted, those that said nothing new. */
+            duplicates: number;
+            /** @description Of the frame in the journal. */
+            offset: number;
+            /** @description What was kept as dead letters: the first 100. */
+            rejected?: components["schemas"]["Rejected"][];
+            /** @description Of Alertmanager's webhook: a page for each alert. */
             report_urls?: string[];
         };
         AmStatus: {
@@ -4980,7 +4992,7 @@ export interface operations {
         };
         responses: {
             /** @description Kept, durably; with a link for each alert. */
-            200: {
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
