@@ -71,8 +71,9 @@ Result<std::optional<Frame>> SqliteStore::kept_frame(std::uint64_t offset) const
 
 Result<std::uint64_t> SqliteStore::retain_frames() {
   TRY(Statement * remove,
-      writer_->statement("DELETE FROM kept_frames WHERE frame_offset NOT IN "
-                         "(SELECT frame_offset FROM dead_letters WHERE resolved = 0)"));
+      writer_->statement("DELETE FROM kept_frames WHERE NOT EXISTS "
+                         "(SELECT 1 FROM dead_letters WHERE resolved = 0 AND "
+                         "dead_letters.frame_offset = kept_frames.frame_offset)"));
   TRY_STATUS(remove->run());
   return static_cast<std::uint64_t>(writer_->changed_rows());
 }
