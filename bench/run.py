@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs every benchmark against build/release/quell and prints a Markdown table.
 
-    bench/run.py [--build build/release] [--seconds 5] [--only NAME[,NAME]] [--quick] [--json FILE]
-                 [--nab DIRECTORY]
+    bench/run.py [--build build/release] [--seconds 5] [--repeat 3] [--only NAME[,NAME]] [--quick]
+                 [--json FILE] [--nab DIRECTORY]
 
 Beside it, where they can do the same work and are installed: Debian's prometheus-alertmanager, and a
 pipeline with scikit-learn (bench/python_peer.py). Else nothing but Python's standard library;
@@ -180,6 +180,18 @@ class Bench:
                                      max(1, result["requests"] * batch))
         return result
 
+    def median(self, server, path, mode, batch, identities, connections, rate=0):
+        """The median of several runs: by their rate, or by their p99 where the rate is given."""
+        def figure(result):
+            return result["latency_ms"]["p99"] if rate else result["items_per_second"]
+        runs = sorted((self.load(server, path, mode, batch, identities, connections, self.seconds, rate)
+                       for _ in range(self.options.repeat)), key=figure)
+        result = runs[len(runs) // 2]
+        low, high = figure(runs[0]), figure(runs[-1])
+        if len(runs) > 1:
+            result["spread"] = f"p99 {low:.2f} to {high:.2f} ms" if rate else f"{low:,.0f} to {high:,.0f}"
+        return result
+
     # Results.
 
     def row(self, name, what, aim=""):
@@ -193,6 +205,8 @@ class Bench:
         text = (f"{result['items_per_second']:,.0f} {unit}/s; p50 {latency['p50']:.2f} ms, p99 "
                 f"{latency['p99']:.2f} ms, max {latency['max']:.0f} ms; "
                 f"CPU {result['cpu_us_per_item']:.2f} us")
+        if "spread" in result:
+            text += f" (median of {self.options.repeat} runs, {result['spread']})"
         self.row(name, text + (f"; **{bad} not answered with 2xx**" if bad else ""), aim)
 
     # Cases.
@@ -207,7 +221,7 @@ class Bench:
                 # First a pass that creates the identities, then the one that counts.
                 path = server.prefix + POST_ALERTS
                 self.load(server, path, "am-batch", 100, identities, 8, 2)
-                result = self.load(server, path, "am-batch", 100, identities, 8, self.seconds)
+                result = self.median(server, path, "am-batch", 100, identities, 8)
                 aim = "250,000/s" if name == "Quell" else ""
                 self.rate_row(f"{name}: batches of 100, {identities:,} identities", result,
                               "alerts", aim)
@@ -224,13 +238,13 @@ class Bench:
         path = server.prefix + POST_ALERTS
         self.load(server, path, "am-single", 1, 10_000, 64, 2)
         self.rate_row("single alerts, 64 connections",
-                      self.load(server, path, "am-single", 1, 10_000, 64, self.seconds),
+                      self.median(server, path, "am-single", 1, 10_000, 64),
                       "alerts", "25,000/s, p99 < 5 ms")
         self.rate_row("single alerts, 25,000/s, 64 connections",
-                      self.load(server, path, "am-single", 1, 10_000, 64, self.seconds, 25_000),
+                      self.median(server, path, "am-single", 1, 10_000, 64, 25_000),
                       "alerts", "p99 < 5 ms")
         self.rate_row("single alerts, 5,000/s, 64 connections",
-                      self.load(server, path, "am-single", 1, 10_000, 64, self.seconds, 5000),
+                      self.median(server, path, "am-single", 1, 10_000, 64, 5_000),
                       "alerts", "p99 < 5 ms")
         self.visible(server, "idle")
         server.stop()
@@ -263,7 +277,7 @@ class Bench:
         server, _ = self.start_quell(self.root / "samples")
         self.load(server, "/ingest/agent", "agent", 1000, 30_000, 4, 2)
         self.rate_row("agent samples, NDJSON, 1,000 a request, 30,000 series",
-                      self.load(server, "/ingest/agent", "agent", 1000, 30_000, 4, self.seconds),
+                      self.median(server, "/ingest/agent", "agent", 1000, 30_000, 4),
                       "samples", "1,000,000/s")
         server.stop()
 
@@ -475,9 +489,13 @@ class Bench:
                 continue
             is_quell = name == "Quell"
             for what, shape, rounds, values, aim in shapes if is_quell else shapes[::2]:
-                rate = self.remote_write(server, series, shape, rounds if is_quell else 1, 2, values)
+                repeat = self.options.repeat if is_quell else 1
+                rates = sorted(self.remote_write(server, series, shape, rounds if is_quell else 1, 2, values)
+                               for _ in range(repeat))
+                spread = "" if repeat == 1 else (f" (median of {repeat} runs, {rates[0] / 1e6:.2f} to "
+                                                 f"{rates[-1] / 1e6:.2f})")
                 self.row(f"{name}: remote write, {what}, {series:,} series",
-                         f"{rate / 1e6:.2f} M samples/s; RSS {server.rss_mb():,.0f} MB",
+                         f"{rates[repeat // 2] / 1e6:.2f} M samples/s{spread}; RSS {server.rss_mb():,.0f} MB",
                          aim if is_quell else "")
             server.stop()
 
@@ -565,7 +583,8 @@ class Bench:
         connection = server.connection()
 
         def old_series():
-            status, body, took = ask(connection, "POST", "/ingest/agent", '{"host":"old","metric":"m","value":1}')
+            status, body, took = ask(connection, "POST", "/ingest/agent",
+                                     '{"host":"old","metric":"m","value":1}')
             if status != 202:
                 raise RuntimeError(f"an old series was answered with {status}: {body[:200]}")
             return took
@@ -658,6 +677,17 @@ class Bench:
             time.sleep(0.2)
         server.stop()
         self.start_row(f"start from a snapshot, {name}", data, "< 5 s").stop()
+
+    def parts(self):
+        """The programs that measure one part each, with what they print."""
+        for name, *arguments in (("detect_bench",), ("journal_bench", self.root / "journal-bench"),
+                                 ("wire_bench",), ("pack_bench",), ("pipeline_bench",), ("sample_bench",),
+                                 ("store_bench", self.root / "store-bench")):
+            run = subprocess.run([str(self.options.build / "bench" / name), *map(str, arguments)],
+                                 capture_output=True, text=True, check=True, cwd=self.root)
+            for line in run.stdout.splitlines():
+                if line.strip():
+                    self.row(name, " ".join(line.split()))
 
     # Detection beside others.
 
@@ -752,7 +782,7 @@ class Bench:
             "built without machine learning"))
 
     CASES = ("batches", "single", "samples", "open_alerts", "crash", "frames", "million", "storm",
-             "stages", "remote", "findings", "flood", "start", "python", "netdata")
+             "stages", "remote", "findings", "flood", "start", "parts", "python", "netdata")
 
     def run(self):
         for case in self.CASES:
@@ -781,6 +811,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
     parser.add_argument("--seconds", type=float, default=5, help="of each measured run")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of which the median counts")
     parser.add_argument("--only", type=lambda s: s.split(","), help=", ".join(Bench.CASES))
     parser.add_argument("--quick", action="store_true", help="a tenth of the large cases")
     parser.add_argument("--json", type=pathlib.Path, help="write what the programs said here")
