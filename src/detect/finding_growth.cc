@@ -540,8 +540,15 @@ void FindingTracker::show_growth(Timestamp now, const SeriesTable& table,
   std::ranges::copy_if(grown_, std::back_inserter(due),
                        [&](FindingId id) { return growth_due(id) <= now; });
   for (const FindingId id : due) {
+    OpenFinding& open = open_[id];
     refresh(id, table, now);
-    if (must_tell(open_[id], true, now)) news.push_back({.id = id});
+    const auto number = entity_numbers_.find(*open.entities.begin());
+    if (open.entities.size() == 1 && number != entity_numbers_.end()) {
+      const Evidence evidence = weigh(entities_[number->second], table);
+      tell(id, evidence, std::max(findings_.find(id)->severity, severity_of(evidence)), now);
+    }
+    (void)must_tell(open, true, now);
+    news.push_back({.id = id});
   }
 }
 
@@ -608,15 +615,11 @@ Result<std::string> FindingTracker::give_feedback(FindingId id, Feedback feedbac
   }
   constexpr double kMore = 1.25;
   std::set<std::pair<std::string, std::uint64_t>> seen;
-  std::set<std::string> rules;  // With detectors of their own, which no feedback changes.
   std::size_t changed = 0;
   double highest = 0;
   for (const FindingSignal& s : finding->signals) {
-    if (s.is_named()) {
-      rules.insert(s.rule->name);
-      continue;
-    }
-    const std::pair key{entity_key(*s.series, entity_of(*s.series)), hash64(s.series->metric())};
+    const std::pair key{entity_key(*s.series, entity_of(*s.series)),
+                        bar_of(hash64(s.series->metric()), s)};
     const bool is_new = seen.insert(key).second;
     if (feedback == Feedback::Useful) {
       changed += bars_.erase(key);
@@ -632,16 +635,11 @@ Result<std::string> FindingTracker::give_feedback(FindingId id, Feedback feedbac
       feedback == Feedback::Noise
           ? fmt::format(
                 "{} metric{} must deviate a quarter more than here before counting again "
-                "(scores up to {:.0f})",
+                "(scores up to {:.3g})",
                 changed, changed == 1 ? "" : "s", highest)
           : fmt::format("demands on {} metric{} were taken back", changed, changed == 1 ? "" : "s");
-  if (changed == 0) {
-    effect = feedback == Feedback::Useful ? "nothing was demanded of these metrics"
-                                          : "nothing more is demanded of any metric";
-  }
-  if (!rules.empty()) {
-    effect += fmt::format("; what rule '{}' looks for is not changed by this: change the rule",
-                          fmt::join(rules, "', '"));
+  if (feedback == Feedback::Useful && changed == 0) {
+    effect = "nothing was demanded of these metrics";
   }
   findings_.edit(id, [&](Finding& f) {
     f.feedback = feedback;

@@ -171,13 +171,15 @@ void FindingTracker::on_samples(const Columns& in, const Detector& detector,
 // one series and then those of the next, and what is far off together is judged together.
 void FindingTracker::find_telling(const Columns& in) {
   telling_.clear();
-  bool is_telling = false;  // An episode may last beyond what the detector calls unusual.
+  tells_.resize(episode_of_.size());
   for (std::uint32_t i = 0; i < in.seen.size(); ++i) {
-    is_telling = is_telling && in.slots[i] == in.slots[i - 1];
-    is_telling = is_telling || episode_of_[in.slots[i]] != kNone;
-    is_telling = is_telling || (in.seen.flags[i] & kUnusual) != 0;
-    if (is_telling) telling_.push_back(i);
+    const SeriesSlot slot = in.slots[i];
+    const bool begins = (in.seen.flags[i] & kUnusual) != 0;
+    if (episode_of_[slot] == kNone && !begins && tells_[slot] == 0) continue;
+    tells_[slot] = 1;  // Its episode may last beyond what the detector calls unusual.
+    telling_.push_back(i);
   }
+  for (const std::uint32_t i : telling_) tells_[in.slots[i]] = 0;
   const auto time_of = [&](std::uint32_t i) { return in.times[i]; };
   if (std::ranges::is_sorted(telling_, {}, time_of)) return;
   std::ranges::stable_sort(telling_, {}, time_of);
@@ -301,9 +303,15 @@ bool FindingTracker::is_enough(const Episode& episode, const DetectionRule& rule
   return is_auto && is_far_enough(signal, rule) && !is_barred(episode);
 }
 
+// Scores of a rule's detector have a unit of their own.
+std::uint64_t FindingTracker::bar_of(std::uint64_t metric, const FindingSignal& signal) {
+  return signal.is_named() ? hash64(signal.rule->name, metric) : metric;
+}
+
 bool FindingTracker::is_barred(const Episode& episode) const {
   if (bars_.empty()) return false;
-  const auto bar = bars_.find({entities_[episode.entity].key, episode.metric});
+  const auto bar =
+      bars_.find({entities_[episode.entity].key, bar_of(episode.metric, episode.signal)});
   return bar != bars_.end() && episode.signal.score <= bar->second;
 }
 

@@ -70,7 +70,7 @@ struct FindingNews {
 // table. Results depend on the samples and times that are given alone.
 // Thread: one. Cost: about 1 ns per usual sample, 100 ns per sample of an open episode; those of an
 // entity are weighed together only where that may change what is said: until it has a finding, when
-// this is refreshed, and as long as it may yet become worse. Memory: 11 bytes per slot, and 200 per
+// this is refreshed, and as long as it may yet become worse. Memory: 12 bytes per slot, and 200 per
 // open episode.
 class FindingTracker {
  public:
@@ -232,6 +232,7 @@ class FindingTracker {
   void count(Episode& episode, const DetectionRule& rule, const SeriesTable& table,
              const SeriesModel& model);
   bool is_barred(const Episode& episode) const;
+  static std::uint64_t bar_of(std::uint64_t metric, const FindingSignal& signal);
   void find_telling(const Columns& in);
   void on_unusual(std::size_t i, const Columns& in, const Detector& detector,
                   const SeriesTable& table, Timestamp arrived_at, std::vector<FindingNews>& news);
@@ -293,7 +294,8 @@ class FindingTracker {
   std::vector<std::pair<std::uint64_t, double>> metrics_;  // Scratch: with their scores,
   std::vector<std::pair<std::uint64_t, double>> golden_;   // and golden signals alone.
   std::vector<std::pair<Timestamp, std::uint64_t>> onsets_;
-  std::vector<std::uint32_t> telling_;  // Scratch: samples of the frame in hand.
+  std::vector<std::uint32_t> telling_;  // Scratch: samples of the frame in hand,
+  std::vector<std::uint8_t> tells_;     // and by slot whether one came; zeros in between.
   std::vector<std::uint32_t> taken_;    // Scratch: episodes that are new in the finding in hand.
   std::vector<SeriesSlot> fresh_;       // Series that the last follow() found.
   RecentChanges changes_;

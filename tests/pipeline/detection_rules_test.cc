@@ -187,19 +187,55 @@ TEST(DetectionRules, AStormOfFindingsIsOneIncident) {
   EXPECT_EQ(incidents_of(40), std::vector<std::size_t>{11});
 }
 
-TEST(DetectionRules, FeedbackSaysThatARuleIsNotChanged) {
-  World world("{name: hot, metric: load, detector: threshold, above: 80}");
-  world.report("load", 5, [](int) { return 50; });
-  world.report("load", 90);
+// What `auto` finds becomes an error minutes after its onset.
+TEST(DetectionRules, AStormOfErrorsByAutoIsOneIncident) {
+  World world("");
+  Prng prng(3);
+  const auto report = [&](int rounds, double by) {
+    for (int round = 0; round < rounds; ++round) {
+      world.pass(minutes(1));
+      std::string lines;
+      for (int h = 0; h < 14; ++h) {
+        for (int m = 0; m < 8; ++m) {
+          const double noise = static_cast<double>(prng.below(1000) + prng.below(1000)) / 500;
+          lines += sample_line(fmt::format("metric_{}", m), fmt::format("h{}", h), 50 + noise + by,
+                               world.now());
+        }
+      }
+      world.post(std::move(lines));
+    }
+  };
+  report(400, 0);
+  report(10, 40);
+  std::vector<std::size_t> members;
+  world.pipeline().incidents().newest_first(UINT64_MAX, [&](std::uint64_t, const Incident& i) {
+    if (is_active(i.status)) members.push_back(i.members.size());
+    return true;
+  });
+  EXPECT_EQ(members, std::vector<std::size_t>{11});
+}
+
+TEST(DetectionRules, NoiseMustBeExceededByTheSameRule) {
+  const std::string hot = "{name: hot, metric: load, detector: threshold, above: 80}";
+  World world(hot);
+  const auto peak = [&](double value) {
+    world.report("load", 5, [](int) { return 50; });
+    world.report("load", value);
+    world.report("load", 5, [](int) { return 50; });
+    return world.findings().size();
+  };
+  ASSERT_EQ(peak(90), 1u);
   world.command({.kind = CommandKind::FindingFeedback,
                  .actor = "ann",
                  .text = "noise",
-                 .finding = only_finding(world).id});
-  const Finding f = only_finding(world);
-  EXPECT_EQ(f.feedback, Feedback::Noise);
-  EXPECT_EQ(f.trace.back().text,
-            "ann says noise: nothing more is demanded of any metric; what rule 'hot' looks for is "
-            "not changed by this: change the rule");
+                 .finding = world.findings()[0].id});
+  EXPECT_EQ(world.findings()[0].trace.back().text,
+            "ann says noise: 1 metric must deviate a quarter more than here before counting again "
+            "(scores up to 0.156)");
+  EXPECT_EQ(peak(92), 1u);
+  EXPECT_EQ(peak(95), 2u);
+  world.configure("{name: other, metric: load, detector: threshold, above: 80}");
+  EXPECT_EQ(peak(90), 3u);
 }
 
 TEST(DetectionRules, WhatBeginsAndEndsInOneRequestIsFound) {
