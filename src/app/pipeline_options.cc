@@ -151,16 +151,17 @@ std::vector<CorrelationRule> default_rules() {
                          .window = std::chrono::minutes(2),
                          .threshold = 10,
                          .title = "Alert storm"};
-  // An entity has an error by chance once in weeks, so that ten within a minute have one cause.
-  // What comes after them is one finding, a storm (finding_tracker.h), which joins them.
+  // An entity has an error by chance once in weeks, so that ten of them at once have one cause.
+  // What comes after them is one finding, a storm (finding_tracker.h), which joins them. A finding
+  // counts from its onset, which may lie kTogether before what made it one.
   CorrelationRule findings{.name = "finding-storm",
                            .matchers = {},
                            .group_by = {"tenant"},
-                           .window = FindingTracker::kStormWindow,
+                           .window = FindingTracker::kTogether,
                            .threshold = FindingTracker::kStormFindings,
                            .title = "Metrics of many entities are unusual"};
   for (const std::string_view text :
-       {R"(alertname=~"UnusualMetrics(Storm)?")", R"(severity=~"error|critical")"}) {
+       {R"(source="/quell/detection")", R"(severity=~"error|critical")"}) {
     auto matcher = Matcher::parse(text);
     QUELL_ASSERT(matcher, "a matcher that is written here is one");
     findings.matchers.push_back(*std::move(matcher));

@@ -466,7 +466,7 @@ correlation:
   rules:                        # these replace the two default ones (storms)
     - name: node-down
       match: ['alertname=~"Node.*|Target.*"']
-      group_by: [node]          # labels; also entity, severity, tenant
+      group_by: [node]          # labels; also entity, severity, tenant, source
       window: 5m
       threshold: 3
       title: Node is in trouble

@@ -32,6 +32,7 @@ std::vector<RuleMatch> RuleWindows::match(const Alert& alert) const {
     }
     if (name == "severity") return severity_name(alert.severity);
     if (name == "tenant") return alert.key.tenant;
+    if (name == "source") return alert.source;
     return {};
   };
   for (const CorrelationRule& rule : rules_) {
