@@ -266,7 +266,8 @@ void add_keeping(std::vector<TableOption>& t) {
   keep("retention.alerts", QUELL_AT(Duration, retention.resolved_alerts), "Resolved alerts.");
   keep("retention.incidents", QUELL_AT(Duration, retention.closed_incidents), "Closed incidents.");
   keep("retention.dead_letters", QUELL_AT(Duration, retention.dead_letters),
-       "Dead letters; of open ones the frames as well, up to 64 MB, when the journal has let go of "
+       "Dead letters; of open ones the frames as well, up to 64 MB and 10,000, when the journal "
+       "has let go of "
        "them.");
   keep("retention.windows", QUELL_AT(Duration, retention.windows), "Health windows.");
   keep("retention.metrics_raw", QUELL_AT(Duration, retention.metrics_raw),

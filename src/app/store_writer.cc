@@ -121,7 +121,8 @@ void StoreWriter::retain(std::uint64_t needed_offset) {
 
 // What open dead letters are about goes to the store first.
 void StoreWriter::shorten_journal(std::uint64_t before, Timestamp now) {
-  const std::uint64_t begin = journal_.stats().begin_offset;
+  // Whole files are removed: up to `kept_until_` frames are kept, or left out, already.
+  const std::uint64_t begin = std::max(kept_until_, journal_.stats().begin_offset);
   if (before <= begin) return;
   const auto kept = store_.keep_frames(
       begin, before, [this](std::uint64_t offset) { return read_frame(journal_, offset); });
@@ -134,6 +135,7 @@ void StoreWriter::shorten_journal(std::uint64_t before, Timestamp now) {
     log_.warning("dead letters are left without their frames: they cannot be tried again",
                  {{"frames", std::to_string(kept->left_out)}});
   }
+  kept_until_ = kept->done_to;
   if (kept->done_to < before) retain_at_ = now + kRetainMore;
   if (auto done = journal_.discard_before(kept->done_to); !done) {
     log_.warning("old journal files could not be removed", {{"error", done.error().to_string()}});

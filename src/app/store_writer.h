@@ -86,6 +86,8 @@ class StoreWriter {
   std::atomic<bool> failing_{false};
   std::atomic<bool> stopping_{false};
   Timestamp retain_at_{};
+  std::uint64_t kept_until_ =
+      0;                     // Below it, what dead letters need of the journal is in the store.
   Timestamp returned_at_{};  // When memory was given back last.
   Timestamp downsample_at_{};
   bool downsampling_ = false;

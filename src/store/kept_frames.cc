@@ -20,28 +20,31 @@ Result<std::vector<std::uint64_t>> SqliteStore::frames_to_keep(std::uint64_t fro
   }
 }
 
-Result<std::uint64_t> SqliteStore::kept_frame_bytes() {
+Result<SqliteStore::KeptSize> SqliteStore::kept_size() {
   TRY(Statement * sum,
-      writer_->statement("SELECT coalesce(sum(length(frame)), 0) FROM kept_frames"));
+      writer_->statement("SELECT count(*), coalesce(sum(length(frame)), 0) FROM kept_frames"));
   const ResetAtEnd reset(*sum);
   TRY(const bool row, sum->step());
-  return row ? sum->offset(0) : 0;
+  return row ? KeptSize{.frames = sum->offset(0), .bytes = sum->offset(1)} : KeptSize{};
 }
 
 Status SqliteStore::put_frames(const std::vector<std::uint64_t>& offsets, const FrameReader& read,
                                KeptFrames& kept) {
-  TRY(std::uint64_t bytes, kept_frame_bytes());
+  TRY(KeptSize size, kept_size());
   TRY(Statement * put,
       writer_->statement("INSERT INTO kept_frames(frame_offset, frame) VALUES(?, ?)"));
   for (const std::uint64_t offset : offsets) {
     const auto frame = read(offset);
     std::string record;
     if (frame) encode_frame(*frame, record);
-    if (!frame || bytes + record.size() > kKeptFramesBytesMax) {
+    const bool is_full =
+        size.frames == kKeptFramesMax || size.bytes + record.size() > kKeptFramesBytesMax;
+    if (!frame || is_full) {
       ++kept.left_out;
       continue;
     }
-    bytes += record.size();
+    ++size.frames;
+    size.bytes += record.size();
     TRY_STATUS(put->bind(1, offset).bind_blob(2, record).run());
   }
   return {};

@@ -99,7 +99,11 @@ class SqliteStore final : public Store {
     std::optional<Timestamp> before{};  // The first parameter; the last one is kRetainRows.
   };
   Result<std::vector<std::uint64_t>> frames_to_keep(std::uint64_t from, std::uint64_t to);
-  Result<std::uint64_t> kept_frame_bytes();
+  struct KeptSize {
+    std::uint64_t frames = 0;
+    std::uint64_t bytes = 0;
+  };
+  Result<KeptSize> kept_size();
   Status put_frames(const std::vector<std::uint64_t>& offsets, const FrameReader& read,
                     KeptFrames& kept);
   Result<std::uint64_t> retain_frames();

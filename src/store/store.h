@@ -192,8 +192,8 @@ class Store {
   // Dead letters outlive the frames of the journal that they are about. Of the frames from `from`
   // to `to`, keeps those of open dead letters, as `read` gives them, the oldest kKeptFramesAtOnce
   // that it has not; those that cannot be read, or with which all would take more than
-  // kKeptFramesBytesMax, are left out. Retention removes them when no dead letter is open any more.
-  // Thread: the writer's.
+  // kKeptFramesBytesMax or be more than kKeptFramesMax, are left out. Retention removes them when
+  // no dead letter is open any more. Thread: the writer's.
   virtual Result<KeptFrames> keep_frames(std::uint64_t from, std::uint64_t to,
                                          const FrameReader& read) = 0;
   // One that keep_frames() kept. Thread: any.
@@ -229,6 +229,7 @@ inline constexpr std::uint32_t kRetainRows = 2000;
 inline constexpr std::uint32_t kDownsampledChunks = 2000;
 inline constexpr std::uint32_t kKeptFramesAtOnce = 200;
 inline constexpr std::uint64_t kKeptFramesBytesMax = 64ull << 20;
+inline constexpr std::uint64_t kKeptFramesMax = 10'000;  // Retention looks at each of them.
 
 struct SqliteStoreOptions {
   std::uint32_t pages_max = 0;  // Of 8 KiB; 0: no limit. Beyond it, commits fail with Exhausted.
