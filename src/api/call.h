@@ -59,6 +59,7 @@ struct Applied {
   IncidentId incident = 0;    // Commands on incidents: the one to show (split: the new one).
   std::uint64_t retried = 0;  // RetryDeadLetters.
   std::uint64_t resolved = 0;
+  std::uint64_t without_frame = 0;  // RetryDeadLetters: not tried, nobody keeps what came.
   std::optional<DeadLetterId> next_before{};  // RetryDeadLetters: there are more, before this one.
   std::uint64_t count = 0;                    // ResetModels, ImportModels: of them.
   std::uint64_t waiting = 0;                  // ImportModels: of these, for their series.

@@ -283,6 +283,7 @@ Result<Reply> retry_dead_letters(const Call& call, LiveView&) {
         .field("retried", applied.retried)
         .field("resolved", applied.resolved)
         .field("failed", applied.retried - applied.resolved)
+        .field("without_frame", applied.without_frame)
         .field_or_null("next",
                        applied.next_before ? format_dead_letter_id(*applied.next_before) : "")
         .end_object();

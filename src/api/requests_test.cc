@@ -164,10 +164,10 @@ TEST(DeadLetters, RetryIsACommand) {
   auto& submission = std::get<Submission>(all);
   EXPECT_EQ(submission.body, R"({"kind":"retry_dead_letters","actor":"api"})");
   EXPECT_EQ(submission.answer(world.live, {.retried = 5, .resolved = 3}).body,
-            R"({"retried":5,"resolved":3,"failed":2,"next":null})");
+            R"({"retried":5,"resolved":3,"failed":2,"without_frame":0,"next":null})");
   const Applied page{.retried = 1000, .resolved = 1000, .next_before = DeadLetterId{4711, 3}};
   EXPECT_EQ(submission.answer(world.live, page).body,
-            R"({"retried":1000,"resolved":1000,"failed":0,"next":"4711-3"})");
+            R"({"retried":1000,"resolved":1000,"failed":0,"without_frame":0,"next":"4711-3"})");
   Reply more = world.reply(ApiWorld::request("POST", "/api/v1/deadletters/retry?before=4711-3"));
   EXPECT_EQ(std::get<Submission>(more).body,
             R"({"kind":"retry_dead_letters","actor":"api","before":"4711-3"})");

@@ -135,9 +135,13 @@ std::string series_name(simdjson::dom::object labels) {
   return rest.empty() && !metric.empty() ? metric : fmt::format("{}{{{}}}", metric, rest);
 }
 
-// For its entity; labels that no series can have say nothing of one.
+// For its entity; labels that no series can have say nothing of one. What a query computes has no
+// name.
 Series series_with(simdjson::dom::object labels) {
   std::vector<Label> pairs;
+  if (std::string_view name; labels[kMetricLabel].get(name) != simdjson::SUCCESS) {
+    pairs.push_back({kMetricLabel, "query"});
+  }
   for (const auto& [name, value] : labels) {
     std::string_view text;
     if (value.get(text) == simdjson::SUCCESS && !text.empty()) pairs.push_back({name, text});

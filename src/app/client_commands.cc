@@ -173,6 +173,7 @@ ExitCode retry_dead_letters(const Client& client, const std::string& path) {
 ExitCode retry_all_dead_letters(const Client& client, const std::string& path) {
   std::int64_t retried = 0;
   std::int64_t resolved = 0;
+  std::int64_t without_frame = 0;
   std::optional<ExitCode> refused;
   std::string page = path;
   while (!page.empty() && !refused) {
@@ -186,6 +187,7 @@ ExitCode retry_all_dead_letters(const Client& client, const std::string& path) {
     if (!object) continue;
     retried += json_integer(*object, "retried").value_or(0);
     resolved += json_integer(*object, "resolved").value_or(0);
+    without_frame += json_integer(*object, "without_frame").value_or(0);
     const std::string_view next = json_text(*object, "next");
     if (!next.empty()) page = fmt::format("{}?before={}", path, percent_encode(next));
   }
@@ -196,6 +198,7 @@ ExitCode retry_all_dead_letters(const Client& client, const std::string& path) {
       .field("retried", retried)
       .field("resolved", resolved)
       .field("failed", retried - resolved)
+      .field("without_frame", without_frame)
       .end_object();
   if (client.wants_json()) fmt::print("{}\n", sum);
   const bool all_resolved = print_retry(sum, client.wants_json());

@@ -193,12 +193,16 @@ bool print_retry(const std::string& json, bool quiet) {
   const auto root = parse_json(parser, json);
   if (!root) return false;
   const std::int64_t failed = json_integer(*root, "failed").value_or(0);
+  const std::int64_t gone = json_integer(*root, "without_frame").value_or(0);
   if (!quiet) {
     fmt::print("{} tried again, {} resolved, {} failed\n",
                json_integer(*root, "retried").value_or(0),
                json_integer(*root, "resolved").value_or(0), failed);
+    if (gone > 0) {
+      fmt::print("{} not tried: what was received is not kept any more\n", gone);
+    }
   }
-  return failed == 0;
+  return failed == 0 && gone == 0;
 }
 
 void print_accepted(const std::string& json) {

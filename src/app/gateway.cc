@@ -469,7 +469,9 @@ struct RetryCount {
   std::atomic<std::uint64_t> open{1};
   std::atomic<std::uint64_t> retried{0};
   std::atomic<std::uint64_t> resolved{0};
-  std::optional<DeadLetterId> next_before{};  // Set before the last one ends.
+  // Set before the last one ends:
+  std::uint64_t without_frame = 0;
+  std::optional<DeadLetterId> next_before{};
 };
 
 constexpr std::uint32_t kRetriedAtOnce = 1000;
@@ -507,6 +509,7 @@ void Gateway::retry_dead_letters(const std::shared_ptr<Pending>& pending, Submis
       LiveView live = hooks_.live();
       const Applied applied{.retried = count->retried,
                             .resolved = count->resolved,
+                            .without_frame = count->without_frame,
                             .next_before = count->next_before};
       answer(*pending->responder, reply->answer(live, applied));
     });
@@ -524,6 +527,7 @@ void Gateway::retry_dead_letters(const std::shared_ptr<Pending>& pending, Submis
     for (const DeadLetter& letter : *letters) {
       auto frame = past.read_frame(letter.offset);
       if (!frame && names_one) return answer(*pending->responder, problem(frame.error()));
+      if (!frame) ++count->without_frame;
       if (!frame || frame->kind != FrameKind::Ingest) continue;  // Gone, or not from a sender.
       ++count->open;
       auto waiter = std::make_unique<CallbackWaiter>(

@@ -81,7 +81,9 @@ class BackPressureTest(AcceptanceTest):
 
     def own_counter(self, quell, name):
         lines = quell.get("/metrics").body.decode().splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+        values = [float(line.split()[-1]) for line in lines if line.startswith(name)]
+        self.assertTrue(values, name)
+        return sum(values)
 
     def test_a_full_queue_refuses_and_drops_nothing(self):
         quell = self.start_quell()

@@ -1862,6 +1862,8 @@ export interface components {
             retried: number;
             resolved: number;
             failed: number;
+            /** @description Not tried: what was received is not kept any more. */
+            without_frame: number;
             /** @description Where to go on: there may be more, older than this one. */
             next: string | null;
         };

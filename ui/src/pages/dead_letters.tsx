@@ -21,24 +21,28 @@ interface Retried {
   retried: number;
   resolved: number;
   failed: number;
+  without_frame: number;
 }
 
-function retrySentence({ retried, resolved, failed }: Retried): string {
-  if (retried === 0) return 'There was nothing to process again.';
-  if (failed === 0) return `${plural(resolved, 'dead letter')} processed with success.`;
+function retrySentence({ retried, resolved, failed, without_frame }: Retried): string {
+  const gone =
+    without_frame > 0 ? ` ${without_frame} not: what was received is not kept any more.` : '';
+  if (retried === 0) return gone ? `Not processed:${gone}` : 'There was nothing to process again.';
+  if (failed === 0) return `${plural(resolved, 'dead letter')} processed with success.${gone}`;
   const what = `${plural(retried, 'dead letter')} processed again`;
-  return `${what}: ${resolved} with success, ${failed} failed as before.`;
+  return `${what}: ${resolved} with success, ${failed} failed as before.${gone}`;
 }
 
 /** The server takes a page of them at a time. */
 async function retryAll(): Promise<Retried> {
-  const sum: Retried = { retried: 0, resolved: 0, failed: 0 };
+  const sum: Retried = { retried: 0, resolved: 0, failed: 0, without_frame: 0 };
   for (let before: string | null | undefined; before !== null;) {
     const query = before === undefined ? {} : { before };
     const page = await unwrap(api.POST('/api/v1/deadletters/retry', { params: { query } }));
     sum.retried += page.retried;
     sum.resolved += page.resolved;
     sum.failed += page.failed;
+    sum.without_frame += page.without_frame;
     before = page.next;
   }
   return sum;
@@ -52,7 +56,8 @@ function useRetry() {
       id === null
         ? retryAll()
         : unwrap(api.POST('/api/v1/deadletters/{id}/retry', { params: { path: { id } } })),
-    onSuccess: (result) => showToast(retrySentence(result), { bad: result.failed > 0 }),
+    onSuccess: (result) =>
+      showToast(retrySentence(result), { bad: result.failed + result.without_frame > 0 }),
     onError: (error) => showToast(error.message, { bad: true }),
     onSettled: () => client.invalidateQueries({ queryKey: ['deadletters'] }),
   });
