@@ -50,6 +50,9 @@ void EntityWatch::take(Timestamp time, std::span<const SeriesSlot> slots,
   tracker_.on_time(time, table_, news_);
   detector_.observe(slots, times_, values, calendar_, seen_);
   tracker_.on_samples({slots, times_, values, seen_}, detector_, table_, time, news_);
+  for (const FindingNews& one : news_) {
+    if (one.ended) ended_.push_back(*tracker_.findings().find(one.id));
+  }
   for (const std::uint8_t flags : seen_.flags) {
     samples_ += (flags & (kNotUsed | kLearning)) == 0 ? 1 : 0;
     opened_ += (flags & kOpened) != 0 ? 1 : 0;
@@ -57,9 +60,9 @@ void EntityWatch::take(Timestamp time, std::span<const SeriesSlot> slots,
 }
 
 std::vector<Finding> EntityWatch::findings() const {
-  std::vector<Finding> found;
+  std::vector<Finding> found = ended_;
   tracker_.findings().newest_first(UINT64_MAX, [&](std::uint64_t, const Finding& finding) {
-    found.push_back(finding);
+    if (finding.status == FindingStatus::Open) found.push_back(finding);
     return true;
   });
   std::ranges::sort(found, {}, &Finding::id);

@@ -44,6 +44,7 @@ class EntityWatch {
   Detector detector_;
   FindingTracker tracker_;
   Calendar calendar_;
+  std::vector<Finding> ended_;  // The tracker keeps some thousands of them only.
   std::uint64_t opened_ = 0;
   std::uint64_t samples_ = 0;
 
