@@ -12,6 +12,7 @@ namespace quell {
 namespace {
 
 constexpr std::uint64_t kBodyMax = 2048;
+constexpr int kHeadTooLarge = 431;
 
 class Nobody final : public http::Handler {
  public:
@@ -82,6 +83,8 @@ void fuzz_one(std::string_view input) {
                "a refusal is an error");
   for (const std::size_t piece : {1u, 7u}) {
     const Parsed parts = parse(input, piece);
+    // Beast limits what has gathered of a head, which is another part of it in pieces.
+    if (parts.refused == kHeadTooLarge || whole.refused == kHeadTooLarge) continue;
     QUELL_ASSERT(!whole.waits() || parts.waits(), "pieces wait for more where the whole does");
     if (parts.waits() && !whole.is_done) continue;  // A head can be wrong before it is complete.
     QUELL_ASSERT(parts.refused == whole.refused, "pieces are refused as the whole is");
