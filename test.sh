@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All set-up and all tests. Ends with one line, `N passed, N failed`, and exit code 1 when one failed.
 #
-#   ./test.sh             everything (some 21 minutes on two cores, from nothing)
+#   ./test.sh             everything (some 19 minutes on two cores, from nothing)
 #   ./test.sh --quick     one build and its tests: no sanitizers, no fuzzing, fewer seeds and kills
 #   ./test.sh --no-sanitizers   everything but fuzzing and the sanitizer builds
 #   ./test.sh --list      the stages
