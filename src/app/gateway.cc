@@ -383,12 +383,12 @@ bool Gateway::to_upstream(Pending& pending) {
   return true;
 }
 
-void Gateway::on_reply(std::shared_ptr<Pending> pending, Reply reply) {
+void Gateway::on_reply(const std::shared_ptr<Pending>& pending, Reply reply) {
   if (auto* response = std::get_if<http::Response>(&reply)) {
     return answer(*pending->responder, std::move(*response));
   }
   if (auto* submission = std::get_if<Submission>(&reply)) {
-    return submit(std::move(pending), std::move(*submission));
+    return submit(pending, std::move(*submission));
   }
   auto deferred = std::make_shared<Deferred>(std::move(std::get<Deferred>(reply)));
   if (pending->place && !pending->place->hold(deferred->bytes)) {
@@ -427,11 +427,11 @@ History Gateway::history() const {
           .now = [this] { return clock_.now(); }};
 }
 
-void Gateway::submit(std::shared_ptr<Pending> pending, Submission submission) {
+void Gateway::submit(const std::shared_ptr<Pending>& pending, Submission submission) {
   if (submission.kind == FrameKind::Command) {
     const auto command = decode_command(submission.body);
     if (command && command->kind == CommandKind::RetryDeadLetters) {
-      return retry_dead_letters(std::move(pending), std::move(submission));
+      return retry_dead_letters(pending, std::move(submission));
     }
   }
   Frame frame{.kind = submission.kind,

@@ -89,8 +89,8 @@ class Gateway final : public http::Handler {
   void to_core(Pending pending);
   void to_worker(Pending pending);
   bool to_upstream(Pending& pending);
-  void on_reply(std::shared_ptr<Pending> pending, Reply reply);
-  void submit(std::shared_ptr<Pending> pending, Submission submission);
+  void on_reply(const std::shared_ptr<Pending>& pending, Reply reply);
+  void submit(const std::shared_ptr<Pending>& pending, Submission submission);
   void retry_dead_letters(const std::shared_ptr<Pending>& pending, Submission submission);
   History history() const;
 
