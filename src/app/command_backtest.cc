@@ -26,7 +26,7 @@ Status write_file(const std::string& path, const std::string& text) {
 // Those with the most findings first: they are what the reader came for.
 std::string render_all(const DetectionRule& rule, BacktestReport report) {
   const std::size_t findings = report.findings(rule);
-  const double days = report.days();
+  const double per_day = report.findings_per_day(rule);
   std::vector<BacktestSeries>& all = report.series;
   std::ranges::stable_sort(all, std::ranges::greater{},
                            [](const BacktestSeries& s) { return s.findings.size(); });
@@ -45,8 +45,9 @@ std::string render_all(const DetectionRule& rule, BacktestReport report) {
          fmt::format("rule '{}' ({}): {} finding{}{} in {} series, {:.2f} per series and day\n",
                      rule.name, named_detector_name(rule.detector.kind), findings,
                      findings == 1 ? "" : "s",
-                     is_auto ? fmt::format(", of {} episodes,", episodes) : std::string(),
-                     all.size(), days > 0 ? static_cast<double>(findings) / days : 0);
+                     is_auto ? fmt::format(", of {} episode{},", episodes, episodes == 1 ? "" : "s")
+                             : std::string(),
+                     all.size(), per_day);
 }
 
 Result<std::string> backtest(BacktestArguments arguments) {

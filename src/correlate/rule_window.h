@@ -20,8 +20,8 @@ namespace quell {
 struct CorrelationRule {
   std::string name{};
   std::vector<Matcher> matchers{};
-  std::vector<std::string>
-      group_by{};  // Label names; also `entity`, `severity`, `tenant`, `source`.
+  // Label names; also `entity`, `severity`, `tenant`, `source`.
+  std::vector<std::string> group_by{};
   Duration window = std::chrono::minutes(5);
   std::uint32_t threshold = 1;
   std::string title{};  // Empty: made from the rule's name and the labels.

@@ -313,10 +313,10 @@ std::size_t BacktestReport::findings(const DetectionRule& rule) const {
   return count;
 }
 
-double BacktestReport::days() const {
+double BacktestReport::findings_per_day(const DetectionRule& rule) const {
   double days = 0;
   for (const BacktestSeries& one : series) days += to_seconds(one.end - one.begin) / 86'400;
-  return days;
+  return days > 0 ? static_cast<double>(findings(rule)) / days : 0;
 }
 
 }  // namespace quell

@@ -89,8 +89,8 @@ struct BacktestReport {
   // Of `auto`: what a server would have raised, as findings of entities, the earliest first.
   std::vector<Finding> raised{};
 
-  std::size_t findings(const DetectionRule& rule) const;  // What people would have heard of.
-  double days() const;                                    // Of all series together.
+  std::size_t findings(const DetectionRule& rule) const;     // What people would have heard of.
+  double findings_per_day(const DetectionRule& rule) const;  // Of one series.
 };
 
 // What a server with this rule alone, whose detector is `auto`, makes of the episodes of all

@@ -138,8 +138,7 @@ std::string calibration_json(const CalibrationReport& report) {
 std::string calibration_table(const CalibrationReport& report) {
   std::string out = fmt::format(
       "Series without anomalies, {0} of each kind (seeds 1 to {0}) with {1} samples behind the "
-      "first "
-      "{2}.\nYoung: from the {3}th sample of a series to its {4}th.\n"
+      "first {2}.\nYoung: from the {3}th sample of a series to its {4}th.\n"
       "Declared: {5} findings per 1,000 samples.\n\n"
       "{6:26} interval  rare samples  findings  per 1,000  young per   findings per series and "
       "day\n"
